@@ -1,0 +1,217 @@
+/*
+ * The server side of an SMTP session, without I/O.
+ *
+ * Octets from the client go in by sp_server_feed. The session stops at a question
+ * (may this client come in? is this sender welcome? is this message stored?) and
+ * goes on when the caller has answered it. Octets for the client come out of
+ * sp_server_output. Time is an argument; memory comes from the caller's allocator.
+ *
+ *     sp_server_open(s, now);
+ *     for (;;) {
+ *         while (sp_server_event(s, &ev) != SP_SERVER_NOTHING)
+ *             answer or note ev;             // a question stays until it is answered
+ *         write sp_server_output(s), then sp_server_sent(s, n);
+ *         read octets; sp_server_feed(s, octets, now, &used);
+ *     }
+ *
+ * RFC 5321 (SMTP), 3207 (STARTTLS), 4954 (AUTH), 2920 (PIPELINING), 1870 (SIZE),
+ * 6152 (8BITMIME), 2034 and 3463 (enhanced status codes).
+ */
+#ifndef SALLYPORT_SMTP_SERVER_H
+#define SALLYPORT_SMTP_SERVER_H
+
+#include "sallyport/base.h"
+#include "sallyport/replies.h"
+
+/* How long a client may take, in milliseconds (RFC 5321 4.5.3.2.7 asks for 5 minutes at least). */
+struct sp_server_timeouts {
+    uint32_t command_ms; /* between commands, SASL answers included; default 300,000 */
+    uint32_t data_ms;    /* between octets of a message; default 180,000            */
+    uint32_t tls_ms;     /* for a handshake; default 60,000                         */
+};
+
+/*
+ * What a listener wants of its sessions. Borrowed for the session's life, so one
+ * serves all sessions of a listener. Zeros mean the defaults named here.
+ */
+struct sp_server_options {
+    struct sp_view hostname;          /* in the greeting; required                             */
+    uint64_t max_message_octets;      /* SIZE, RFC 1870; default 52,428,800; 552 5.3.4 beyond  */
+    uint32_t max_recipients;          /* per transaction; default 1,000, never below 100; 452 4.5.3 */
+    uint32_t max_errors;              /* refused commands before 421 4.7.0; default 20         */
+    uint32_t max_auth_failures;       /* failed AUTH before 421 4.7.0; default 5, never below 3 (RFC 4954 9) */
+    uint32_t max_idle_commands;       /* NOOP, RSET, HELP, VRFY, EXPN in all without a mail in between, before 421 4.7.0; default 100 */
+    struct sp_server_timeouts timeouts;
+    bool starttls;                    /* offer STARTTLS while the link is plain                */
+    bool tls_required;                /* 530 5.7.0 to all but NOOP EHLO STARTTLS QUIT (RFC 3207 4) */
+    bool auth_required;               /* 530 5.7.0 to MAIL and what needs a user (RFC 4954 6)  */
+    struct sp_view mechanisms_plain;  /* offered while plain, space separated; empty: no AUTH  */
+    struct sp_view mechanisms_tls;    /* offered under TLS                                     */
+};
+
+/* A mailbox as it came in MAIL, RCPT or VRFY (RFC 5321 4.1.2). Views into the line. */
+struct sp_path {
+    struct sp_view text;    /* without <> and source route; empty for the null path        */
+    struct sp_view local;   /* local part as written, quotes included                      */
+    struct sp_view domain;  /* domain or [literal]; empty for <> and for <postmaster>      */
+    bool           null;    /* <>                                                          */
+};
+
+enum sp_server_body { SP_BODY_7BIT = 0, SP_BODY_8BITMIME };
+
+/*
+ * What the session has to say. ASK_* are questions: answered by sp_server_yes,
+ * sp_server_no or (AUTH, ANSWER) sp_server_more. The others are facts: taken by being read.
+ */
+enum sp_server_event_type {
+    SP_SERVER_NOTHING = 0,   /* send the output, then feed                                       */
+
+    SP_SERVER_ASK_OPEN,      /* may the client come in? no: 554 (stays, REFUSED) or 421 (closes) */
+    SP_SERVER_ASK_HELLO,     /* `hello`: EHLO or HELO, its argument. no: 550                     */
+    SP_SERVER_ASK_AUTH,      /* `auth`: begin this mechanism                                     */
+    SP_SERVER_ASK_ANSWER,    /* `answer`: the client's decoded SASL response                     */
+    SP_SERVER_ASK_MAIL,      /* `mail`: sender and parameters                                    */
+    SP_SERVER_ASK_RCPT,      /* `rcpt`: one recipient                                            */
+    SP_SERVER_ASK_VRFY,      /* `words`: argument. yes: 252 unless the text says more            */
+    SP_SERVER_ASK_EXPN,      /* `words`                                                          */
+    SP_SERVER_ASK_DATA,      /* may the message come? yes: 354                                   */
+    SP_SERVER_ASK_END,       /* `end`: the message is whole; yes only when it is durable         */
+
+    SP_SERVER_CONTENT,       /* `content`: message octets, dots unstuffed, CRLF kept             */
+    SP_SERVER_AUTH_GIVEN_UP, /* the SASL exchange ended without a verdict (`*`, bad base64, ...) */
+    SP_SERVER_MAIL_DROPPED,  /* the transaction is gone: forget sender, recipients, content      */
+    SP_SERVER_START_TLS,     /* once the output is sent run the handshake, then sp_server_secured */
+    SP_SERVER_CLOSED         /* once the output is sent close the connection                     */
+};
+
+struct sp_server_event {
+    enum sp_server_event_type type;
+    union {
+        struct { struct sp_view domain; bool esmtp; } hello;
+        struct {
+            struct sp_view mechanism;   /* upper case, one of those offered                */
+            bool           has_initial; /* an initial response came along                  */
+            struct sp_view initial;     /* decoded; empty for `=` (RFC 4954 4)             */
+        } auth;
+        struct sp_view answer;
+        struct {
+            struct sp_path      sender;
+            uint64_t            size;   /* SIZE= or 0                                      */
+            enum sp_server_body body;   /* BODY=                                           */
+            struct sp_view      auth;   /* AUTH= decoded from xtext; empty when absent or <> */
+        } mail;
+        struct { struct sp_path recipient; uint32_t n; /* accepted before this one */ } rcpt;
+        struct sp_view words;
+        struct sp_view content;
+        struct { uint64_t size; /* octets of content in all */ } end;
+    } as;
+};
+
+struct sp_server;
+
+/*
+ * Make a session. SP_ERR_NOMEM; SP_ERR_MISUSE: no hostname.
+ *
+ *   options, alloc   borrowed for the session's life
+ *   session_out      owned by the caller; sp_server_free
+ */
+SP_MUST_USE int sp_server_new(const struct sp_server_options *options, const struct sp_allocator *alloc,
+                              struct sp_server **session_out);
+
+/* Free a session in any state; NULL is fine. SASL octets it still holds are overwritten first. */
+void sp_server_free(struct sp_server *s);
+
+/*
+ * The connection is up: the first question is ASK_OPEN.
+ *
+ *   tls  TLS is already on (implicit TLS, RFC 8314 3.3)
+ *
+ * SP_ERR_MISUSE: opened before.
+ */
+SP_MUST_USE int sp_server_open(struct sp_server *s, bool tls, uint64_t now_ms);
+
+/*
+ * Give the session octets that arrived from the client.
+ *
+ *   in        any split of the stream; borrowed for the call and for the events that follow it
+ *   now_ms    monotonic milliseconds, never less than in the last call
+ *   used_out  octets consumed, 0..in.len; stops early while an event is unread or unanswered:
+ *             keep the rest and feed it again
+ *
+ * Whether octets are buffered behind a command is judged by what is left of `in`.
+ *
+ * SP_OK, SP_ERR_NOMEM (the session is dead), SP_ERR_CLOSED (ended, octets are refused).
+ * Events borrow from `in` and from the session: they are void after the next feed.
+ * RFC 5321 2.3.8 (lines end in CRLF and only CRLF), 4.5.3.1 (limits).
+ */
+SP_MUST_USE int sp_server_feed(struct sp_server *s, struct sp_view in, uint64_t now_ms, size_t *used_out);
+
+/* The next event; a question is returned again until it is answered, a fact once. */
+enum sp_server_event_type sp_server_event(struct sp_server *s, struct sp_server_event *event_out);
+
+/*
+ * Say yes to the question.
+ *
+ *   text  for END the text behind "250 2.0.0 " ("Queued as 0c4x..."); for VRFY and EXPN the text
+ *         behind "250 2.1.5 "; otherwise, and when empty, the table's own text
+ *
+ * SP_ERR_MISUSE: no question is open. SP_ERR_NOMEM: the session is dead.
+ */
+SP_MUST_USE int sp_server_yes(struct sp_server *s, struct sp_view text);
+
+/*
+ * Say no to the question, with any 4yz or 5yz. 421 closes the session after the reply.
+ * The table says where the session goes: a handler can refuse but never choose the next phase.
+ *
+ * SP_ERR_MISUSE: no question is open, or the refusal is malformed (code, class, reason).
+ */
+SP_MUST_USE int sp_server_no(struct sp_server *s, const struct sp_refusal *refusal);
+
+/*
+ * Ask back with `334 base64(challenge)`: only for ASK_AUTH and ASK_ANSWER (RFC 4954 4).
+ *
+ *   challenge  at most 9,000 octets before encoding; empty gives "334 "
+ */
+SP_MUST_USE int sp_server_more(struct sp_server *s, struct sp_view challenge);
+
+/* Octets to send, borrowed until the next call with this session. */
+struct sp_view sp_server_output(struct sp_server *s);
+
+/* The first n octets of the output were sent (n <= output.len). */
+void sp_server_sent(struct sp_server *s, size_t n);
+
+/* The handshake that SP_SERVER_START_TLS asked for is done: all learned in clear is forgotten (RFC 3207 4.2). */
+SP_MUST_USE int sp_server_secured(struct sp_server *s, uint64_t now_ms);
+
+/* When sp_server_tick is due, in the caller's monotonic milliseconds; UINT64_MAX for never. */
+uint64_t sp_server_deadline(const struct sp_server *s);
+
+/* Time has passed. Past the deadline the session says 421 4.4.2 and closes. */
+SP_MUST_USE int sp_server_tick(struct sp_server *s, uint64_t now_ms);
+
+/* The client closed its side: nothing is said, the transaction is dropped (RFC 5321 3.8). */
+SP_MUST_USE int sp_server_eof(struct sp_server *s);
+
+/*
+ * The server is going away: 421 4.3.2 and close, at once or, while END is unanswered,
+ * after its answer. RFC 5321 3.8.
+ */
+SP_MUST_USE int sp_server_shutdown(struct sp_server *s);
+
+/* Facts for logs and policies; true to the state after the last answered event. */
+bool sp_server_is_tls(const struct sp_server *s);
+bool sp_server_is_esmtp(const struct sp_server *s);
+bool sp_server_is_authenticated(const struct sp_server *s);
+bool sp_server_in_transaction(const struct sp_server *s);
+
+/* The phase's name as in docs/server-states.md: "READY". Static text. */
+const char *sp_server_phase(const struct sp_server *s);
+
+/*
+ * The last reply to a command that is complete, for logs: its code, its reason id
+ * ("" for replies that are no refusals). Static text for reason unless the caller gave it.
+ */
+int sp_server_last_code(const struct sp_server *s);
+const char *sp_server_last_reason(const struct sp_server *s);
+
+#endif

@@ -1,0 +1,125 @@
+/*
+ * sallyport.conf as one const struct. The same text is read by `sallyport check`, by the
+ * supervisor and, passed on by it, by every role. It holds no secrets: those stand in files
+ * of their own that only the supervisor reads.
+ */
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
+
+#include "base/buf.h"
+#include "os/address.h"
+
+enum config_tls { CONFIG_TLS_OFF, CONFIG_TLS_STARTTLS, CONFIG_TLS_IMPLICIT };
+enum config_auth { CONFIG_AUTH_OFF, CONFIG_AUTH_OFFERED, CONFIG_AUTH_REQUIRED };
+
+/* listener "NAME" { ... } */
+struct config_listener {
+    const char       *name;
+    struct os_address address;
+    enum config_tls   tls;
+    bool              tls_required;  /* require-tls: 530 before STARTTLS                    */
+    enum config_auth  auth;          /* required implies TLS first unless auth-in-clear     */
+    bool              auth_in_clear; /* PLAIN and LOGIN without TLS; loopback listeners only */
+    struct os_network *relay_from;   /* networks that may relay without AUTH                */
+    size_t            relay_from_n;
+    bool              last;          /* sandbox's 2525: listens when all else is up         */
+};
+
+enum config_route_kind { CONFIG_ROUTE_HOLD, CONFIG_ROUTE_DISCARD, CONFIG_ROUTE_RELAY, CONFIG_ROUTE_MAILDIR };
+enum config_route_tls { CONFIG_ROUTE_TLS_OFF, CONFIG_ROUTE_TLS_OPPORTUNISTIC, CONFIG_ROUTE_TLS_REQUIRED };
+
+/* route "NAME" { kind = ... }; "hold" and "discard" always exist. */
+struct config_route {
+    const char            *name;
+    enum config_route_kind kind;
+    /* relay */
+    const char            *host;          /* name or address, without brackets  */
+    uint16_t               port;
+    enum config_route_tls  tls;           /* required: chain and name verified  */
+    bool                   implicit_tls;  /* TLS from the first octet           */
+    const char            *ca_file;       /* NULL: the system's                 */
+    const char            *user;          /* NULL: no AUTH                      */
+    const char            *password_file; /* read by the supervisor             */
+    uint32_t               connections;   /* at once to this destination, per delivery process; default 10 */
+    /* maildir: path with %d (domain) and %l (local part) */
+    const char            *path;
+};
+
+/* domain "example.org" { route = ...  mailboxes = {...} } */
+struct config_domain {
+    const char  *name;          /* lower case */
+    const struct config_route *route;
+    const char **mailboxes;     /* local parts, lower case; none: any is accepted */
+    size_t       mailbox_n;
+};
+
+/* limits { ... }: name, unit, default and reason of each stand in config_limits.def */
+struct config_limits {
+    uint64_t message_octets;
+    uint32_t recipients;
+    uint32_t errors;
+    uint32_t auth_failures;
+    uint32_t idle_commands;
+    uint32_t connections;             /* at once, in all                    */
+    uint32_t connections_per_address; /* 0: no limit                        */
+    uint64_t free_octets;             /* floor of free space on the data disk */
+    uint32_t command_timeout_s;
+    uint32_t data_timeout_s;
+    uint32_t tls_timeout_s;
+};
+
+/* queue { ... } */
+struct config_queue {
+    uint32_t retry_first_s;  /* after the first failure; doubles                 */
+    uint32_t retry_most_s;   /* longest pause                                    */
+    uint32_t expire_s;       /* after acceptance: bounce                         */
+    uint32_t attempts;       /* leases at once, in all                           */
+};
+
+struct config {
+    const char *hostname;
+    const char *data;             /* folder                                      */
+    const char *user;             /* roles run as, when started as root; NULL: sallyport, else nobody */
+    const char *tls_certificate;  /* files; NULL: made in the data folder        */
+    const char *tls_key;
+    struct config_listener *listeners;
+    size_t                  listener_n;
+    struct config_route    *routes;
+    size_t                  route_n;
+    struct config_domain   *domains;
+    size_t                  domain_n;
+    const struct config_route *default_route;  /* for domains not ours; NULL: none: 550 */
+    struct config_limits    limits;
+    struct config_queue     queue;
+    uint32_t                smtpd_n, auth_n, delivery_n; /* processes; 0 in the file: one per core */
+    void                   *memory; /* owner of all of the above */
+};
+
+/*
+ * Parse a text.
+ *
+ *   path       for messages
+ *   error      "FILE:LINE: key: what is wrong; allowed: ..." for the operator, one line per fault
+ *   config_out owned by the caller: config_free
+ *
+ * SP_ERR_SYNTAX: the text is faulty; error says all that was found.
+ */
+SP_MUST_USE int config_parse(const char *path, struct sp_view text, struct sp_buf *error, struct config **config_out);
+void config_free(struct config *c);
+
+/* What `sallyport serve` without -c is changed by. NULL or 0 where not given. */
+struct config_sandbox {
+    const char *data;
+    const char *smtp, *submission, *submissions; /* ADDR:PORT */
+    const char *relay;                           /* HOST:PORT */
+};
+
+/* The sandbox as a configuration text; it is parsed like any other. SP_ERR_SYNTAX: an option is faulty, error says which. */
+SP_MUST_USE int config_sandbox_text(const struct config_sandbox *options, struct sp_buf *text_out, struct sp_buf *error);
+
+/* NULL when there is none. */
+const struct config_listener *config_find_listener(const struct config *c, struct sp_view name);
+const struct config_route    *config_find_route(const struct config *c, struct sp_view name);
+const struct config_domain   *config_find_domain(const struct config *c, struct sp_view name);
+
+#endif

@@ -1,0 +1,183 @@
+/*
+ * Messages between roles as values: pack them into octets, unpack octets into
+ * views, and say who may send what. All of it is generated from messages.def.
+ *
+ * On the wire: u32 payload length, u16 type, u16 flags (1: a descriptor comes along),
+ * then the fields in order. Pure: descriptors are numbers here; os/edge.h carries them.
+ */
+#ifndef IPC_IPC_H
+#define IPC_IPC_H
+
+#include "base/buf.h"
+
+/* The roles. NAME, name in logs and process titles. */
+#define IPC_ROLES(X)                                                                                         \
+    X(SUPERVISOR, "supervisor")                                                                              \
+    X(SMTPD, "smtpd")                                                                                        \
+    X(AUTH, "auth")                                                                                          \
+    X(QUEUE, "queue")                                                                                        \
+    X(DELIVERY, "delivery")
+
+#define X(n, ...) IPC_##n,
+enum ipc_role { IPC_ROLES(X) IPC_ROLE_N, IPC_ANY = IPC_ROLE_N };
+#undef X
+
+/*
+ * The allowed edges: the trust diagram of the program. Each process of the first
+ * role has a socket to each process of the second. The supervisor has one to all.
+ */
+#define IPC_EDGES(X)                                                                                         \
+    X(SUPERVISOR, SMTPD)                                                                                     \
+    X(SUPERVISOR, AUTH)                                                                                      \
+    X(SUPERVISOR, QUEUE)                                                                                     \
+    X(SUPERVISOR, DELIVERY)                                                                                  \
+    X(SMTPD, AUTH)                                                                                           \
+    X(SMTPD, QUEUE)                                                                                          \
+    X(QUEUE, DELIVERY)
+
+struct ipc_edge_rule {
+    enum ipc_role a, b;
+};
+extern const struct ipc_edge_rule ipc_edges[];
+extern const size_t               ipc_edge_n;
+
+/* What auth tells smtpd of a failure; the reason stays with auth's log. NAME, meaning. */
+#define IPC_AUTH_VERDICTS(X)                                                                                 \
+    X(BAD_CREDENTIALS, "unknown user, wrong password or disabled user: the same for all three")              \
+    X(MALFORMED, "the response does not follow the mechanism's grammar")                                     \
+    X(NO_INITIAL, "the mechanism begins with a challenge; an initial response came")                         \
+    X(UNKNOWN_MECHANISM, "not a mechanism of ours")                                                          \
+    X(UNAVAILABLE, "the user database cannot be read, or too many attempts wait")
+
+#define X(n, ...) IPC_AUTH_##n,
+enum ipc_auth_verdict { IPC_AUTH_VERDICTS(X) IPC_AUTH_VERDICT_N };
+#undef X
+
+/* Why queue refuses a message. NAME, meaning. */
+#define IPC_SUBMIT_NOS(X)                                                                                    \
+    X(DISK_FULL, "less free space than the floor")                                                           \
+    X(BROKEN, "the store failed; see queue's log")                                                           \
+    X(EXISTS, "the id is taken")
+
+#define X(n, ...) IPC_SUBMIT_##n,
+enum ipc_submit_why { IPC_SUBMIT_NOS(X) IPC_SUBMIT_NO_N };
+#undef X
+
+/* What became of a delivery attempt. NAME, phrase for operators. */
+#define IPC_OUTCOMES(X)                                                                                      \
+    X(DELIVERED, "delivered")                                                                                \
+    X(DEFERRED, "will be tried again")                                                                       \
+    X(FAILED, "refused for good")                                                                            \
+    X(UNKNOWN, "connection lost after the final dot: may be delivered twice")
+
+#define X(n, ...) IPC_OUTCOME_##n,
+enum ipc_outcome_kind { IPC_OUTCOMES(X) IPC_OUTCOME_N };
+#undef X
+
+/* One struct per record and message: struct ipc_recipient, struct ipc_submit, ... */
+#define U8(f)           uint8_t f;
+#define U32(f)          uint32_t f;
+#define U64(f)          uint64_t f;
+#define VIEW(f)         struct sp_view f;
+#define LIST(record, f) struct sp_view f;
+#define FD(f)           int f;
+#define RECORD(name)    struct ipc_##name {
+#define END_RECORD(name)                                                                                     \
+    }                                                                                                        \
+    ;
+#define MESSAGE(name, from, to) struct ipc_##name {
+#define END(name)                                                                                            \
+    }                                                                                                        \
+    ;
+#include "ipc/messages.def"
+#undef RECORD
+#undef END_RECORD
+#undef MESSAGE
+#undef END
+
+/* IPC_TYPE_submit, ... */
+#undef U8
+#undef U32
+#undef U64
+#undef VIEW
+#undef LIST
+#undef FD
+#define U8(f)
+#define U32(f)
+#define U64(f)
+#define VIEW(f)
+#define LIST(record, f)
+#define FD(f)
+#define RECORD(name)
+#define END_RECORD(name)
+#define END(name)
+#define MESSAGE(name, from, to) IPC_TYPE_##name,
+enum ipc_type {
+#include "ipc/messages.def"
+    IPC_TYPE_N
+};
+#undef MESSAGE
+
+/* A message of any type: `as.submit` is valid when type is IPC_TYPE_submit. */
+struct ipc_message {
+    enum ipc_type type;
+    union {
+#define MESSAGE(name, from, to) struct ipc_##name name;
+#include "ipc/messages.def"
+#undef MESSAGE
+    } as;
+};
+
+/* Builders and readers of lists: ipc_add_recipient(list, &entry); ipc_next_recipient(&rest, &entry). */
+#undef RECORD
+#define RECORD(name)                                                                                         \
+    int  ipc_add_##name(struct sp_buf *list, const struct ipc_##name *entry);                                \
+    bool ipc_next_##name(struct sp_view *rest, struct ipc_##name *entry_out);
+#define MESSAGE(name, from, to)
+#include "ipc/messages.def"
+#undef RECORD
+#undef END_RECORD
+#undef MESSAGE
+#undef END
+#undef U8
+#undef U32
+#undef U64
+#undef VIEW
+#undef LIST
+#undef FD
+
+enum {
+    IPC_HEADER_LEN = 8,
+    IPC_PAYLOAD_MAX = 4 << 20 /* octets: a submit of 64 KiB with 10,000 recipients fits; more is a fault */
+};
+
+/*
+ * Append header and payload to out.
+ *   fd_out  the descriptor to send along, or -1
+ * SP_ERR_NOMEM, SP_ERR_LONG (payload over IPC_PAYLOAD_MAX): out is as before.
+ */
+SP_MUST_USE int ipc_pack(const struct ipc_message *m, struct sp_buf *out, int *fd_out);
+
+/*
+ * Look at a header. SP_ERR_ABSENT: fewer than IPC_HEADER_LEN octets. SP_ERR_SYNTAX: unknown type,
+ * flags or a payload over the limit; the edge is to be closed.
+ */
+SP_MUST_USE int ipc_header(struct sp_view in, enum ipc_type *type_out, size_t *payload_len_out, bool *fd_out);
+
+/*
+ * Unpack a payload. Views borrow from it; lists are checked to their last entry.
+ *   fd  the descriptor that came along, or -1
+ * SP_ERR_SYNTAX: lengths disagree, octets are left, or a descriptor is missing or surplus.
+ */
+SP_MUST_USE int ipc_unpack(enum ipc_type type, struct sp_view payload, int fd, struct ipc_message *message_out);
+
+/* May `from` send this type to `to`? */
+bool ipc_allowed(enum ipc_type type, enum ipc_role from, enum ipc_role to);
+
+const char *ipc_type_name(enum ipc_type type);
+const char *ipc_role_name(enum ipc_role role);
+
+/* The role of that name, or IPC_ROLE_N. */
+enum ipc_role ipc_role_find(const char *name);
+
+#endif

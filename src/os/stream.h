@@ -1,0 +1,91 @@
+/*
+ * One TCP connection, plain or TLS, on the loop. Input is pushed to the owner as views;
+ * what the owner does not consume is kept and pushed again with what follows.
+ *
+ * An idle stream holds no buffers. Owners may call any function from any handler;
+ * os_stream_free inside a handler is allowed.
+ */
+#ifndef OS_STREAM_H
+#define OS_STREAM_H
+
+#include "os/loop.h"
+#include "sallyport/base.h"
+
+struct os_stream;
+struct os_tls_context; /* os/tls.h */
+
+/* What TLS agreed on; texts live as long as the stream. */
+struct os_tls_facts {
+    const char *version;          /* "TLSv1.3"                                     */
+    const char *cipher;           /* "TLS_AES_256_GCM_SHA384"                      */
+    int         bits;             /* secret bits of the cipher                     */
+    const char *peer_name;        /* subject CN or first SAN of the peer's certificate, or NULL */
+    bool        peer_verified;    /* chain and name were verified                  */
+};
+
+struct os_stream_handlers {
+    /*
+     * Octets have arrived (with those kept before). Return how many were consumed. When fewer than
+     * all, the rest is kept; it is pushed again with more input or after os_stream_resume.
+     */
+    size_t (*input)(void *ctx, struct sp_view in);
+    /* All output was handed to the kernel (called after a write that could not be finished at once). */
+    void (*drained)(void *ctx);
+    /* connect() or a handshake ended. tls: NULL after a plain connect. May be NULL for accepted plain streams. */
+    void (*ready)(void *ctx, const struct os_tls_facts *tls);
+    /*
+     * It is over: the peer closed (why NULL), or an error ("Connection reset by peer", "TLS: ...").
+     * Called once, never after os_stream_free. Kept input is gone.
+     */
+    void (*closed)(void *ctx, const char *why);
+};
+
+/* An accepted connection. fd is owned from now on. No input is read before os_stream_resume. */
+struct os_stream *os_stream_accepted(struct event_base *base, int fd, const struct os_stream_handlers *h, void *ctx);
+
+/*
+ * Connect to a numeric address; `ready` or `closed` tells. Input is paused until os_stream_resume.
+ *   address, len   a struct sockaddr, borrowed for the call
+ *   timeout_ms     for the connection; then closed("connection timed out")
+ */
+struct os_stream *os_stream_connect(struct event_base *base, const void *address, size_t len, uint32_t timeout_ms,
+                                    const struct os_stream_handlers *h, void *ctx);
+
+/* Close at once, discarding what was not sent; and free. */
+void os_stream_free(struct os_stream *s);
+
+/*
+ * Send what is queued, say goodbye (TLS close_notify, FIN), discard what the peer still says for
+ * at most 2 s and 64 KiB so that the last reply is not lost to a reset, and free. No handler is
+ * called any more; the owner forgets s.
+ */
+void os_stream_finish(struct os_stream *s);
+
+/* Queue octets; sent at once as far as the kernel takes them. Copies what it must keep. */
+void os_stream_write(struct os_stream *s, struct sp_view out);
+
+/* Octets queued and not yet taken by the kernel: stop producing above a limit of your own, go on at `drained`. */
+size_t os_stream_backlog(const struct os_stream *s);
+
+/* Stop pushing and reading input; go on. Resume pushes kept input at once, before it returns to the loop's turn end. */
+void os_stream_pause(struct os_stream *s);
+void os_stream_resume(struct os_stream *s);
+
+/*
+ * Begin a handshake, as the server or as the client of the context's kind. Output queued before is sent first.
+ * Input that was kept is thrown away (RFC 3207 4.2, injection). `ready` or `closed` tells.
+ *   server_name  for a client: SNI and the name to verify; NULL for none
+ *   timeout_ms   for the handshake
+ */
+void os_stream_start_tls(struct os_stream *s, struct os_tls_context *tls, const char *server_name, uint32_t timeout_ms);
+
+/* NULL while plain. */
+const struct os_tls_facts *os_stream_tls(const struct os_stream *s);
+
+/* "127.0.0.1" and port of the peer and of our side; IPv6 without brackets. */
+const char *os_stream_peer_address(const struct os_stream *s);
+uint16_t    os_stream_peer_port(const struct os_stream *s);
+const char *os_stream_local_address(const struct os_stream *s);
+uint16_t    os_stream_local_port(const struct os_stream *s);
+
+#endif
