@@ -155,8 +155,10 @@ static const struct type_facts types[IPC_TYPE_N] = {
 
 #define X(a, b) {IPC_##a, IPC_##b},
 const struct ipc_edge_rule ipc_edges[] = {IPC_EDGES(X)};
+const struct ipc_edge_rule ipc_controls[] = {IPC_CONTROLS(X)};
 #undef X
 const size_t ipc_edge_n = sizeof ipc_edges / sizeof *ipc_edges;
+const size_t ipc_control_n = sizeof ipc_controls / sizeof *ipc_controls;
 
 #define X(n, name) [IPC_##n] = name,
 static const char *const role_names[IPC_ROLE_N] = {IPC_ROLES(X)};
@@ -232,12 +234,17 @@ int ipc_unpack(enum ipc_type type, struct sp_view payload, int fd, struct ipc_me
     return r.bad || r.rest.len > 0 || fd >= 0 ? SP_ERR_SYNTAX : SP_OK;
 }
 
-static bool is_edge(enum ipc_role a, enum ipc_role b)
+static bool joins(const struct ipc_edge_rule *rules, size_t n, enum ipc_role a, enum ipc_role b)
 {
-    for (size_t i = 0; i < ipc_edge_n; i++)
-        if ((ipc_edges[i].a == a && ipc_edges[i].b == b) || (ipc_edges[i].a == b && ipc_edges[i].b == a))
+    for (size_t i = 0; i < n; i++)
+        if ((rules[i].a == a && rules[i].b == b) || (rules[i].a == b && rules[i].b == a))
             return true;
     return false;
+}
+
+static bool is_edge(enum ipc_role a, enum ipc_role b)
+{
+    return joins(ipc_edges, ipc_edge_n, a, b) || joins(ipc_controls, ipc_control_n, a, b);
 }
 
 bool ipc_allowed(enum ipc_type type, enum ipc_role from, enum ipc_role to)

@@ -16,7 +16,8 @@
     X(SMTPD, "smtpd")                                                                                        \
     X(AUTH, "auth")                                                                                          \
     X(QUEUE, "queue")                                                                                        \
-    X(DELIVERY, "delivery")
+    X(DELIVERY, "delivery")                                                                                  \
+    X(TOOL, "tool")
 
 #define X(n, ...) IPC_##n,
 enum ipc_role { IPC_ROLES(X) IPC_ROLE_N, IPC_ANY = IPC_ROLE_N };
@@ -35,11 +36,21 @@ enum ipc_role { IPC_ROLES(X) IPC_ROLE_N, IPC_ANY = IPC_ROLE_N };
     X(SMTPD, QUEUE)                                                                                          \
     X(QUEUE, DELIVERY)
 
+/*
+ * Edges that are not made by the supervisor: a command-line tool (not a process of the server) opens
+ * one through the control socket of the role that answers (os/control.h).
+ */
+#define IPC_CONTROLS(X)                                                                                      \
+    X(TOOL, AUTH)                                                                                            \
+    X(TOOL, QUEUE)
+
 struct ipc_edge_rule {
     enum ipc_role a, b;
 };
 extern const struct ipc_edge_rule ipc_edges[];
 extern const size_t               ipc_edge_n;
+extern const struct ipc_edge_rule ipc_controls[];
+extern const size_t               ipc_control_n;
 
 /* What auth tells smtpd of a failure; the reason stays with auth's log. NAME, meaning. */
 #define IPC_AUTH_VERDICTS(X)                                                                                 \

@@ -1,0 +1,59 @@
+/*
+ * The client's side of a SASL exchange: challenges in, responses out. Octets only, no base64, no
+ * I/O. RFC 4422; the mechanisms' own RFCs stand in their files.
+ */
+#ifndef SASL_CLIENT_H
+#define SASL_CLIENT_H
+
+#include "base/buf.h"
+
+/* What the user gave. Borrowed for the life of the exchange; password is a secret. */
+struct sasl_credentials {
+    struct sp_view user;
+    struct sp_view password;
+};
+
+struct sasl_client;
+
+/*
+ * Begin an exchange.
+ *
+ *   mechanism   one name, any case: PLAIN, LOGIN
+ *   client_out  owned by the caller: sasl_client_free
+ *
+ * SP_ERR_ABSENT: not a mechanism of ours. SP_ERR_NOMEM.
+ */
+SP_MUST_USE int sasl_client_new(struct sp_view mechanism, const struct sasl_credentials *credentials,
+                                const struct sp_allocator *alloc, struct sasl_client **client_out);
+
+/* NULL is fine; secrets are overwritten. */
+void sasl_client_free(struct sasl_client *c);
+
+/* May the first response go along with the AUTH command? Then ask sasl_client_step with an empty challenge. */
+bool sasl_client_has_initial(const struct sasl_client *c);
+
+/*
+ * Answer a challenge.
+ *
+ *   challenge     decoded; empty for the initial response
+ *   response_out  appended to; a secret: sp_buf_fini_secret
+ *   sent_out      names what was answered, for an explained conversation: "user name", "password",
+ *                 "user name and password". Static text
+ *
+ * SP_ERR_SYNTAX: the challenge makes no sense for this mechanism: cancel with "*".
+ */
+SP_MUST_USE int sasl_client_step(struct sasl_client *c, struct sp_view challenge, struct sp_buf *response_out,
+                                 const char **sent_out);
+
+/*
+ * The best mechanism both sides have.
+ *
+ *   offered     words behind AUTH in the EHLO reply
+ *   wanted      a mechanism's name, or empty for the strongest
+ *   secure      TLS is up: mechanisms that show the password are allowed
+ *   why_out     when SP_ERR_ABSENT: a sentence that says what was offered and what would be needed
+ */
+SP_MUST_USE int sasl_client_choose(struct sp_view offered, struct sp_view wanted, bool secure,
+                                   struct sp_view *mechanism_out, struct sp_buf *why_out);
+
+#endif
