@@ -17,7 +17,13 @@ enum {
 
 struct role;
 
-/* What a role does. Any may be NULL. */
+/*
+ * What a role does. Any may be NULL.
+ *
+ * What the supervisor gives for a generation (tls_identity, listener, credential, user_wanted, ...) comes
+ * through `message` before that generation's start or reload: keep it until then. Nothing is read from a
+ * peer before start has returned; peer_up of the peers that are already there follows it.
+ */
 struct role_ops {
     /* Everything of the first generation is here; become able to serve. Then ready is said. */
     void (*start)(struct role *r);
@@ -25,7 +31,11 @@ struct role_ops {
     void (*reload)(struct role *r);
     /* A message from a peer, or one from the supervisor that the skeleton does not take itself. */
     void (*message)(struct role *r, struct os_edge *from, const struct ipc_message *m);
-    /* A peer can be written to; a peer is gone (its edge is freed after the call). */
+    /*
+     * A peer can be written to; a peer is gone (no longer in r->peers; its edge is freed after the call).
+     * A process that was started anew comes up as a new edge with the same index, never before its
+     * forerunner's peer_gone.
+     */
     void (*peer_up)(struct role *r, struct os_edge *peer);
     void (*peer_gone)(struct role *r, struct os_edge *peer);
     void (*peer_drained)(struct role *r, struct os_edge *peer);
@@ -55,6 +65,9 @@ _Noreturn void role_exit(struct role *r);
 /* The number of living peers of a role, and the nth of them. */
 size_t          role_peer_n(const struct role *r, enum ipc_role kind);
 struct os_edge *role_peer(const struct role *r, enum ipc_role kind, size_t nth);
+
+/* The living peer with that index, or NULL. */
+struct os_edge *role_peer_at(const struct role *r, enum ipc_role kind, uint32_t index);
 
 /* The living peer that a number falls to (hash of a session, a destination); NULL when none lives. */
 struct os_edge *role_peer_for(const struct role *r, enum ipc_role kind, uint64_t number);
