@@ -1,0 +1,58 @@
+#include "cli/commands.h"
+
+#include <stdint.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "cli/nearest.h"
+
+/* clang-format off */
+const struct cli_command cli_commands[] = {
+    {"help", "[COMMAND]", "Show all commands, or the usage of one", cmd_help, NULL, false},
+    {"version", "", "Show the version", cmd_version, NULL, false},
+};
+/* clang-format on */
+const size_t cli_command_n = sizeof cli_commands / sizeof *cli_commands;
+
+const struct cli_command *cli_command_find(const char *name)
+{
+    for (size_t i = 0; i < cli_command_n; i++)
+        if (strcmp(cli_commands[i].name, name) == 0)
+            return &cli_commands[i];
+    return NULL;
+}
+
+int cli_fault_unknown(const char *name)
+{
+    const struct cli_command *nearest = NULL;
+    size_t distance = SIZE_MAX;
+    for (size_t i = 0; i < cli_command_n; i++) {
+        const struct cli_command *c = &cli_commands[i];
+        if (!c->hidden && cli_is_near(name, c->name) && cli_distance(name, c->name) < distance) {
+            distance = cli_distance(name, c->name);
+            nearest = c;
+        }
+    }
+    const char *kind = name[0] == '-' ? "option" : "command";
+    if (nearest)
+        fprintf(stderr, "sallyport: unknown %s '%s'; did you mean '%s'? All commands: sallyport help\n", kind,
+                name, nearest->name);
+    else
+        fprintf(stderr, "sallyport: unknown %s '%s'. All commands: sallyport help\n", kind, name);
+    return EX_USAGE;
+}
+
+int cli_run(int argc, char **argv)
+{
+    if (argc < 2) {
+        cli_print_commands(stderr);
+        return EX_USAGE;
+    }
+    const char *name = argv[1];
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+        name = "help";
+    else if (strcmp(name, "--version") == 0)
+        name = "version";
+    const struct cli_command *command = cli_command_find(name);
+    return command ? command->run(argc - 1, argv + 1) : cli_fault_unknown(name);
+}
