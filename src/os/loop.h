@@ -1,6 +1,6 @@
 /*
- * The event loop of a role: libevent's event_base with two priorities, so that work can
- * wait until everything that has arrived was read (group commit, batched writes).
+ * The event loop of a role: libevent's event_base, and work that waits until everything that
+ * has arrived was read (group commit, batched writes).
  */
 #ifndef OS_LOOP_H
 #define OS_LOOP_H
@@ -9,12 +9,19 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Priorities: I/O first, then what waits for a lull. */
+/*
+ * Priorities: I/O first, then what may wait for a lull. A busy loop may never come to the second:
+ * it is for work that can be left out, like tidying up.
+ */
 enum { OS_PRIORITY_IO = 0, OS_PRIORITY_LULL = 1, OS_PRIORITY_N };
 
+/* Also ignores SIGPIPE. */
 struct event_base *os_loop_new(void);
 
-/* Work to run once, after the I/O events that are ready now. Asking twice is asking once. */
+/*
+ * Work to run once, in this turn of the loop, after the I/O events that are ready now. Asking twice is
+ * asking once. What asks for itself while it runs, runs again in the next turn.
+ */
 struct os_later {
     struct event *event;
     bool          asked;
@@ -24,7 +31,7 @@ struct os_later {
 
 void os_later_init(struct os_later *l, struct event_base *base, void (*run)(void *ctx), void *ctx);
 void os_later_ask(struct os_later *l);
-void os_later_fini(struct os_later *l);
+void os_later_fini(struct os_later *l); /* also inside run */
 
 /* A timer that is set again and again; one callback. */
 struct os_timer {
