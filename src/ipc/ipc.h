@@ -74,6 +74,17 @@ enum ipc_auth_verdict { IPC_AUTH_VERDICTS(X) IPC_AUTH_VERDICT_N };
 enum ipc_submit_why { IPC_SUBMIT_NOS(X) IPC_SUBMIT_NO_N };
 #undef X
 
+/* How a request of `sallyport queue` ended. NAME, meaning. */
+#define IPC_QUEUE_ANSWERS(X)                                                                                \
+    X(DONE, "done")                                                                                          \
+    X(UNKNOWN_ID, "no message of that id is in the queue")                                                   \
+    X(BROKEN, "the store failed; see queue's log")                                                           \
+    X(DISK_FULL, "the disk is full")
+
+#define X(n, ...) IPC_QUEUE_##n,
+enum ipc_queue_answer { IPC_QUEUE_ANSWERS(X) IPC_QUEUE_ANSWER_N };
+#undef X
+
 /* What became of a delivery attempt. NAME, phrase for operators. */
 #define IPC_OUTCOMES(X)                                                                                      \
     X(DELIVERED, "delivered")                                                                                \
