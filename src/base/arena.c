@@ -5,8 +5,8 @@
 
 struct sp_arena_block {
     struct sp_arena_block *older;
-    size_t                 size; /* whole block, header included */
-    size_t                 used; /* header included              */
+    size_t size; /* whole block, header included */
+    size_t used; /* header included              */
 };
 
 enum {

@@ -5,7 +5,7 @@ static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuv
 void sp_base64_encode(struct sp_view in, uint8_t *out)
 {
     for (size_t i = 0; i < in.len; i += 3) {
-        size_t   have = in.len - i < 3 ? in.len - i : 3;
+        size_t have = in.len - i < 3 ? in.len - i : 3;
         uint32_t bits = (uint32_t)in.p[i] << 16;
         if (have > 1)
             bits |= (uint32_t)in.p[i + 1] << 8;

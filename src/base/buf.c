@@ -72,7 +72,7 @@ int sp_buf_add_dec(struct sp_buf *b, uint64_t n) { return sp_buf_add_dec_pad(b, 
 int sp_buf_add_dec_pad(struct sp_buf *b, uint64_t n, unsigned digits)
 {
     uint8_t text[20];
-    size_t  at = sizeof text;
+    size_t at = sizeof text;
     do {
         text[--at] = (uint8_t)('0' + n % 10);
         n /= 10;

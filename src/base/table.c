@@ -4,10 +4,10 @@
 
 struct sp_table_entry {
     struct sp_table_entry *next;
-    void                  *value;
-    uint64_t               hash;
-    size_t                 key_len;
-    uint8_t                key[];
+    void *value;
+    uint64_t hash;
+    size_t key_len;
+    uint8_t key[];
 };
 
 uint64_t sp_hash(struct sp_view v, uint64_t seed)

@@ -4,7 +4,7 @@
 static int64_t days_of(int64_t year, unsigned month, unsigned day)
 {
     year -= month <= 2;
-    int64_t  era = (year >= 0 ? year : year - 399) / 400;
+    int64_t era = (year >= 0 ? year : year - 399) / 400;
     unsigned yoe = (unsigned)(year - era * 400);
     unsigned doy = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
     unsigned doe = yoe * 365 + yoe / 4 - yoe / 100 + doy;
@@ -13,10 +13,10 @@ static int64_t days_of(int64_t year, unsigned month, unsigned day)
 
 struct sp_civil sp_civil_of(int64_t wall_ms)
 {
-    int64_t  days = wall_ms / 86400000;
+    int64_t days = wall_ms / 86400000;
     unsigned ms = (unsigned)(wall_ms % 86400000);
-    int64_t  z = days + 719468;
-    int64_t  era = z / 146097;
+    int64_t z = days + 719468;
+    int64_t era = z / 146097;
     unsigned doe = (unsigned)(z - era * 146097);
     unsigned yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
     unsigned doy = doe - (365 * yoe + yoe / 4 - yoe / 100);

@@ -26,7 +26,7 @@ static void put_view(struct sp_buf *b, struct sp_view v)
 /* A reader that remembers that it ran out. */
 struct reader {
     struct sp_view rest;
-    bool           bad;
+    bool bad;
 };
 
 static uint64_t get_number(struct reader *r, size_t octets)
@@ -135,7 +135,7 @@ static struct sp_view get_view(struct reader *r)
 
 struct type_facts {
     const char *name;
-    uint8_t     from, to;
+    uint8_t from, to;
 };
 
 #define U8(f)
@@ -167,7 +167,7 @@ static const char *const role_names[IPC_ROLE_N] = {IPC_ROLES(X)};
 int ipc_pack(const struct ipc_message *m, struct sp_buf *out, int *fd_out)
 {
     size_t start = out->len;
-    int    fd = -1;
+    int fd = -1;
     put_number(out, 0, IPC_HEADER_LEN);
     switch (m->type) {
 #define MESSAGE(name, from, to)                                                                              \
@@ -204,7 +204,7 @@ int ipc_header(struct sp_view in, enum ipc_type *type_out, size_t *payload_len_o
     if (in.len < IPC_HEADER_LEN)
         return SP_ERR_ABSENT;
     struct reader r = {in, false};
-    size_t   len = (size_t)get_number(&r, 4);
+    size_t len = (size_t)get_number(&r, 4);
     unsigned type = (unsigned)get_number(&r, 2);
     unsigned flags = (unsigned)get_number(&r, 2);
     if (len > IPC_PAYLOAD_MAX || type >= IPC_TYPE_N || flags > 1)
