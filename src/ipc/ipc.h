@@ -64,6 +64,18 @@ extern const size_t               ipc_control_n;
 enum ipc_auth_verdict { IPC_AUTH_VERDICTS(X) IPC_AUTH_VERDICT_N };
 #undef X
 
+/* What became of a tool's wish about a user. NAME, meaning. */
+#define IPC_USER_RESULTS(X)                                                                                  \
+    X(OK, "done")                                                                                            \
+    X(EXISTS, "a user of that name exists already")                                                          \
+    X(ABSENT, "no user of that name")                                                                        \
+    X(INVALID, "the name or the password cannot be used")                                                    \
+    X(UNAVAILABLE, "the user database cannot be read or written")
+
+#define X(n, ...) IPC_USER_##n,
+enum ipc_user_result { IPC_USER_RESULTS(X) IPC_USER_RESULT_N };
+#undef X
+
 /* Why queue refuses a message. NAME, meaning. */
 #define IPC_SUBMIT_NOS(X)                                                                                    \
     X(DISK_FULL, "less free space than the floor")                                                           \

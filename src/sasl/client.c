@@ -1,0 +1,117 @@
+#include "sasl/client.h"
+
+#include "sasl/mechanism.h"
+
+int sasl_client_new(struct sp_view mechanism, const struct sasl_credentials *credentials,
+                    const struct sp_allocator *alloc, struct sasl_client **client_out)
+{
+    const struct sasl_mechanism *m = sasl_mechanism_find(mechanism);
+    if (!m)
+        return SP_ERR_ABSENT;
+    struct sasl_client *c = alloc->resize(alloc->ctx, NULL, 0, sizeof *c);
+    if (!c)
+        return SP_ERR_NOMEM;
+    *c = (struct sasl_client){.mechanism = m, .alloc = alloc, .credentials = *credentials};
+    if (m->client_size) {
+        c->memory = alloc->resize(alloc->ctx, NULL, 0, m->client_size);
+        if (!c->memory) {
+            sasl_client_free(c);
+            return SP_ERR_NOMEM;
+        }
+        memset(c->memory, 0, m->client_size);
+    }
+    *client_out = c;
+    return SP_OK;
+}
+
+void sasl_client_free(struct sasl_client *c)
+{
+    if (!c)
+        return;
+    if (c->memory) {
+        if (c->mechanism->client_fini)
+            c->mechanism->client_fini(c);
+        explicit_bzero(c->memory, c->mechanism->client_size);
+        c->alloc->resize(c->alloc->ctx, c->memory, c->mechanism->client_size, 0);
+    }
+    c->alloc->resize(c->alloc->ctx, c, sizeof *c, 0);
+}
+
+bool sasl_client_has_initial(const struct sasl_client *c) { return c->mechanism->client_first; }
+
+int sasl_client_step(struct sasl_client *c, struct sp_view challenge, struct sp_buf *response_out,
+                     const char **sent_out)
+{
+    int status = c->mechanism->client_step(c, challenge, response_out, sent_out);
+    c->turn++;
+    return status;
+}
+
+/* --- choice ------------------------------------------------------------------------------ */
+
+static bool offers(struct sp_view offered, struct sp_view name)
+{
+    struct sp_view word;
+    while (sp_view_word(&offered, ' ', &word))
+        if (sp_view_eq_nocase(word, name))
+            return true;
+    return false;
+}
+
+static void add_ours(struct sp_buf *why)
+{
+    for (size_t i = 0; i < sasl_mechanism_n; i++) {
+        sp_buf_add_str(why, i ? ", " : "");
+        sp_buf_add_str(why, sasl_mechanisms[i]->name);
+    }
+}
+
+static void say_why(struct sp_view offered, struct sp_view wanted, bool unsafe, struct sp_buf *why)
+{
+    struct sp_view ours = wanted;
+    if (wanted.len && !sasl_mechanism_find(wanted)) {
+        sp_buf_add(why, wanted);
+        sp_buf_add_str(why, " is not a mechanism of this client; it has ");
+        add_ours(why);
+        return;
+    }
+    if (sp_view_trim(offered).len == 0) {
+        sp_buf_add_str(why, "the server offers no AUTH here");
+        sp_buf_add_str(why,
+                       "; many offer it only after STARTTLS, or only on the submission ports 587 and 465");
+        return;
+    }
+    sp_buf_add_str(why, "the server offers AUTH ");
+    sp_buf_add(why, sp_view_trim(offered));
+    if (unsafe) {
+        sp_buf_add_str(why, ", but ");
+        sp_buf_add(why, ours.len ? ours : SP_LIT("each of these that this client has"));
+        sp_buf_add_str(why, " would show the password on a connection without TLS");
+        return;
+    }
+    sp_buf_add_str(why, ", not ");
+    if (ours.len)
+        sp_buf_add(why, ours);
+    else
+        add_ours(why);
+}
+
+int sasl_client_choose(struct sp_view offered, struct sp_view wanted, bool secure,
+                       struct sp_view *mechanism_out, struct sp_buf *why_out)
+{
+    bool unsafe = false;
+    for (size_t i = 0; i < sasl_mechanism_n; i++) {
+        const struct sasl_mechanism *m = sasl_mechanisms[i];
+        struct sp_view name = sp_view_of(m->name);
+        if (!offers(offered, name) || (wanted.len && !sp_view_eq_nocase(wanted, name)))
+            continue;
+        if (m->shows_password && !secure) {
+            unsafe = true;
+            continue;
+        }
+        *mechanism_out = name;
+        return SP_OK;
+    }
+    say_why(offered, wanted, unsafe, why_out);
+    return SP_ERR_ABSENT;
+}

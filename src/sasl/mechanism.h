@@ -1,0 +1,68 @@
+/* What a mechanism is made of: a row of facts and the functions of its two sides. Only for src/sasl. */
+#ifndef SASL_MECHANISM_H
+#define SASL_MECHANISM_H
+
+#include "base/view.h"
+#include "sasl/client.h"
+#include "sasl/prep.h"
+#include "sasl/server.h"
+
+struct sasl_server {
+    const struct sasl_mechanism *mechanism;
+    const struct sp_allocator   *alloc;
+    unsigned                     turn; /* responses taken so far */
+    enum sasl_server_state       state;
+    enum sasl_fault              fault;
+    struct sp_buf                user;
+    struct sp_buf                password; /* prepared                        */
+    struct sp_buf                challenge;
+    void                        *memory; /* the mechanism's own, zeroed; NULL when it needs none */
+};
+
+struct sasl_client {
+    const struct sasl_mechanism *mechanism;
+    const struct sp_allocator   *alloc;
+    struct sasl_credentials      credentials;
+    unsigned                     turn;
+    void                        *memory;
+};
+
+struct sasl_mechanism {
+    const char *name;
+    bool shows_password; /* to whoever reads along: wants TLS     */
+    bool client_first;   /* the client may speak with the command */
+
+    size_t server_size; /* of sasl_server.memory */
+    enum sasl_server_state (*server_start)(struct sasl_server *s); /* no initial response came */
+    enum sasl_server_state (*server_step)(struct sasl_server *s, struct sp_view response);
+    enum sasl_server_state (*server_verifier)(struct sasl_server *s, const struct sasl_verifier *v, bool usable);
+
+    size_t client_size;
+    int (*client_step)(struct sasl_client *c, struct sp_view challenge, struct sp_buf *response_out,
+                       const char **sent_out);
+    void (*client_fini)(struct sasl_client *c); /* may be NULL */
+    void (*server_fini)(struct sasl_server *s); /* may be NULL */
+};
+
+/* Strongest first: the order of a client's choice. */
+extern const struct sasl_mechanism sasl_plain, sasl_login;
+extern const struct sasl_mechanism *const sasl_mechanisms[];
+extern const size_t                       sasl_mechanism_n;
+
+/* NULL: not one of ours. */
+const struct sasl_mechanism *sasl_mechanism_find(struct sp_view name);
+
+/* The exchange ends in NO. */
+enum sasl_server_state sasl_server_refuse(struct sasl_server *s, enum sasl_fault why);
+
+/* Take a name or password as presented; false: the state is NO or BROKEN now. */
+bool sasl_server_take_user(struct sasl_server *s, struct sp_view user);
+bool sasl_server_take_password(struct sasl_server *s, struct sp_view password);
+
+/* The challenge is this text. */
+enum sasl_server_state sasl_server_ask(struct sasl_server *s, struct sp_view challenge);
+
+/* Base64 of printable UTF-8, long enough not to be chance. */
+bool sasl_looks_encoded(struct sp_view v);
+
+#endif

@@ -1,0 +1,103 @@
+#include "sasl/verifier.h"
+
+#include "base/view.h"
+#include "os/heap.h"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+static const struct {
+    size_t len;
+    const EVP_MD *(*digest)(void);
+} hashes[SASL_HASH_N] = {
+#define X(n, name, l, f) [SASL_##n] = {.len = l, .digest = f},
+    SASL_HASHES(X)
+#undef X
+};
+
+size_t sasl_hash_len(enum sasl_hash h) { return hashes[h].len; }
+
+int sasl_hmac(enum sasl_hash h, struct sp_view key, struct sp_view data, uint8_t *out)
+{
+    static const uint8_t none[1];
+    unsigned len = 0;
+    return HMAC(hashes[h].digest(), key.len ? key.p : none, (int)key.len, data.len ? data.p : none, data.len,
+                out, &len)
+               ? SP_OK
+               : SP_ERR_NOMEM;
+}
+
+int sasl_digest(enum sasl_hash h, struct sp_view data, uint8_t *out)
+{
+    return EVP_Digest(data.p, data.len, out, NULL, hashes[h].digest(), NULL) == 1 ? SP_OK : SP_ERR_NOMEM;
+}
+
+int sasl_keys_derive(enum sasl_hash h, struct sp_view password, struct sp_view salt, uint32_t iterations,
+                     struct sasl_keys *keys_out)
+{
+    size_t len = hashes[h].len;
+    uint8_t salted[SASL_KEY_MAX], client[SASL_KEY_MAX];
+    struct sasl_keys keys;
+    int status = SP_ERR_NOMEM;
+    if (PKCS5_PBKDF2_HMAC((const char *)password.p, (int)password.len, salt.p, (int)salt.len, (int)iterations,
+                          hashes[h].digest(), (int)len, salted) == 1)
+        status = sasl_hmac(h, sp_view_make(salted, len), SP_LIT("Client Key"), client);
+    if (!status)
+        status = sasl_digest(h, sp_view_make(client, len), keys.stored);
+    if (!status)
+        status = sasl_hmac(h, sp_view_make(salted, len), SP_LIT("Server Key"), keys.server);
+    if (!status)
+        *keys_out = keys;
+    OPENSSL_cleanse(salted, sizeof salted);
+    OPENSSL_cleanse(client, sizeof client);
+    OPENSSL_cleanse(&keys, sizeof keys);
+    return status;
+}
+
+int sasl_verifier_make(struct sp_view password, struct sasl_verifier *verifier_out)
+{
+    struct sasl_verifier v = {.salt_len = SASL_SALT_LEN, .iterations = SASL_ITERATIONS};
+    int status = SP_OK;
+    os_random(v.salt, v.salt_len);
+    for (unsigned h = 0; h < SASL_HASH_N && !status; h++)
+        status = sasl_keys_derive((enum sasl_hash)h, password, sp_view_make(v.salt, v.salt_len), v.iterations,
+                                  &v.keys[h]);
+    if (!status)
+        *verifier_out = v;
+    OPENSSL_cleanse(&v, sizeof v);
+    return status;
+}
+
+int sasl_verifier_check(const struct sasl_verifier *v, struct sp_view password, bool *right_out)
+{
+    struct sasl_keys keys;
+    int status =
+        sasl_keys_derive(SASL_SHA256, password, sp_view_make(v->salt, v->salt_len), v->iterations, &keys);
+    if (!status) {
+        size_t len = hashes[SASL_SHA256].len;
+        *right_out =
+            sp_view_eq_secret(sp_view_make(keys.stored, len), sp_view_make(v->keys[SASL_SHA256].stored, len));
+    }
+    OPENSSL_cleanse(&keys, sizeof keys);
+    return status;
+}
+
+int sasl_verifier_decoy(struct sp_view secret, struct sp_view name, struct sasl_verifier *verifier_out)
+{
+    uint8_t mac[SASL_KEY_MAX], key[SASL_KEY_MAX];
+    int status = sasl_hmac(SASL_SHA256, secret, name, mac);
+    /* The keys come from a second HMAC: the salt is shown to clients, so they must not follow from it. */
+    if (!status)
+        status = sasl_hmac(SASL_SHA256, secret, sp_view_make(mac, sizeof mac), key);
+    if (status)
+        return status;
+    struct sasl_verifier v = {.salt_len = SASL_SALT_LEN, .iterations = SASL_ITERATIONS};
+    memcpy(v.salt, mac, v.salt_len);
+    for (unsigned h = 0; h < SASL_HASH_N; h++) {
+        memcpy(v.keys[h].stored, key, SASL_KEY_MAX);
+        memcpy(v.keys[h].server, key, SASL_KEY_MAX);
+    }
+    *verifier_out = v;
+    return SP_OK;
+}

@@ -1,0 +1,75 @@
+/*
+ * What is kept instead of a password: SCRAM's StoredKey and ServerKey (RFC 5802 section 3, RFC 7677).
+ * PLAIN and LOGIN are checked against the same octets. Whoever reads them can check guesses at the
+ * price of PBKDF2 each, but cannot log in with them.
+ */
+#ifndef SASL_VERIFIER_H
+#define SASL_VERIFIER_H
+
+#include "sallyport/base.h"
+
+enum {
+    SASL_ITERATIONS = 4096,          /* RFC 7677 section 4: at least          */
+    SASL_ITERATIONS_MAX = 10000000,  /* a client is never made to work longer */
+    SASL_SALT_LEN = 16,              /* of salts made here                    */
+    SASL_SALT_MAX = 64,
+    SASL_KEY_MAX = 32
+};
+
+/* The digests, strongest first. NAME, name in mechanisms, octets, OpenSSL's function. */
+#define SASL_HASHES(X)                                                                                       \
+    X(SHA256, "SHA-256", 32, EVP_sha256)                                                                     \
+    X(SHA1, "SHA-1", 20, EVP_sha1)
+
+#define X(n, ...) SASL_##n,
+enum sasl_hash { SASL_HASHES(X) SASL_HASH_N };
+#undef X
+
+size_t sasl_hash_len(enum sasl_hash h);
+
+/* The two keys of one digest; sasl_hash_len octets of each are used. */
+struct sasl_keys {
+    uint8_t stored[SASL_KEY_MAX];
+    uint8_t server[SASL_KEY_MAX];
+};
+
+struct sasl_verifier {
+    uint8_t          salt[SASL_SALT_MAX];
+    size_t           salt_len;
+    uint32_t         iterations;
+    struct sasl_keys keys[SASL_HASH_N];
+};
+
+/*
+ * Derive the keys of one digest: PBKDF2, then HMAC and H. About a millisecond at 4,096 iterations.
+ *
+ *   password  prepared (sasl/prep.h); a secret, borrowed
+ *
+ * SP_ERR_NOMEM: OpenSSL has no memory left.
+ */
+SP_MUST_USE int sasl_keys_derive(enum sasl_hash h, struct sp_view password, struct sp_view salt,
+                                 uint32_t iterations, struct sasl_keys *keys_out);
+
+/* A verifier with a fresh salt and SASL_ITERATIONS. SP_ERR_NOMEM. */
+SP_MUST_USE int sasl_verifier_make(struct sp_view password, struct sasl_verifier *verifier_out);
+
+/*
+ * Is this the password? The same work whatever the answer.
+ * SP_ERR_NOMEM: not known; right_out is untouched.
+ */
+SP_MUST_USE int sasl_verifier_check(const struct sasl_verifier *v, struct sp_view password, bool *right_out);
+
+/*
+ * What stands in for the verifier of a user who does not exist: a salt that is always the same for
+ * this name and looks like any other, and keys that match nothing.
+ *
+ *   secret  of the server; whoever does not know it cannot tell the salt from a random one
+ *   name    of the user, prepared: one spelling, one salt
+ */
+SP_MUST_USE int sasl_verifier_decoy(struct sp_view secret, struct sp_view name, struct sasl_verifier *verifier_out);
+
+/* HMAC and digest by number; out has sasl_hash_len octets. SP_ERR_NOMEM. */
+SP_MUST_USE int sasl_hmac(enum sasl_hash h, struct sp_view key, struct sp_view data, uint8_t *out);
+SP_MUST_USE int sasl_digest(enum sasl_hash h, struct sp_view data, uint8_t *out);
+
+#endif
