@@ -60,6 +60,7 @@ static struct sp_view get_view(struct reader *r)
 #define U32(f)          put_number(b, m->f, 4);
 #define U64(f)          put_number(b, m->f, 8);
 #define VIEW(f)         put_view(b, m->f);
+#define SECRET(f)       put_view(b, m->f);
 #define LIST(record, f) put_view(b, m->f);
 #define FD(f)           *fd_out = m->f;
 #define RECORD(name)                                                                                         \
@@ -78,6 +79,7 @@ static struct sp_view get_view(struct reader *r)
 #undef U32
 #undef U64
 #undef VIEW
+#undef SECRET
 #undef LIST
 #undef FD
 #undef RECORD
@@ -94,10 +96,11 @@ static struct sp_view get_view(struct reader *r)
             r->bad = true;                                                                                   \
     }
 
-#define U8(f)   m->f = (uint8_t)get_number(r, 1);
-#define U32(f)  m->f = (uint32_t)get_number(r, 4);
-#define U64(f)  m->f = get_number(r, 8);
-#define VIEW(f) m->f = get_view(r);
+#define U8(f)     m->f = (uint8_t)get_number(r, 1);
+#define U32(f)    m->f = (uint32_t)get_number(r, 4);
+#define U64(f)    m->f = get_number(r, 8);
+#define VIEW(f)   m->f = get_view(r);
+#define SECRET(f) VIEW(f)
 #define LIST(record, f)                                                                                      \
     m->f = get_view(r);                                                                                      \
     LIST_CHECK(record, m->f)
@@ -124,6 +127,7 @@ static struct sp_view get_view(struct reader *r)
 #undef U32
 #undef U64
 #undef VIEW
+#undef SECRET
 #undef LIST
 #undef FD
 #undef RECORD
@@ -142,6 +146,7 @@ struct type_facts {
 #define U32(f)
 #define U64(f)
 #define VIEW(f)
+#define SECRET(f)
 #define LIST(record, f)
 #define FD(f)
 #define RECORD(name)
@@ -265,4 +270,22 @@ enum ipc_role ipc_role_find(const char *name)
         if (sp_view_eq(sp_view_of(name), sp_view_of(role_names[i])))
             return (enum ipc_role)i;
     return IPC_ROLE_N;
+}
+
+#undef SECRET
+#undef END
+#define SECRET(f) || true
+#define END(name) ;
+#define MESSAGE(name, from, to)                                                                              \
+    case IPC_TYPE_##name:                                                                                    \
+        return false
+
+bool ipc_secret(enum ipc_type type)
+{
+    switch (type) {
+#include "ipc/messages.def"
+    case IPC_TYPE_N:
+        break;
+    }
+    return false;
 }

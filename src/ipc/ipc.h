@@ -113,6 +113,7 @@ enum ipc_outcome_kind { IPC_OUTCOMES(X) IPC_OUTCOME_N };
 #define U32(f)          uint32_t f;
 #define U64(f)          uint64_t f;
 #define VIEW(f)         struct sp_view f;
+#define SECRET(f)       struct sp_view f;
 #define LIST(record, f) struct sp_view f;
 #define FD(f)           int f;
 #define RECORD(name)    struct ipc_##name {
@@ -134,12 +135,14 @@ enum ipc_outcome_kind { IPC_OUTCOMES(X) IPC_OUTCOME_N };
 #undef U32
 #undef U64
 #undef VIEW
+#undef SECRET
 #undef LIST
 #undef FD
 #define U8(f)
 #define U32(f)
 #define U64(f)
 #define VIEW(f)
+#define SECRET(f)
 #define LIST(record, f)
 #define FD(f)
 #define RECORD(name)
@@ -177,6 +180,7 @@ struct ipc_message {
 #undef U32
 #undef U64
 #undef VIEW
+#undef SECRET
 #undef LIST
 #undef FD
 
@@ -207,6 +211,9 @@ SP_MUST_USE int ipc_unpack(enum ipc_type type, struct sp_view payload, int fd, s
 
 /* May `from` send this type to `to`? */
 bool ipc_allowed(enum ipc_type type, enum ipc_role from, enum ipc_role to);
+
+/* Does the type carry a secret: are buffers that held it to be wiped? */
+bool ipc_secret(enum ipc_type type);
 
 const char *ipc_type_name(enum ipc_type type);
 const char *ipc_role_name(enum ipc_role role);
