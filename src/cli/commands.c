@@ -4,7 +4,7 @@
 #include <string.h>
 #include <sysexits.h>
 
-#include "cli/nearest.h"
+#include "base/nearest.h"
 
 /* clang-format off */
 const struct cli_command cli_commands[] = {
@@ -28,8 +28,8 @@ int cli_fault_unknown(const char *name)
     size_t distance = SIZE_MAX;
     for (size_t i = 0; i < cli_command_n; i++) {
         const struct cli_command *c = &cli_commands[i];
-        if (!c->hidden && cli_is_near(name, c->name) && cli_distance(name, c->name) < distance) {
-            distance = cli_distance(name, c->name);
+        if (!c->hidden && sp_word_is_near(name, c->name) && sp_word_distance(name, c->name) < distance) {
+            distance = sp_word_distance(name, c->name);
             nearest = c;
         }
     }

@@ -8,8 +8,8 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "base/nearest.h"
 #include "cli/commands.h"
-#include "cli/nearest.h"
 
 int cli_usage_fault(const char *command, const char *format, ...)
 {
@@ -81,15 +81,15 @@ static bool fault_unknown(const char *command, const struct cli_option *options,
             }
         }
     }
-    char name[CLI_WORD_MAX + 1];
+    char name[SP_WORD_MAX + 1];
     const struct cli_option *nearest = NULL;
     size_t distance = SIZE_MAX;
-    if (w.len <= CLI_WORD_MAX) {
+    if (w.len <= SP_WORD_MAX) {
         memcpy(name, w.name, w.len);
         name[w.len] = '\0';
         for (const struct cli_option *o = options; o->name && w.len > 1; o++)
-            if (cli_is_near(name, o->name) && cli_distance(name, o->name) < distance) {
-                distance = cli_distance(name, o->name);
+            if (sp_word_is_near(name, o->name) && sp_word_distance(name, o->name) < distance) {
+                distance = sp_word_distance(name, o->name);
                 nearest = o;
             }
     }

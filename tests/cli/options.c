@@ -9,8 +9,8 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/nearest.h"
 #include "cli/commands.h"
-#include "cli/nearest.h"
 
 static const struct cli_option table[] = {
     {.name = "to", .argument = "ADDRESS", .help = "a recipient", .repeat = true},
@@ -237,19 +237,19 @@ static void test_own_help(void **state)
 static void test_distance(void **state)
 {
     (void)state;
-    assert_int_equal(cli_distance("", ""), 0);
-    assert_int_equal(cli_distance("abc", ""), 3);
-    assert_int_equal(cli_distance("", "abc"), 3);
-    assert_int_equal(cli_distance("send", "sned"), 1);
-    assert_int_equal(cli_distance("kitten", "sitting"), 3);
-    assert_true(cli_is_near("503", "504"));
-    assert_false(cli_is_near("503", "534"));
-    char word[CLI_WORD_MAX + 2];
+    assert_int_equal(sp_word_distance("", ""), 0);
+    assert_int_equal(sp_word_distance("abc", ""), 3);
+    assert_int_equal(sp_word_distance("", "abc"), 3);
+    assert_int_equal(sp_word_distance("send", "sned"), 1);
+    assert_int_equal(sp_word_distance("kitten", "sitting"), 3);
+    assert_true(sp_word_is_near("503", "504"));
+    assert_false(sp_word_is_near("503", "534"));
+    char word[SP_WORD_MAX + 2];
     memset(word, 'a', sizeof word - 1);
     word[sizeof word - 1] = '\0';
-    assert_true(cli_distance(word, "a") == SIZE_MAX);
-    word[CLI_WORD_MAX] = '\0';
-    assert_int_equal(cli_distance(word, word), 0);
+    assert_true(sp_word_distance(word, "a") == SIZE_MAX);
+    word[SP_WORD_MAX] = '\0';
+    assert_int_equal(sp_word_distance(word, word), 0);
 }
 
 static const struct CMUnitTest tests[] = {

@@ -1,16 +1,16 @@
-#include "cli/nearest.h"
+#include "base/nearest.h"
 
 #include <stdint.h>
 #include <string.h>
 
 static size_t min(size_t a, size_t b) { return a < b ? a : b; }
 
-size_t cli_distance(const char *a, const char *b)
+size_t sp_word_distance(const char *a, const char *b)
 {
     size_t a_len = strlen(a), b_len = strlen(b);
-    if (a_len > CLI_WORD_MAX || b_len > CLI_WORD_MAX)
+    if (a_len > SP_WORD_MAX || b_len > SP_WORD_MAX)
         return SIZE_MAX;
-    size_t rows[3][CLI_WORD_MAX + 1]; /* the row being made and the two before it, in turn */
+    size_t rows[3][SP_WORD_MAX + 1]; /* the row being made and the two before it, in turn */
     for (size_t j = 0; j <= b_len; j++)
         rows[0][j] = j;
     for (size_t i = 1; i <= a_len; i++) {
@@ -26,8 +26,8 @@ size_t cli_distance(const char *a, const char *b)
     return rows[a_len % 3][b_len];
 }
 
-bool cli_is_near(const char *word, const char *candidate)
+bool sp_word_is_near(const char *word, const char *candidate)
 {
     size_t allowed = strlen(word) / 3;
-    return cli_distance(word, candidate) <= (allowed ? allowed : 1);
+    return sp_word_distance(word, candidate) <= (allowed ? allowed : 1);
 }
