@@ -9,8 +9,8 @@
 
 struct os_address {
     union {
-        struct sockaddr     any;
-        struct sockaddr_in  v4;
+        struct sockaddr any;
+        struct sockaddr_in v4;
         struct sockaddr_in6 v6;
     } as;
     socklen_t len;
@@ -26,7 +26,7 @@ void os_address_text(const struct os_address *a, char *text_out);
 /* The same without port and brackets: "::1". */
 void os_address_host(const struct os_address *a, char *host_out);
 
-bool     os_address_is_loopback(const struct os_address *a);
+bool os_address_is_loopback(const struct os_address *a);
 uint16_t os_address_port(const struct os_address *a);
 
 /* Bind a stream socket without listening yet, non-blocking, close-on-exec. -1 with errno. */
@@ -34,9 +34,9 @@ int os_address_bind(const struct os_address *a);
 
 /* A network: "192.0.2.0/24", "2001:db8::/32", or one address. */
 struct os_network {
-    uint8_t  octets[16]; /* IPv4 as ::ffff:a.b.c.d */
-    unsigned prefix;     /* 0..128; IPv4's plus 96 */
-    bool     v4;
+    uint8_t octets[16]; /* IPv4 as ::ffff:a.b.c.d */
+    unsigned prefix;    /* 0..128; IPv4's plus 96 */
+    bool v4;
 };
 
 /* SP_ERR_SYNTAX: not of that form. SP_ERR_RANGE: the prefix is too long, or bits behind it are not 0. */

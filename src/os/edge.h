@@ -12,7 +12,8 @@
 struct os_edge;
 
 struct os_edge_handlers {
-    /* m's views and descriptor: views are void after the call; the descriptor, if >= 0, is the receiver's to close. */
+    /* m's views and descriptor: views are void after the call; the descriptor, if >= 0, is the receiver's to
+     * close. */
     void (*message)(void *ctx, struct os_edge *edge, const struct ipc_message *m);
     /* The peer closed, or broke the rules. Called once; free the edge in it or later. */
     void (*closed)(void *ctx, struct os_edge *edge);
@@ -20,7 +21,9 @@ struct os_edge_handlers {
     void (*drained)(void *ctx, struct os_edge *edge);
 };
 
-enum { OS_EDGE_BACKLOG_MAX = 8 << 20 }; /* octets not yet taken by the peer, above which os_edge_full says so */
+enum {
+    OS_EDGE_BACKLOG_MAX = 8 << 20
+}; /* octets not yet taken by the peer, above which os_edge_full says so */
 
 /* fd: owned by the edge from now on. handlers: borrowed for its life. */
 struct os_edge *os_edge_new(struct event_base *base, int fd, enum ipc_role me, enum ipc_role peer,
@@ -41,6 +44,6 @@ void os_edge_flush(struct os_edge *e);
 bool os_edge_full(const struct os_edge *e);
 
 enum ipc_role os_edge_peer(const struct os_edge *e);
-uint32_t      os_edge_peer_index(const struct os_edge *e);
+uint32_t os_edge_peer_index(const struct os_edge *e);
 
 #endif

@@ -22,6 +22,20 @@ static void *resize(void *ctx, void *p, size_t old, size_t n)
 
 const struct sp_allocator os_heap = {.resize = resize};
 
+static void *resize_secret(void *ctx, void *p, size_t old, size_t n)
+{
+    void *moved = n ? resize(ctx, NULL, 0, n) : NULL;
+    if (!p)
+        return moved;
+    if (moved)
+        memcpy(moved, p, old < n ? old : n);
+    explicit_bzero(p, old);
+    free(p);
+    return moved;
+}
+
+const struct sp_allocator os_heap_secret = {.resize = resize_secret};
+
 void *os_new(size_t n)
 {
     void *p = calloc(1, n ? n : 1);

@@ -7,6 +7,9 @@
 /* Never returns NULL: out of memory is a panic, and the supervisor starts the role anew. */
 extern const struct sp_allocator os_heap;
 
+/* The same; it wipes what it takes back, also when a buffer grows. For buffers that hold secrets. */
+extern const struct sp_allocator os_heap_secret;
+
 /* n zeroed octets; free with free(). */
 void *os_new(size_t n);
 

@@ -20,11 +20,11 @@ enum os_log_level { OS_INFO, OS_WARN, OS_FATAL, OS_PANIC };
 enum os_log_kind { OS_LOG_END_, OS_LOG_TEXT_, OS_LOG_VIEW_, OS_LOG_INT_ };
 
 struct os_log_field {
-    const char      *key;
+    const char *key;
     enum os_log_kind kind;
-    const char      *text;
-    struct sp_view   view;
-    int64_t          number;
+    const char *text;
+    struct sp_view view;
+    int64_t number;
 };
 
 #define OS_STR(k, v)  ((struct os_log_field){.key = (k), .kind = OS_LOG_TEXT_, .text = (v)})

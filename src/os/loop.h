@@ -24,7 +24,7 @@ struct event_base *os_loop_new(void);
  */
 struct os_later {
     struct event *event;
-    bool          asked;
+    bool asked;
     void (*run)(void *ctx);
     void *ctx;
 };

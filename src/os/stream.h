@@ -16,11 +16,11 @@ struct os_tls_context; /* os/tls.h */
 
 /* What TLS agreed on; texts live as long as the stream. */
 struct os_tls_facts {
-    const char *version;          /* "TLSv1.3"                                     */
-    const char *cipher;           /* "TLS_AES_256_GCM_SHA384"                      */
-    int         bits;             /* secret bits of the cipher                     */
-    const char *peer_name;        /* subject CN or first SAN of the peer's certificate, or NULL */
-    bool        peer_verified;    /* chain and name were verified                  */
+    const char *version;   /* "TLSv1.3"                                     */
+    const char *cipher;    /* "TLS_AES_256_GCM_SHA384"                      */
+    int bits;              /* secret bits of the cipher                     */
+    const char *peer_name; /* subject CN or first SAN of the peer's certificate, or NULL */
+    bool peer_verified;    /* chain and name were verified                  */
 };
 
 struct os_stream_handlers {
@@ -31,7 +31,8 @@ struct os_stream_handlers {
     size_t (*input)(void *ctx, struct sp_view in);
     /* All output was handed to the kernel (called after a write that could not be finished at once). */
     void (*drained)(void *ctx);
-    /* connect() or a handshake ended. tls: NULL after a plain connect. May be NULL for accepted plain streams. */
+    /* connect() or a handshake ended. tls: NULL after a plain connect. May be NULL for accepted plain
+     * streams. */
     void (*ready)(void *ctx, const struct os_tls_facts *tls);
     /*
      * It is over: the peer closed (why NULL), or an error ("Connection reset by peer", "TLS: ...").
@@ -41,15 +42,16 @@ struct os_stream_handlers {
 };
 
 /* An accepted connection. fd is owned from now on. No input is read before os_stream_resume. */
-struct os_stream *os_stream_accepted(struct event_base *base, int fd, const struct os_stream_handlers *h, void *ctx);
+struct os_stream *os_stream_accepted(struct event_base *base, int fd, const struct os_stream_handlers *h,
+                                     void *ctx);
 
 /*
  * Connect to a numeric address; `ready` or `closed` tells. Input is paused until os_stream_resume.
  *   address, len   a struct sockaddr, borrowed for the call
  *   timeout_ms     for the connection; then closed("connection timed out")
  */
-struct os_stream *os_stream_connect(struct event_base *base, const void *address, size_t len, uint32_t timeout_ms,
-                                    const struct os_stream_handlers *h, void *ctx);
+struct os_stream *os_stream_connect(struct event_base *base, const void *address, size_t len,
+                                    uint32_t timeout_ms, const struct os_stream_handlers *h, void *ctx);
 
 /* Close at once, discarding what was not sent; and free. */
 void os_stream_free(struct os_stream *s);
@@ -64,28 +66,30 @@ void os_stream_finish(struct os_stream *s);
 /* Queue octets; sent at once as far as the kernel takes them. Copies what it must keep. */
 void os_stream_write(struct os_stream *s, struct sp_view out);
 
-/* Octets queued and not yet taken by the kernel: stop producing above a limit of your own, go on at `drained`. */
+/* Octets queued and not yet taken by the kernel: stop producing above a limit of your own, go on at
+ * `drained`. */
 size_t os_stream_backlog(const struct os_stream *s);
 
-/* Stop pushing and reading input; go on. Resume pushes kept input at once, before it returns to the loop's turn end. */
+/* Stop pushing and reading input; go on. Resume pushes kept input at once, before it returns to the loop's
+ * turn end. */
 void os_stream_pause(struct os_stream *s);
 void os_stream_resume(struct os_stream *s);
 
 /*
- * Begin a handshake, as the server or as the client of the context's kind. Output queued before is sent first.
- * Input that was kept is thrown away (RFC 3207 4.2, injection). `ready` or `closed` tells.
- *   server_name  for a client: SNI and the name to verify; NULL for none
- *   timeout_ms   for the handshake
+ * Begin a handshake, as the server or as the client of the context's kind. Output queued before is sent
+ * first. Input that was kept is thrown away (RFC 3207 4.2, injection). `ready` or `closed` tells. server_name
+ * for a client: SNI and the name to verify; NULL for none timeout_ms   for the handshake
  */
-void os_stream_start_tls(struct os_stream *s, struct os_tls_context *tls, const char *server_name, uint32_t timeout_ms);
+void os_stream_start_tls(struct os_stream *s, struct os_tls_context *tls, const char *server_name,
+                         uint32_t timeout_ms);
 
 /* NULL while plain. */
 const struct os_tls_facts *os_stream_tls(const struct os_stream *s);
 
 /* "127.0.0.1" and port of the peer and of our side; IPv6 without brackets. */
 const char *os_stream_peer_address(const struct os_stream *s);
-uint16_t    os_stream_peer_port(const struct os_stream *s);
+uint16_t os_stream_peer_port(const struct os_stream *s);
 const char *os_stream_local_address(const struct os_stream *s);
-uint16_t    os_stream_local_port(const struct os_stream *s);
+uint16_t os_stream_local_port(const struct os_stream *s);
 
 #endif

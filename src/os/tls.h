@@ -18,14 +18,16 @@ enum os_tls_verify {
  *   error             a sentence for the operator when it fails
  * NULL when OpenSSL refuses them.
  */
-struct os_tls_context *os_tls_server_new(struct sp_view certificates_pem, struct sp_view key_pem, struct sp_buf *error);
+struct os_tls_context *os_tls_server_new(struct sp_view certificates_pem, struct sp_view key_pem,
+                                         struct sp_buf *error);
 
 /* A client's context. ca_file: PEM file, or NULL for the system's. NULL on failure. */
-struct os_tls_context *os_tls_client_new(enum os_tls_verify verify, const char *ca_file, struct sp_buf *error);
+struct os_tls_context *os_tls_client_new(enum os_tls_verify verify, const char *ca_file,
+                                         struct sp_buf *error);
 
 /* Contexts are counted: streams hold their own reference. */
 struct os_tls_context *os_tls_ref(struct os_tls_context *t);
-void                   os_tls_unref(struct os_tls_context *t);
+void os_tls_unref(struct os_tls_context *t);
 
 /* Session-ticket keys: OS_TLS_TICKET_KEY_LEN octets each, newest first, shared by all smtpd processes. */
 enum { OS_TLS_TICKET_KEY_LEN = 80, OS_TLS_TICKET_KEY_N = 3 };
@@ -35,7 +37,8 @@ void os_tls_set_ticket_keys(struct os_tls_context *t, struct sp_view keys);
  * Make a self-signed certificate with an EC P-256 key, valid 10 years, for `hostname` and, as
  * further names, localhost, 127.0.0.1 and ::1. SP_ERR_IO: OpenSSL failed.
  */
-SP_MUST_USE int os_tls_make_identity(const char *hostname, struct sp_buf *certificate_pem_out, struct sp_buf *key_pem_out);
+SP_MUST_USE int os_tls_make_identity(const char *hostname, struct sp_buf *certificate_pem_out,
+                                     struct sp_buf *key_pem_out);
 
 /* Append the leaf's SHA-256 fingerprint as "AB:CD:..". SP_ERR_SYNTAX: no certificate in there. */
 SP_MUST_USE int os_tls_fingerprint(struct sp_view certificates_pem, struct sp_buf *out);
