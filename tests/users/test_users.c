@@ -1,0 +1,280 @@
+/* users.db: what goes in comes out, for every process; what must not be in it is not. */
+#include "base/view.h"
+#include "os/heap.h"
+#include "os/log.h"
+#include "tap.h"
+#include "users/users.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char folder[64];
+
+static int make_folder(void **state)
+{
+    (void)state;
+    (void)snprintf(folder, sizeof folder, "/tmp/sallyport-users-XXXXXX");
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+static int remove_folder(void **state)
+{
+    DIR *d = opendir(folder);
+    (void)state;
+    for (struct dirent *e; d && (e = readdir(d));)
+        if (e->d_name[0] != '.')
+            (void)unlinkat(dirfd(d), e->d_name, 0);
+    if (d)
+        closedir(d);
+    return rmdir(folder);
+}
+
+static struct users *open_users(void)
+{
+    struct users *u = NULL;
+    struct sp_buf error;
+    sp_buf_init(&error, &os_heap, 1024);
+    int status = users_open(folder, &error, &u);
+    if (error.len)
+        print_error("%.*s\n", (int)error.len, (const char *)error.p);
+    sp_buf_fini(&error);
+    assert_int_equal(status, SP_OK);
+    return u;
+}
+
+static struct sasl_verifier verifier(const char *password)
+{
+    struct sasl_verifier v;
+    assert_int_equal(sasl_verifier_make(sp_view_of(password), &v), SP_OK);
+    return v;
+}
+
+static bool knows(struct users *u, const char *name, const char *password)
+{
+    struct users_login login;
+    bool right = false;
+    assert_int_equal(users_find(u, sp_view_of(name), &login), SP_OK);
+    assert_int_equal(sasl_verifier_check(&login.verifier, sp_view_of(password), &right), SP_OK);
+    return right && login.known && !login.disabled;
+}
+
+static void a_user_is_found_and_changed(void **state)
+{
+    struct users *u = open_users();
+    struct sasl_verifier one = verifier("one"), two = verifier("two");
+    (void)state;
+    assert_int_equal(users_add(u, SP_LIT("demo"), &one, 1000), SP_OK);
+    assert_int_equal(users_add(u, SP_LIT("demo"), &two, 2000), SP_ERR_EXISTS);
+    assert_true(knows(u, "demo", "one"));
+    assert_false(knows(u, "demo", "two"));
+    assert_int_equal(users_set_verifier(u, SP_LIT("demo"), &two, 2000), SP_OK);
+    assert_false(knows(u, "demo", "one"));
+    assert_true(knows(u, "demo", "two"));
+    assert_int_equal(users_set_disabled(u, SP_LIT("demo"), true), SP_OK);
+    assert_false(knows(u, "demo", "two"));
+    assert_int_equal(users_set_disabled(u, SP_LIT("demo"), false), SP_OK);
+    assert_true(knows(u, "demo", "two"));
+    assert_int_equal(users_remove(u, SP_LIT("demo")), SP_OK);
+    assert_false(knows(u, "demo", "two"));
+    assert_int_equal(users_remove(u, SP_LIT("demo")), SP_ERR_ABSENT);
+    assert_int_equal(users_set_verifier(u, SP_LIT("demo"), &one, 1), SP_ERR_ABSENT);
+    assert_int_equal(users_set_disabled(u, SP_LIT("demo"), true), SP_ERR_ABSENT);
+    users_close(u);
+}
+
+static void names_are_found_in_any_case(void **state)
+{
+    struct users *u = open_users();
+    struct sasl_verifier v = verifier("x");
+    struct users_login login;
+    (void)state;
+    assert_int_equal(users_add(u, SP_LIT("J\xc3\xbcrgen@Example.org"), &v, 1), SP_OK);
+    assert_int_equal(users_add(u, SP_LIT("j\xc3\x9cRGEN@example.ORG"), &v, 1), SP_ERR_EXISTS);
+    assert_int_equal(users_find(u, SP_LIT("JU\xcc\x88RGEN@EXAMPLE.ORG"), &login), SP_OK);
+    assert_true(login.known);
+    assert_int_equal(login.name.len, strlen("J\xc3\xbcrgen@Example.org"));
+    assert_memory_equal(login.name.octets, "J\xc3\xbcrgen@Example.org", login.name.len);
+    assert_int_equal(users_remove(u, SP_LIT("j\xc3\xbcrgen@example.org")), SP_OK);
+    users_close(u);
+}
+
+static void impossible_names_are_refused(void **state)
+{
+    struct users *u = open_users();
+    struct sasl_verifier v = verifier("x");
+    struct users_login login;
+    uint8_t name[256];
+    (void)state;
+    memset(name, 'n', sizeof name);
+    assert_int_equal(users_add(u, SP_LIT(""), &v, 1), SP_ERR_SYNTAX);
+    assert_int_equal(users_add(u, SP_LIT("a\nb"), &v, 1), SP_ERR_SYNTAX);
+    assert_int_equal(users_add(u, sp_view_make("a\0b", 3), &v, 1), SP_ERR_SYNTAX);
+    assert_int_equal(users_add(u, SP_LIT("\xff"), &v, 1), SP_ERR_SYNTAX);
+    assert_int_equal(users_add(u, sp_view_make(name, 256), &v, 1), SP_ERR_SYNTAX);
+    assert_int_equal(users_add(u, sp_view_make(name, 255), &v, 1), SP_OK);
+    assert_int_equal(users_remove(u, sp_view_make(name, 255)), SP_OK);
+    assert_int_equal(users_find(u, SP_LIT("\xff"), &login), SP_OK);
+    assert_false(login.known);
+    users_close(u);
+}
+
+static void an_unknown_user_looks_like_any_other(void **state)
+{
+    struct users *u = open_users();
+    struct users_login a, b, c;
+    struct sasl_verifier v = verifier("x");
+    (void)state;
+    assert_int_equal(users_find(u, SP_LIT("nobody"), &a), SP_OK);
+    users_close(u);
+    u = open_users();
+    assert_int_equal(users_find(u, SP_LIT("NoBody"), &b), SP_OK);
+    assert_int_equal(users_find(u, SP_LIT("nobody2"), &c), SP_OK);
+    assert_false(a.known);
+    assert_memory_equal(&a.verifier, &b.verifier, sizeof a.verifier);
+    assert_memory_not_equal(a.verifier.salt, c.verifier.salt, SASL_SALT_LEN);
+    assert_int_equal(a.verifier.salt_len, v.salt_len);
+    assert_int_equal(a.verifier.iterations, v.iterations);
+    users_close(u);
+}
+
+static void users_come_in_order(void **state)
+{
+    static const char *const names[] = {"carol", "Alice", "bob", "alfred"};
+    static const char *const wanted[] = {"alfred", "Alice", "bob", "carol"};
+    struct users *u = open_users();
+    struct sasl_verifier v = verifier("x");
+    struct users_entry e = {0};
+    (void)state;
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(users_add(u, sp_view_of(names[i]), &v, (int64_t)i), SP_OK);
+    assert_int_equal(users_set_disabled(u, SP_LIT("bob"), true), SP_OK);
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(users_next(u, users_name_view(&e.name), &e), SP_OK);
+        assert_int_equal(e.name.len, strlen(wanted[i]));
+        assert_memory_equal(e.name.octets, wanted[i], e.name.len);
+        assert_int_equal(e.disabled, i == 2);
+    }
+    assert_int_equal(users_next(u, users_name_view(&e.name), &e), SP_ERR_ABSENT);
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(users_remove(u, sp_view_of(names[i])), SP_OK);
+    users_close(u);
+}
+
+static void two_processes_see_the_same(void **state)
+{
+    struct users *u = open_users(), *w = open_users();
+    struct sasl_verifier one = verifier("one"), two = verifier("two");
+    (void)state;
+    assert_int_equal(users_add(u, SP_LIT("shared"), &one, 1), SP_OK);
+    assert_true(knows(w, "shared", "one"));
+    assert_int_equal(users_set_verifier(w, SP_LIT("shared"), &two, 2), SP_OK);
+    assert_true(knows(u, "shared", "two"));
+    assert_int_equal(users_remove(u, SP_LIT("shared")), SP_OK);
+    assert_false(knows(w, "shared", "two"));
+    users_close(u);
+    users_close(w);
+}
+
+static void the_relative_folder_works(void **state)
+{
+    struct users *u = NULL;
+    struct sp_buf error;
+    int before = open(".", O_DIRECTORY | O_CLOEXEC);
+    (void)state;
+    sp_buf_init(&error, &os_heap, 1024);
+    assert_int_equal(chdir(folder), 0);
+    assert_int_equal(users_open(".", &error, &u), SP_OK);
+    users_close(u);
+    assert_int_equal(fchdir(before), 0);
+    close(before);
+    sp_buf_fini(&error);
+}
+
+static bool contains(const char *path, const char *needle)
+{
+    static char octets[1 << 20];
+    FILE *f = fopen(path, "rb");
+    assert_non_null(f);
+    size_t n = fread(octets, 1, sizeof octets, f);
+    fclose(f);
+    return memmem(octets, n, needle, strlen(needle)) != NULL;
+}
+
+static void no_password_is_in_any_file(void **state)
+{
+    struct users *u = open_users();
+    struct sasl_verifier v = verifier("Xyzzy-plugh-1977");
+    char path[384];
+    struct stat st;
+    size_t files = 0, named = 0;
+    (void)state;
+    assert_int_equal(users_add(u, SP_LIT("adventurer"), &v, 1), SP_OK);
+    DIR *d = opendir(folder);
+    assert_non_null(d);
+    for (struct dirent *e; (e = readdir(d));) {
+        (void)snprintf(path, sizeof path, "%s/%s", folder, e->d_name);
+        if (e->d_name[0] == '.')
+            continue;
+        assert_false(contains(path, "Xyzzy-plugh"));
+        named += contains(path, "adventurer");
+        assert_int_equal(stat(path, &st), 0);
+        assert_int_equal(st.st_mode & 0777, 0600);
+        files++;
+    }
+    closedir(d);
+    assert_true(files > 0);
+    assert_true(named > 0);
+    assert_int_equal(users_remove(u, SP_LIT("adventurer")), SP_OK);
+    users_close(u);
+}
+
+static void a_newer_schema_is_refused(void **state)
+{
+    struct users *u = open_users();
+    sqlite3 *db = NULL;
+    struct sp_buf error;
+    char path[96];
+    (void)state;
+    users_close(u);
+    (void)snprintf(path, sizeof path, "%s/users.db", folder);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 99", NULL, NULL, NULL), SQLITE_OK);
+    sp_buf_init(&error, &os_heap, 1024);
+    assert_int_equal(users_open(folder, &error, &u), SP_ERR_RANGE);
+    assert_true(error.len > 0);
+    assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 1", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+    sp_buf_fini(&error);
+}
+
+static void a_missing_folder_is_an_error(void **state)
+{
+    struct users *u = NULL;
+    struct sp_buf error;
+    (void)state;
+    sp_buf_init(&error, &os_heap, 1024);
+    assert_int_equal(users_open("/nonexistent/auth", &error, &u), SP_ERR_IO);
+    assert_non_null(memmem(error.p, error.len, "/nonexistent/auth/users.db", 26));
+    assert_null(u);
+    sp_buf_fini(&error);
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(a_user_is_found_and_changed),  cmocka_unit_test(names_are_found_in_any_case),
+    cmocka_unit_test(impossible_names_are_refused), cmocka_unit_test(an_unknown_user_looks_like_any_other),
+    cmocka_unit_test(users_come_in_order),          cmocka_unit_test(two_processes_see_the_same),
+    cmocka_unit_test(the_relative_folder_works),    cmocka_unit_test(no_password_is_in_any_file),
+    cmocka_unit_test(a_newer_schema_is_refused),    cmocka_unit_test(a_missing_folder_is_an_error),
+};
+
+int main(void)
+{
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
