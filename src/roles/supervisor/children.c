@@ -1,0 +1,248 @@
+#include "roles/supervisor/children.h"
+
+#include "base/view.h"
+#include "os/clock.h"
+#include "os/heap.h"
+#include "os/log.h"
+#include "os/process.h"
+#include "roles/supervisor/give.h"
+#include "roles/tally.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+enum { PAUSE_FIRST_MS = 100, PAUSE_MOST_MS = 6400, LIVED_LONG_MS = 30000 };
+
+/* --- edges ------------------------------------------------------------------------------------ */
+
+static void take_message(void *ctx, struct os_edge *edge, const struct ipc_message *m)
+{
+    struct child *c = ctx;
+    (void)edge;
+    if (m->type == IPC_TYPE_ready) {
+        c->ready_generation = m->as.ready.generation;
+        supervisor_child_ready(c->supervisor, c);
+    } else if (m->type == IPC_TYPE_user_known) {
+        supervisor_user_known(c->supervisor, m->as.user_known.name, m->as.user_known.changed);
+    }
+}
+
+/* A child without its edge is of no use, whether it is dying or has broken the rules. */
+static void note_closed(void *ctx, struct os_edge *edge)
+{
+    struct child *c = ctx;
+    os_edge_free(edge);
+    c->edge = NULL;
+    if (c->pid > 0)
+        (void)kill(c->pid, SIGKILL); /* not reaped yet: the pid is still its own */
+}
+
+static const struct os_edge_handlers handlers = {.message = take_message, .closed = note_closed};
+
+static bool make_pair(int ends_out[2])
+{
+    return socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends_out) == 0;
+}
+
+/* Give each of two children one end of a new edge. */
+static void join(struct child *a, struct child *b)
+{
+    int ends[2];
+    if (!make_pair(ends)) {
+        os_log(OS_WARN, "edge-failed", OS_STR("why", strerror(errno)));
+        return;
+    }
+    give_peer(a, b, ends[0]);
+    give_peer(b, a, ends[1]);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+static void join_all(struct supervisor *sv, struct child *c)
+{
+    for (size_t i = 0; i < ipc_edge_n; i++) {
+        const struct ipc_edge_rule *rule = &ipc_edges[i];
+        if (rule->a == IPC_SUPERVISOR || (rule->a != c->kind && rule->b != c->kind))
+            continue;
+        enum ipc_role other = rule->a == c->kind ? rule->b : rule->a;
+        for (uint32_t k = 0; k < sv->child_n[other]; k++)
+            if (sv->children[other][k].edge)
+                join(c, &sv->children[other][k]);
+    }
+}
+
+/* --- birth ------------------------------------------------------------------------------------ */
+
+/* 0 or errno. */
+static int start(struct supervisor *sv, struct child *c)
+{
+    int ends[2];
+    if (!make_pair(ends))
+        return errno;
+    pid_t pid = os_process_start(c->kind, c->index, ends[1], sv->lock);
+    int   why = errno;
+    close(ends[1]);
+    if (pid < 0) {
+        close(ends[0]);
+        return why;
+    }
+    c->pid = pid;
+    c->born_ms = os_mono_ms();
+    c->ready_generation = 0;
+    c->edge = os_edge_new(sv->base, ends[0], IPC_SUPERVISOR, c->kind, c->index, &handlers, c);
+    if (!c->edge)
+        os_panic("edge", "cannot open the edge to %s/%u", ipc_role_name(c->kind), c->index);
+    give_birthright(sv, c);
+    give_generation(sv, c);
+    join_all(sv, c);
+    give_start(sv, c);
+    return 0;
+}
+
+static void start_after_pause(void *ctx)
+{
+    struct child *c = ctx;
+    int           why = start(c->supervisor, c);
+    if (!why)
+        return;
+    os_log(OS_WARN, "role-not-started", OS_STR("name", ipc_role_name(c->kind)), OS_NUM("index", c->index),
+           OS_STR("why", strerror(why)));
+    children_start_again(c->supervisor, c);
+}
+
+void children_start_again(struct supervisor *sv, struct child *c)
+{
+    (void)sv;
+    bool lived_long = c->born_ms && os_mono_ms() - c->born_ms >= LIVED_LONG_MS;
+    c->pause_ms = lived_long || !c->pause_ms ? PAUSE_FIRST_MS : c->pause_ms * 2;
+    if (c->pause_ms > PAUSE_MOST_MS)
+        c->pause_ms = PAUSE_MOST_MS;
+    os_timer_set(&c->again, c->pause_ms);
+}
+
+static void init_role(struct supervisor *sv, enum ipc_role kind, uint32_t n)
+{
+    sv->child_n[kind] = n;
+    sv->children[kind] = os_new(n * sizeof(struct child));
+    for (uint32_t i = 0; i < n; i++) {
+        struct child *c = &sv->children[kind][i];
+        *c = (struct child){.supervisor = sv, .kind = kind, .index = i};
+        os_timer_init(&c->again, sv->base, start_after_pause, c);
+    }
+}
+
+void children_init(struct supervisor *sv)
+{
+    const struct config *c = sv->generation->config;
+    init_role(sv, IPC_QUEUE, 1);
+    init_role(sv, IPC_AUTH, c->auth_n);
+    init_role(sv, IPC_DELIVERY, c->delivery_n);
+    init_role(sv, IPC_SMTPD, c->smtpd_n);
+}
+
+int children_start(struct supervisor *sv, struct sp_buf *error)
+{
+    EACH_CHILD(sv, c)
+    {
+        int why = start(sv, c);
+        if (!why)
+            continue;
+        sp_buf_add_str(error, ipc_role_name(c->kind));
+        sp_buf_add_str(error, ": the process cannot be started: ");
+        sp_buf_add_str(error, strerror(why));
+        sp_buf_add_str(error, "\n");
+        return EX_OSERR;
+    }
+    return EX_OK;
+}
+
+/* --- death ------------------------------------------------------------------------------------ */
+
+void children_stop(struct supervisor *sv, enum ipc_role kind, uint32_t grace_ms)
+{
+    for (uint32_t i = 0; i < sv->child_n[kind]; i++) {
+        os_timer_stop(&sv->children[kind][i].again);
+        give_stop(&sv->children[kind][i], grace_ms);
+    }
+}
+
+void children_kill(struct supervisor *sv)
+{
+    EACH_CHILD(sv, c)
+    {
+        if (c->pid > 0)
+            (void)kill(c->pid, SIGKILL);
+    }
+}
+
+static struct child *find_pid(struct supervisor *sv, pid_t pid)
+{
+    EACH_CHILD(sv, c)
+    {
+        if (c->pid == pid)
+            return c;
+    }
+    return NULL;
+}
+
+static void bury(struct supervisor *sv, struct child *c, int wait_status)
+{
+    c->pid = 0;
+    c->ready_generation = 0;
+    if (c->edge)
+        os_edge_free(c->edge);
+    c->edge = NULL;
+    if (c->kind == IPC_SMTPD)
+        tally_clear(sv->tally, c->index);
+    supervisor_child_died(sv, c, wait_status);
+}
+
+void children_reap(struct supervisor *sv)
+{
+    int   status;
+    pid_t pid;
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        struct child *c = find_pid(sv, pid);
+        if (c)
+            bury(sv, c, status);
+    }
+}
+
+uint32_t children_alive(const struct supervisor *sv, enum ipc_role kind)
+{
+    uint32_t n = 0;
+    EACH_CHILD(sv, c)
+    {
+        n += c->pid > 0 && (kind == IPC_ANY || c->kind == kind);
+    }
+    return n;
+}
+
+bool children_ready(const struct supervisor *sv)
+{
+    EACH_CHILD(sv, c)
+    {
+        if (c->ready_generation != sv->generation->number)
+            return false;
+    }
+    return true;
+}
+
+void children_fini(struct supervisor *sv)
+{
+    EACH_CHILD(sv, c)
+    {
+        os_timer_fini(&c->again);
+        if (c->edge)
+            os_edge_free(c->edge);
+        if (c->pid > 0)
+            (void)waitpid(c->pid, NULL, 0); /* killed before: it does not keep us */
+    }
+    for (size_t kind = 0; kind < IPC_ROLE_N; kind++)
+        free(sv->children[kind]);
+}

@@ -1,0 +1,93 @@
+#include "roles/supervisor/file.h"
+
+#include "base/view.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int read_all(int fd, struct sp_buf *out)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0)
+        return SP_ERR_IO;
+    if (S_ISDIR(st.st_mode)) {
+        errno = EISDIR;
+        return SP_ERR_IO;
+    }
+    /* Room at once and one octet more, so that growing does not leave copies of a secret behind. */
+    size_t size = st.st_size > 0 ? (size_t)st.st_size : 4096;
+    for (;;) {
+        if (out->max - out->len < size + 1 && out->max == out->len)
+            return SP_ERR_LONG;
+        size_t room = out->max - out->len < size + 1 ? out->max - out->len : size + 1;
+        if (sp_buf_reserve(out, room) != SP_OK)
+            return SP_ERR_LONG;
+        ssize_t n = read(fd, out->p + out->len, room);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n == 0 ? SP_OK : SP_ERR_IO;
+        out->len += (size_t)n;
+    }
+}
+
+int file_read(int folder, const char *path, struct sp_buf *out)
+{
+    int fd = openat(folder, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0)
+        return SP_ERR_IO;
+    int status = read_all(fd, out);
+    int why = errno;
+    close(fd);
+    errno = why;
+    return status;
+}
+
+static int write_all(int fd, struct sp_view octets)
+{
+    while (octets.len > 0) {
+        ssize_t n = write(fd, octets.p, octets.len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return SP_ERR_IO;
+        octets = sp_view_from(octets, (size_t)n);
+    }
+    return fsync(fd) == 0 ? SP_OK : SP_ERR_IO;
+}
+
+int file_make(int folder, const char *name, struct sp_view octets)
+{
+    char part[64];
+    int  len = snprintf(part, sizeof part, "%s.part", name);
+    if (len < 0 || (size_t)len >= sizeof part) {
+        errno = ENAMETOOLONG;
+        return SP_ERR_IO;
+    }
+    int fd = openat(folder, part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return SP_ERR_IO;
+    int status = write_all(fd, octets);
+    if (status == SP_OK && (renameat(folder, part, folder, name) != 0 || fsync(folder) != 0))
+        status = SP_ERR_IO;
+    int why = errno;
+    if (status != SP_OK)
+        (void)unlinkat(folder, part, 0); /* the first failure is the one to tell */
+    close(fd);
+    errno = why;
+    return status;
+}
+
+void file_add_fault(struct sp_buf *error, const char *path, const char *what, int status)
+{
+    const char *why = status == SP_ERR_LONG ? "it is longer than such a file may be" : strerror(errno);
+    sp_buf_add_str(error, path);
+    sp_buf_add_str(error, ": ");
+    sp_buf_add_str(error, what);
+    sp_buf_add_str(error, ": ");
+    sp_buf_add_str(error, why);
+    sp_buf_add_str(error, "\n");
+}

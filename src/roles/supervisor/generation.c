@@ -1,0 +1,145 @@
+#include "roles/supervisor/generation.h"
+
+#include "base/view.h"
+#include "os/heap.h"
+#include "os/tls.h"
+#include "roles/supervisor/data_folder.h"
+#include "roles/supervisor/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sysexits.h>
+
+enum { TEXT_MAX = 1 << 20, PEM_MAX = 1 << 20, PASSWORD_FILE_MAX = 4096 };
+
+static struct generation *make(uint32_t number, const char *path)
+{
+    struct generation *g = os_new(sizeof *g);
+    g->number = number;
+    g->path = os_text(sp_view_of(path));
+    sp_buf_init(&g->text, &os_heap, TEXT_MAX);
+    sp_buf_init(&g->certificates_pem, &os_heap, PEM_MAX);
+    sp_buf_init(&g->key_pem, &os_heap, PEM_MAX);
+    return g;
+}
+
+void generation_free(struct generation *g)
+{
+    if (!g)
+        return;
+    for (size_t i = 0; i < g->credential_n; i++)
+        sp_buf_fini_secret(&g->credentials[i].password);
+    free(g->credentials);
+    sp_buf_fini_secret(&g->key_pem);
+    sp_buf_fini(&g->certificates_pem);
+    config_free(g->config);
+    sp_buf_fini(&g->text);
+    free(g->path);
+    free(g);
+}
+
+static int read_named(const char *path, struct sp_buf *out, struct sp_buf *error)
+{
+    int status = file_read(AT_FDCWD, path, out);
+    if (status == SP_OK)
+        return EX_OK;
+    file_add_fault(error, path, "cannot be read", status);
+    return EX_NOINPUT;
+}
+
+int generation_read(const struct supervisor_options *options, uint32_t number, struct sp_buf *error,
+                    struct generation **generation_out)
+{
+    struct generation *g = make(number, options->path ? options->path : "(sandbox)");
+    int                code = EX_OK;
+    if (options->path)
+        code = read_named(options->path, &g->text, error);
+    else if (config_sandbox_text(&options->sandbox, &g->text, error) != SP_OK)
+        code = EX_USAGE;
+    if (code == EX_OK && config_parse(g->path, sp_buf_view(&g->text), error, &g->config) != SP_OK)
+        code = EX_CONFIG;
+    if (code == EX_OK)
+        *generation_out = g;
+    else
+        generation_free(g);
+    return code;
+}
+
+/* --- secrets ------------------------------------------------------------------------------- */
+
+/* OpenSSL's own judgement, so that a faulty pair is refused here and not in every smtpd. */
+static int check_identity(const struct generation *g, const char *path, struct sp_buf *error)
+{
+    size_t before = error->len;
+    sp_buf_add_str(error, path);
+    sp_buf_add_str(error, ": ");
+    struct os_tls_context *tls =
+        os_tls_server_new(sp_buf_view(&g->certificates_pem), sp_buf_view(&g->key_pem), error);
+    if (!tls) {
+        sp_buf_add_str(error, "\n");
+        return EX_CONFIG;
+    }
+    os_tls_unref(tls);
+    error->len = before;
+    return EX_OK;
+}
+
+static int read_identity(struct generation *g, int data_folder, struct sp_buf *error)
+{
+    const struct config *c = g->config;
+    int                  code;
+    if (c->tls_certificate) {
+        code = read_named(c->tls_certificate, &g->certificates_pem, error);
+        if (code == EX_OK)
+            code = read_named(c->tls_key, &g->key_pem, error);
+    } else {
+        code = data_folder_identity(data_folder, c->hostname, &g->certificates_pem, &g->key_pem, error);
+    }
+    return code != EX_OK ? code
+                         : check_identity(g, c->tls_certificate ? c->tls_certificate : "tls/cert.pem", error);
+}
+
+/* The first line of the file, without its end. */
+static int read_password(struct credential *credential, const char *path, struct sp_buf *error)
+{
+    struct sp_buf *b = &credential->password;
+    sp_buf_init(b, &os_heap, PASSWORD_FILE_MAX);
+    int status = file_read(AT_FDCWD, path, b);
+    if (status != SP_OK) {
+        file_add_fault(error, path, "the route's password cannot be read", status);
+        return EX_NOINPUT;
+    }
+    b->len = sp_view_find(sp_buf_view(b), '\n', 0);
+    if (b->len > 0 && b->p[b->len - 1] == '\r')
+        b->len--;
+    if (b->len > 0)
+        return EX_OK;
+    sp_buf_add_str(error, path);
+    sp_buf_add_str(error, ": the first line is empty; it should be the password of the route\n");
+    return EX_CONFIG;
+}
+
+static int read_credentials(struct generation *g, struct sp_buf *error)
+{
+    const struct config *c = g->config;
+    g->credentials = os_new((c->route_n + 1) * sizeof *g->credentials);
+    for (size_t i = 0; i < c->route_n; i++) {
+        const struct config_route *route = &c->routes[i];
+        if (!route->user || !route->password_file)
+            continue;
+        struct credential *credential = &g->credentials[g->credential_n++];
+        credential->route = route->name;
+        credential->user = route->user;
+        int code = read_password(credential, route->password_file, error);
+        if (code != EX_OK)
+            return code;
+    }
+    return EX_OK;
+}
+
+int generation_read_secrets(struct generation *g, int data_folder, struct sp_buf *error)
+{
+    int code = read_identity(g, data_folder, error);
+    return code != EX_OK ? code : read_credentials(g, error);
+}

@@ -1,0 +1,40 @@
+/* One configuration with all that is read for it: what a reload replaces at once, or not at all. */
+#ifndef SUPERVISOR_GENERATION_H
+#define SUPERVISOR_GENERATION_H
+
+#include "roles/supervisor/supervisor.h"
+
+/* What a relay route logs in with. */
+struct credential {
+    const char   *route, *user; /* of the configuration */
+    struct sp_buf password;
+};
+
+struct generation {
+    uint32_t           number;
+    char              *path; /* for messages */
+    struct sp_buf      text;
+    struct config     *config;
+    struct sp_buf      certificates_pem, key_pem;
+    struct credential *credentials;
+    size_t             credential_n;
+};
+
+/*
+ * Read and parse the configuration. The rest is read by generation_read_secrets, when the data folder is known.
+ *
+ *   error           sentences for the operator
+ *   generation_out  owned by the caller: generation_free
+ *
+ * Returns EX_OK or what went wrong: EX_NOINPUT, EX_CONFIG, EX_USAGE.
+ */
+int generation_read(const struct supervisor_options *options, uint32_t number, struct sp_buf *error,
+                    struct generation **generation_out);
+
+/* Read certificate, key and the passwords of routes. EX_OK, EX_NOINPUT, EX_CONFIG. */
+int generation_read_secrets(struct generation *g, int data_folder, struct sp_buf *error);
+
+/* NULL is fine. Secrets are overwritten. */
+void generation_free(struct generation *g);
+
+#endif

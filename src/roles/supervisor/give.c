@@ -1,0 +1,65 @@
+#include "roles/supervisor/give.h"
+
+#include "base/view.h"
+
+/* A child whose edge is gone is told everything again when it is born anew. */
+static void send_message(struct child *c, const struct ipc_message *m)
+{
+    if (c->edge)
+        (void)os_edge_send(c->edge, m);
+}
+
+#define GIVE(c, name, ...) send_message(c, &(struct ipc_message){.type = IPC_TYPE_##name, .as.name = {__VA_ARGS__}})
+
+static void give_users(struct supervisor *sv, struct child *c)
+{
+    for (size_t i = 0; i < sv->user_n; i++)
+        if (!sv->users[i].known)
+            GIVE(c, user_wanted, .name = sp_view_of(sv->users[i].name),
+                 .password = sp_buf_view(&sv->users[i].password), .replace = sv->users[i].replace);
+}
+
+void give_birthright(struct supervisor *sv, struct child *c)
+{
+    if (sv->parts[c->kind] >= 0)
+        GIVE(c, folder, .fd = sv->parts[c->kind]);
+    if (c->kind == IPC_SMTPD) {
+        GIVE(c, tally, .rows = sv->child_n[IPC_SMTPD], .fd = sv->tally);
+        give_tickets(sv, c);
+    }
+    if (c->kind == IPC_AUTH && c->index == 0)
+        give_users(sv, c);
+}
+
+void give_generation(struct supervisor *sv, struct child *c)
+{
+    const struct generation *g = sv->generation;
+    GIVE(c, configure, .generation = g->number, .path = sp_view_of(g->path), .text = sp_buf_view(&g->text));
+    if (c->kind == IPC_SMTPD)
+        GIVE(c, tls_identity, .generation = g->number, .certificates_pem = sp_buf_view(&g->certificates_pem),
+             .key_pem = sp_buf_view(&g->key_pem));
+    for (size_t i = 0; c->kind == IPC_DELIVERY && i < g->credential_n; i++)
+        GIVE(c, credential, .generation = g->number, .route = sp_view_of(g->credentials[i].route),
+             .user = sp_view_of(g->credentials[i].user), .password = sp_buf_view(&g->credentials[i].password));
+}
+
+void give_start(struct supervisor *sv, struct child *c) { GIVE(c, start, .generation = sv->generation->number); }
+
+void give_tickets(struct supervisor *sv, struct child *c)
+{
+    GIVE(c, ticket_keys, .keys = tickets_view(&sv->tickets));
+}
+
+void give_listeners(struct supervisor *sv, struct child *c)
+{
+    for (size_t i = 0; i < sv->listeners.n; i++)
+        if (sv->listeners.items[i].listening)
+            GIVE(c, listener, .name = sp_view_of(sv->listeners.items[i].name), .fd = sv->listeners.items[i].fd);
+}
+
+void give_peer(struct child *c, const struct child *peer, int fd)
+{
+    GIVE(c, peer, .role = (uint8_t)peer->kind, .index = peer->index, .fd = fd);
+}
+
+void give_stop(struct child *c, uint32_t grace_ms) { GIVE(c, stop, .grace_ms = grace_ms); }
