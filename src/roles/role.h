@@ -44,16 +44,16 @@ struct role_ops {
 };
 
 struct role {
-    enum ipc_role          kind;
-    uint32_t               index;      /* 0.. among its kind                          */
-    struct event_base     *base;
-    struct os_edge        *supervisor;
-    const struct config   *config;     /* current generation                          */
-    uint32_t               generation;
-    int                    folder;     /* descriptor of the role's own folder, also its working folder; -1 for none */
-    struct os_edge        *peers[IPC_ROLE_N][ROLE_PEERS_MAX]; /* NULL while away       */
+    enum ipc_role kind;
+    uint32_t index; /* 0.. among its kind                          */
+    struct event_base *base;
+    struct os_edge *supervisor;
+    const struct config *config; /* current generation                          */
+    uint32_t generation;
+    int folder; /* descriptor of the role's own folder, also its working folder; -1 for none */
+    struct os_edge *peers[IPC_ROLE_N][ROLE_PEERS_MAX]; /* NULL while away       */
     const struct role_ops *ops;
-    void                  *state;      /* the role's own                               */
+    void *state; /* the role's own                               */
 };
 
 /* Run a role until it exits: never returns. Called by `sallyport role NAME INDEX`. */
@@ -63,7 +63,7 @@ _Noreturn void role_run(enum ipc_role kind, uint32_t index, const struct role_op
 _Noreturn void role_exit(struct role *r);
 
 /* The number of living peers of a role, and the nth of them. */
-size_t          role_peer_n(const struct role *r, enum ipc_role kind);
+size_t role_peer_n(const struct role *r, enum ipc_role kind);
 struct os_edge *role_peer(const struct role *r, enum ipc_role kind, size_t nth);
 
 /* The living peer with that index, or NULL. */

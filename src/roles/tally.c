@@ -16,24 +16,24 @@ enum { PLACE_N = 16384, HASH_N = 2, PAGE = 4096 };
 
 struct row {
     atomic_uint all;
-    uint8_t     unused[PAGE - sizeof(atomic_uint)]; /* whole pages, so that a row can be cleared from outside */
+    uint8_t unused[PAGE - sizeof(atomic_uint)]; /* whole pages, so that a row can be cleared from outside */
     atomic_uint places[PLACE_N];
 };
 
 /* In front of the rows, written once. */
 struct head {
     uint64_t seed;
-    uint8_t  unused[PAGE - sizeof(uint64_t)];
+    uint8_t unused[PAGE - sizeof(uint64_t)];
 };
 
 struct shared {
     struct head head;
-    struct row  rows[];
+    struct row rows[];
 };
 
 struct tally {
     struct shared *shared;
-    uint32_t       rows, mine;
+    uint32_t rows, mine;
 };
 
 static size_t size_of(uint32_t rows) { return sizeof(struct shared) + rows * sizeof(struct row); }
@@ -41,7 +41,7 @@ static size_t size_of(uint32_t rows) { return sizeof(struct shared) + rows * siz
 int tally_make(uint32_t rows)
 {
     uint64_t seed;
-    int      fd = memfd_create("tally", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    int fd = memfd_create("tally", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     os_random(&seed, sizeof seed);
     if (fd < 0)
         return -1;
@@ -95,7 +95,7 @@ static size_t place_of(const struct tally *t, struct sp_view address, unsigned n
 void tally_enter(struct tally *t, struct sp_view address, uint32_t *all_out, uint32_t *of_address_out)
 {
     struct row *mine = &t->shared->rows[t->mine];
-    uint32_t    all = 0, least = UINT32_MAX;
+    uint32_t all = 0, least = UINT32_MAX;
     atomic_fetch_add_explicit(&mine->all, 1, memory_order_relaxed);
     for (uint32_t i = 0; i < t->rows; i++)
         all += atomic_load_explicit(&t->shared->rows[i].all, memory_order_relaxed);

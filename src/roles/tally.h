@@ -21,7 +21,7 @@ void tally_clear(int fd, uint32_t row);
 
 /* Open it as the process `row`, whose row is cleared. NULL with errno. The descriptor may be closed then. */
 struct tally *tally_open(int fd, uint32_t rows, uint32_t row);
-void          tally_close(struct tally *t);
+void tally_close(struct tally *t);
 
 /* A connection more; the counts tell of all processes and hold this one too. */
 void tally_enter(struct tally *t, struct sp_view address, uint32_t *all_out, uint32_t *of_address_out);

@@ -48,9 +48,9 @@ static const char *auth_words(const struct config_listener *c)
 static void add_listeners(struct sp_buf *out, const struct supervisor *sv)
 {
     for (size_t i = 0; i < sv->listeners.n; i++) {
-        const struct listener        *l = &sv->listeners.items[i];
+        const struct listener *l = &sv->listeners.items[i];
         const struct config_listener *c = config_find_listener(sv->generation->config, sp_view_of(l->name));
-        char                          words[128];
+        char words[128];
         (void)snprintf(words, sizeof words, "%s%s", tls_words(c), auth_words(c)); /* fits */
         add_fact(out, l->name, l->bound, words);
     }
@@ -65,14 +65,15 @@ static void add_users(struct sp_buf *out, const struct supervisor *sv)
 {
     for (size_t i = 0; i < sv->user_n; i++) {
         const struct wanted_user *u = &sv->users[i];
-        char                      advice[256];
+        char advice[256];
         add_fact(out, "user", u->name, "");
         if (password_of(u)) {
             add_fact(out, "password", password_of(u), "");
             continue;
         }
         (void)snprintf(advice, sizeof advice,
-                       "(as before; kept only as a verifier: 'sallyport user passwd %.64s' or --user NAME:PASSWORD sets a new one)",
+                       "(as before; kept only as a verifier: 'sallyport user passwd %.64s' or --user "
+                       "NAME:PASSWORD sets a new one)",
                        u->name);
         add_fact(out, "password", advice, "");
     }
@@ -81,7 +82,7 @@ static void add_users(struct sp_buf *out, const struct supervisor *sv)
 static void add_mail(struct sp_buf *out, const struct supervisor *sv)
 {
     const struct config_route *route = sv->generation->config->default_route;
-    char                       where[320];
+    char where[320];
     if (route && route->kind == CONFIG_ROUTE_RELAY) {
         (void)snprintf(where, sizeof where, "relayed to %.255s:%u", route->host, route->port); /* fits */
         add_fact(out, "mail", where, "");
@@ -98,13 +99,13 @@ static bool is_named(const char *host) { return !strcmp(host, "127.0.0.1") || !s
 static void add_lines(struct sp_buf *out, const struct supervisor *sv, const struct listener *l,
                       struct paste_target *t)
 {
-    static void (*const programs[])(struct sp_buf *, const struct paste_target *) = {paste_swaks, paste_msmtp,
-                                                                                     paste_python, paste_node};
+    static void (*const programs[])(struct sp_buf *, const struct paste_target *) = {
+        paste_swaks, paste_msmtp, paste_python, paste_node};
     const struct config_listener *c = config_find_listener(sv->generation->config, sp_view_of(l->name));
-    struct paste_target           target = *t;
-    char                          host[OS_ADDRESS_TEXT];
-    const char                   *colon = strrchr(l->bound, ':');
-    bool                          brackets = l->bound[0] == '[';
+    struct paste_target target = *t;
+    char host[OS_ADDRESS_TEXT];
+    const char *colon = strrchr(l->bound, ':');
+    bool brackets = l->bound[0] == '[';
     (void)snprintf(host, sizeof host, "%.*s", (int)(colon - l->bound) - 2 * brackets, l->bound + brackets);
     target.host = host;
     target.port = colon + 1;
@@ -122,7 +123,8 @@ static void add_lines(struct sp_buf *out, const struct supervisor *sv, const str
     }
 }
 
-static void add_sandbox(struct sp_buf *out, const struct supervisor *sv, const char *certificate, const char *fingerprint)
+static void add_sandbox(struct sp_buf *out, const struct supervisor *sv, const char *certificate,
+                        const char *fingerprint)
 {
     struct paste_target t = {.certificate = certificate, .fingerprint = fingerprint};
     if (sv->user_n > 0) {
@@ -153,9 +155,10 @@ static char *full_path(const struct supervisor *sv, const char *file)
 static void add_all(struct sp_buf *out, const struct supervisor *sv, const char *fingerprint)
 {
     const struct config *c = sv->generation->config;
-    bool                 sandbox = !sv->options->path;
-    char                *data = full_path(sv, "");
-    char *certificate = c->tls_certificate ? os_text(sp_view_of(c->tls_certificate)) : full_path(sv, "/tls/cert.pem");
+    bool sandbox = !sv->options->path;
+    char *data = full_path(sv, "");
+    char *certificate =
+        c->tls_certificate ? os_text(sp_view_of(c->tls_certificate)) : full_path(sv, "/tls/cert.pem");
     sp_buf_add_str(out, sandbox ? "Sallyport, a sandbox for mail on this machine\n\n" : "Sallyport\n\n");
     add_listeners(out, sv);
     add_users(out, sv);

@@ -4,8 +4,8 @@
 #include "os/clock.h"
 #include "os/heap.h"
 #include "os/log.h"
-#include "os/process.h"
 #include "roles/supervisor/give.h"
+#include "roles/supervisor/spawn.h"
 #include "roles/tally.h"
 
 #include <errno.h>
@@ -84,8 +84,8 @@ static int start(struct supervisor *sv, struct child *c)
     int ends[2];
     if (!make_pair(ends))
         return errno;
-    pid_t pid = os_process_start(c->kind, c->index, ends[1], sv->lock);
-    int   why = errno;
+    pid_t pid = spawn_role(c->kind, c->index, ends[1], sv->lock);
+    int why = errno;
     close(ends[1]);
     if (pid < 0) {
         close(ends[0]);
@@ -107,7 +107,7 @@ static int start(struct supervisor *sv, struct child *c)
 static void start_after_pause(void *ctx)
 {
     struct child *c = ctx;
-    int           why = start(c->supervisor, c);
+    int why = start(c->supervisor, c);
     if (!why)
         return;
     os_log(OS_WARN, "role-not-started", OS_STR("name", ipc_role_name(c->kind)), OS_NUM("index", c->index),
@@ -204,7 +204,7 @@ static void bury(struct supervisor *sv, struct child *c, int wait_status)
 
 void children_reap(struct supervisor *sv)
 {
-    int   status;
+    int status;
     pid_t pid;
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
         struct child *c = find_pid(sv, pid);
@@ -216,10 +216,7 @@ void children_reap(struct supervisor *sv)
 uint32_t children_alive(const struct supervisor *sv, enum ipc_role kind)
 {
     uint32_t n = 0;
-    EACH_CHILD(sv, c)
-    {
-        n += c->pid > 0 && (kind == IPC_ANY || c->kind == kind);
-    }
+    EACH_CHILD(sv, c) { n += c->pid > 0 && (kind == IPC_ANY || c->kind == kind); }
     return n;
 }
 

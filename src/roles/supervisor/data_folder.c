@@ -28,7 +28,8 @@ int role_user_find(const char *wanted, struct sp_buf *error, struct role_user *u
     if (!pw && !wanted)
         pw = getpwnam("nobody");
     if (pw && pw->pw_uid != 0) {
-        *user_out = (struct role_user){.change = true, .uid = pw->pw_uid, .gid = pw->pw_gid, .name = pw->pw_name};
+        *user_out =
+            (struct role_user){.change = true, .uid = pw->pw_uid, .gid = pw->pw_gid, .name = pw->pw_name};
         return EX_OK;
     }
     sp_buf_add_str(error, "user: started as root, the roles cannot run as \"");
@@ -66,7 +67,7 @@ int data_folder_open(const char *path, struct sp_buf *error, int *folder_out)
 int data_folder_lock(int folder, const char *path, struct sp_buf *error, int *lock_out)
 {
     int64_t pid = 0;
-    int     status = os_lock_take(folder, LOCK_WAIT_MS, lock_out, &pid);
+    int status = os_lock_take(folder, LOCK_WAIT_MS, lock_out, &pid);
     if (status == SP_OK)
         return EX_OK;
     if (status != SP_ERR_EXISTS)
@@ -93,13 +94,13 @@ static int open_part(int folder, const char *name)
  */
 static int give_away(int part, const struct role_user *user, unsigned depth)
 {
-    int            copy = openat(part, ".", FOLDER_FLAGS);
-    DIR           *entries = copy >= 0 ? fdopendir(copy) : NULL;
-    int            failed = entries ? 0 : -1;
+    int copy = openat(part, ".", FOLDER_FLAGS);
+    DIR *entries = copy >= 0 ? fdopendir(copy) : NULL;
+    int failed = entries ? 0 : -1;
     struct dirent *entry;
     while (!failed && (entry = readdir(entries))) {
         struct stat st;
-        bool        dots = !strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..");
+        bool dots = !strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..");
         if (dots || fstatat(part, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0)
             continue;
         if (S_ISREG(st.st_mode) && st.st_nlink == 1) {
@@ -124,7 +125,7 @@ int data_folder_part(int folder, enum ipc_role role, const struct role_user *use
     enum { DEPTH = 3 };
     const char *name = ipc_role_name(role);
     struct stat st;
-    int         part = open_part(folder, name);
+    int part = open_part(folder, name);
     if (part < 0 || fstat(part, &st) != 0) {
         int code = tell(error, name, "this folder in the data folder cannot be opened");
         if (part >= 0)

@@ -9,9 +9,9 @@
 
 /* Whom the roles run as. */
 struct role_user {
-    bool        change; /* started as root: roles change to uid and gid */
-    uid_t       uid;
-    gid_t       gid;
+    bool change; /* started as root: roles change to uid and gid */
+    uid_t uid;
+    gid_t gid;
     const char *name;
 };
 
@@ -31,11 +31,13 @@ int data_folder_open(const char *path, struct sp_buf *error, int *folder_out);
  */
 int data_folder_lock(int folder, const char *path, struct sp_buf *error, int *lock_out);
 
-/* The part of a role that keeps something (0700, owned by the role's user). EX_OK, EX_CANTCREAT, EX_NOPERM. */
+/* The part of a role that keeps something (0700, owned by the role's user). EX_OK, EX_CANTCREAT, EX_NOPERM.
+ */
 int data_folder_part(int folder, enum ipc_role role, const struct role_user *user, struct sp_buf *error,
                      int *part_out);
 
-/* Certificate and key in tls/, both made when there is no certificate. EX_OK, EX_CANTCREAT, EX_NOINPUT, EX_CONFIG. */
+/* Certificate and key in tls/, both made when there is no certificate. EX_OK, EX_CANTCREAT, EX_NOINPUT,
+ * EX_CONFIG. */
 int data_folder_identity(int folder, const char *hostname, struct sp_buf *certificate_pem_out,
                          struct sp_buf *key_pem_out, struct sp_buf *error);
 

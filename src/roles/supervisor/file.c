@@ -62,7 +62,7 @@ static int write_all(int fd, struct sp_view octets)
 int file_make(int folder, const char *name, struct sp_view octets)
 {
     char part[64];
-    int  len = snprintf(part, sizeof part, "%s.part", name);
+    int len = snprintf(part, sizeof part, "%s.part", name);
     if (len < 0 || (size_t)len >= sizeof part) {
         errno = ENAMETOOLONG;
         return SP_ERR_IO;

@@ -52,7 +52,7 @@ int generation_read(const struct supervisor_options *options, uint32_t number, s
                     struct generation **generation_out)
 {
     struct generation *g = make(number, options->path ? options->path : "(sandbox)");
-    int                code = EX_OK;
+    int code = EX_OK;
     if (options->path)
         code = read_named(options->path, &g->text, error);
     else if (config_sandbox_text(&options->sandbox, &g->text, error) != SP_OK)
@@ -88,7 +88,7 @@ static int check_identity(const struct generation *g, const char *path, struct s
 static int read_identity(struct generation *g, int data_folder, struct sp_buf *error)
 {
     const struct config *c = g->config;
-    int                  code;
+    int code;
     if (c->tls_certificate) {
         code = read_named(c->tls_certificate, &g->certificates_pem, error);
         if (code == EX_OK)

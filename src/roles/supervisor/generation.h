@@ -6,22 +6,23 @@
 
 /* What a relay route logs in with. */
 struct credential {
-    const char   *route, *user; /* of the configuration */
+    const char *route, *user; /* of the configuration */
     struct sp_buf password;
 };
 
 struct generation {
-    uint32_t           number;
-    char              *path; /* for messages */
-    struct sp_buf      text;
-    struct config     *config;
-    struct sp_buf      certificates_pem, key_pem;
+    uint32_t number;
+    char *path; /* for messages */
+    struct sp_buf text;
+    struct config *config;
+    struct sp_buf certificates_pem, key_pem;
     struct credential *credentials;
-    size_t             credential_n;
+    size_t credential_n;
 };
 
 /*
- * Read and parse the configuration. The rest is read by generation_read_secrets, when the data folder is known.
+ * Read and parse the configuration. The rest is read by generation_read_secrets, when the data folder is
+ * known.
  *
  *   error           sentences for the operator
  *   generation_out  owned by the caller: generation_free

@@ -9,7 +9,8 @@ static void send_message(struct child *c, const struct ipc_message *m)
         (void)os_edge_send(c->edge, m);
 }
 
-#define GIVE(c, name, ...) send_message(c, &(struct ipc_message){.type = IPC_TYPE_##name, .as.name = {__VA_ARGS__}})
+#define GIVE(c, name, ...)                                                                                   \
+    send_message(c, &(struct ipc_message){.type = IPC_TYPE_##name, .as.name = {__VA_ARGS__}})
 
 static void give_users(struct supervisor *sv, struct child *c)
 {
@@ -40,10 +41,14 @@ void give_generation(struct supervisor *sv, struct child *c)
              .key_pem = sp_buf_view(&g->key_pem));
     for (size_t i = 0; c->kind == IPC_DELIVERY && i < g->credential_n; i++)
         GIVE(c, credential, .generation = g->number, .route = sp_view_of(g->credentials[i].route),
-             .user = sp_view_of(g->credentials[i].user), .password = sp_buf_view(&g->credentials[i].password));
+             .user = sp_view_of(g->credentials[i].user),
+             .password = sp_buf_view(&g->credentials[i].password));
 }
 
-void give_start(struct supervisor *sv, struct child *c) { GIVE(c, start, .generation = sv->generation->number); }
+void give_start(struct supervisor *sv, struct child *c)
+{
+    GIVE(c, start, .generation = sv->generation->number);
+}
 
 void give_tickets(struct supervisor *sv, struct child *c)
 {
@@ -54,7 +59,8 @@ void give_listeners(struct supervisor *sv, struct child *c)
 {
     for (size_t i = 0; i < sv->listeners.n; i++)
         if (sv->listeners.items[i].listening)
-            GIVE(c, listener, .name = sp_view_of(sv->listeners.items[i].name), .fd = sv->listeners.items[i].fd);
+            GIVE(c, listener, .name = sp_view_of(sv->listeners.items[i].name),
+                 .fd = sv->listeners.items[i].fd);
 }
 
 void give_peer(struct child *c, const struct child *peer, int fd)

@@ -4,7 +4,8 @@
 
 #include "roles/supervisor/state.h"
 
-/* What a process that was just born needs of its own: its folder, shared counts, ticket keys, wanted users. */
+/* What a process that was just born needs of its own: its folder, shared counts, ticket keys, wanted users.
+ */
 void give_birthright(struct supervisor *sv, struct child *c);
 
 /* The current generation: configuration, and what else the role may have of it. give_start makes it valid. */

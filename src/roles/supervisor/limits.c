@@ -10,7 +10,7 @@ enum { BESIDE_CONNECTIONS = 512 };
 void limits_raise(const struct config *c)
 {
     struct rlimit now;
-    rlim_t        wanted = (rlim_t)c->limits.connections + BESIDE_CONNECTIONS;
+    rlim_t wanted = (rlim_t)c->limits.connections + BESIDE_CONNECTIONS;
     if (getrlimit(RLIMIT_NOFILE, &now) != 0 || now.rlim_cur >= wanted)
         return;
     struct rlimit more = {.rlim_cur = wanted, .rlim_max = now.rlim_max >= wanted ? now.rlim_max : wanted};

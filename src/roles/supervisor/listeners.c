@@ -82,7 +82,7 @@ static int bind_one(struct listener *l, const struct config_listener *c, const s
 int listeners_bind(const struct config *c, const struct listeners *old, struct sp_buf *error,
                    struct listeners *new_out)
 {
-    int              code = EX_OK;
+    int code = EX_OK;
     struct listeners set = {os_new((c->listener_n + 1) * sizeof *set.items), 0};
     for (; set.n < c->listener_n; set.n++) {
         int why = bind_one(&set.items[set.n], &c->listeners[set.n], old);

@@ -8,18 +8,18 @@
 #include "config/config.h"
 
 struct listener {
-    char             *name;
-    char              wanted[OS_ADDRESS_TEXT]; /* as configured; port 0 stays 0   */
-    char              bound[OS_ADDRESS_TEXT];  /* as it is: with the real port    */
-    int               fd;
-    bool              last;      /* listens when all else is up      */
-    bool              listening;
-    bool              inherited; /* the socket is also in the set before this one */
+    char *name;
+    char wanted[OS_ADDRESS_TEXT]; /* as configured; port 0 stays 0   */
+    char bound[OS_ADDRESS_TEXT];  /* as it is: with the real port    */
+    int fd;
+    bool last; /* listens when all else is up      */
+    bool listening;
+    bool inherited; /* the socket is also in the set before this one */
 };
 
 struct listeners {
     struct listener *items;
-    size_t           n;
+    size_t n;
 };
 
 /*

@@ -13,7 +13,7 @@
 static void add_shell(struct sp_buf *out, struct sp_view word)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:@%+,=";
-    bool              bare = word.len > 0;
+    bool bare = word.len > 0;
     for (size_t i = 0; i < word.len; i++)
         bare = bare && memchr(plain, word.p[i], sizeof plain - 1);
     if (bare) {
@@ -77,7 +77,8 @@ void paste_msmtp(struct sp_buf *out, const struct paste_target *t)
     add_option(out, " --host=", t->host);
     add_option(out, " --port=", t->port);
     if (t->tls != PASTE_PLAIN) {
-        sp_buf_add_str(out, t->tls == PASTE_TLS ? " --tls=on --tls-starttls=off" : " --tls=on --tls-starttls=on");
+        sp_buf_add_str(out,
+                       t->tls == PASTE_TLS ? " --tls=on --tls-starttls=off" : " --tls=on --tls-starttls=on");
         add_option(out, " --tls-fingerprint=", t->fingerprint);
     }
     if (t->user) {
@@ -114,7 +115,8 @@ void paste_python(struct sp_buf *out, const struct paste_target *t)
         add_string(&p, t->password);
         sp_buf_add_str(&p, "); ");
     }
-    sp_buf_add_str(&p, "s.sendmail(\"" FROM "\",\"" TO "\",\"Subject: hello\\n\\nfrom smtplib\\n\"); s.quit()");
+    sp_buf_add_str(&p,
+                   "s.sendmail(\"" FROM "\",\"" TO "\",\"Subject: hello\\n\\nfrom smtplib\\n\"); s.quit()");
     end_program(out, "python3 -c ", &p);
 }
 

@@ -11,7 +11,7 @@ struct paste_target {
     const char *user, *password; /* NULL user: no AUTH */
     const char *certificate;     /* file to trust */
     const char *fingerprint;     /* SHA-256, "AB:CD:..." */
-    bool        named;           /* the certificate names the host */
+    bool named;                  /* the certificate names the host */
 };
 
 void paste_swaks(struct sp_buf *out, const struct paste_target *t);

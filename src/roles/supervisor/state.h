@@ -21,46 +21,46 @@ enum supervisor_phase {
 /* A process of a role. */
 struct child {
     struct supervisor *supervisor;
-    enum ipc_role      kind;
-    uint32_t           index;
-    pid_t              pid;  /* 0 while there is none                        */
-    struct os_edge    *edge; /* NULL while there is none                     */
-    uint32_t           ready_generation;
-    uint64_t           born_ms;
-    uint32_t           pause_ms; /* before it is started again; 0: it lived long enough */
-    struct os_timer    again;
+    enum ipc_role kind;
+    uint32_t index;
+    pid_t pid;            /* 0 while there is none                        */
+    struct os_edge *edge; /* NULL while there is none                     */
+    uint32_t ready_generation;
+    uint64_t born_ms;
+    uint32_t pause_ms; /* before it is started again; 0: it lived long enough */
+    struct os_timer again;
 };
 
 /* A user who is to be known before anything listens. */
 struct wanted_user {
-    char         *name;
+    char *name;
     struct sp_buf password;
-    bool          replace; /* set the password though the user exists */
-    bool          known;
-    bool          changed; /* the password is the one above           */
+    bool replace; /* set the password though the user exists */
+    bool known;
+    bool changed; /* the password is the one above           */
 };
 
 struct supervisor {
     const struct supervisor_options *options;
-    struct event_base               *base;
-    enum supervisor_phase            phase;
-    struct generation               *generation;
-    const char                      *data; /* folder, as given */
-    int                              folder, lock;
-    int                              parts[IPC_ROLE_N]; /* -1: that role keeps nothing */
-    struct role_user                 user;
-    struct listeners                 listeners;
-    struct tickets                   tickets;
-    int                              tally; /* shared by smtpd processes, see roles/tally.h */
-    struct child                    *children[IPC_ROLE_N];
-    uint32_t                         child_n[IPC_ROLE_N];
-    struct wanted_user              *users;
-    size_t                           user_n;
-    struct event                    *signals[SUPERVISOR_SIGNAL_N];
-    struct os_timer                  deadline; /* of a stop */
-    bool                             queue_stopped;
-    bool                             reload_asked;
-    int                              exit_code;
+    struct event_base *base;
+    enum supervisor_phase phase;
+    struct generation *generation;
+    const char *data; /* folder, as given */
+    int folder, lock;
+    int parts[IPC_ROLE_N]; /* -1: that role keeps nothing */
+    struct role_user user;
+    struct listeners listeners;
+    struct tickets tickets;
+    int tally; /* shared by smtpd processes, see roles/tally.h */
+    struct child *children[IPC_ROLE_N];
+    uint32_t child_n[IPC_ROLE_N];
+    struct wanted_user *users;
+    size_t user_n;
+    struct event *signals[SUPERVISOR_SIGNAL_N];
+    struct os_timer deadline; /* of a stop */
+    bool queue_stopped;
+    bool reload_asked;
+    int exit_code;
 };
 
 /* Every child, whatever its role. */

@@ -123,7 +123,8 @@ static void log_death(const struct child *c, int wait_status)
     char name[32];
     (void)snprintf(name, sizeof name, "%s/%u", ipc_role_name(c->kind), c->index); /* fits by far */
     if (WIFSIGNALED(wait_status))
-        os_log(OS_WARN, "role-died", OS_STR("name", name), OS_STR("signal", sigabbrev_np(WTERMSIG(wait_status))));
+        os_log(OS_WARN, "role-died", OS_STR("name", name),
+               OS_STR("signal", sigabbrev_np(WTERMSIG(wait_status))));
     else
         os_log(OS_WARN, "role-died", OS_STR("name", name), OS_NUM("exit", WEXITSTATUS(wait_status)));
 }
@@ -133,7 +134,8 @@ void supervisor_child_died(struct supervisor *sv, struct child *c, int wait_stat
     switch (sv->phase) {
     case SUPERVISOR_STARTING:
         log_death(c, wait_status);
-        fprintf(stderr, "sallyport serve: the role %s ended before the server was up; its own line says why\n",
+        fprintf(stderr,
+                "sallyport serve: the role %s ended before the server was up; its own line says why\n",
                 ipc_role_name(c->kind));
         stop(sv, WIFEXITED(wait_status) && WEXITSTATUS(wait_status) ? WEXITSTATUS(wait_status) : EX_SOFTWARE);
         break;
@@ -189,8 +191,8 @@ static int load_next(struct supervisor *sv, struct sp_buf *error, struct generat
 static void reload(struct supervisor *sv)
 {
     struct generation *next;
-    struct listeners   listeners;
-    struct sp_buf      error;
+    struct listeners listeners;
+    struct sp_buf error;
     sv->reload_asked = false;
     sp_buf_init(&error, &os_heap, ERROR_MAX);
     if (load_next(sv, &error, &next, &listeners) != EX_OK) {
@@ -317,7 +319,7 @@ static int run(struct supervisor *sv, struct sp_buf *error)
 int supervisor_run(const struct supervisor_options *options)
 {
     struct supervisor sv = {.options = options, .folder = -1, .lock = -1, .tally = -1};
-    struct sp_buf     error;
+    struct sp_buf error;
     for (size_t i = 0; i < IPC_ROLE_N; i++)
         sv.parts[i] = -1;
     os_log_role(ipc_role_name(IPC_SUPERVISOR));

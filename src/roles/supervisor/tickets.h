@@ -6,8 +6,8 @@
 #include "os/tls.h"
 
 struct tickets {
-    uint8_t         keys[OS_TLS_TICKET_KEY_N][OS_TLS_TICKET_KEY_LEN]; /* newest first */
-    size_t          n;
+    uint8_t keys[OS_TLS_TICKET_KEY_N][OS_TLS_TICKET_KEY_LEN]; /* newest first */
+    size_t n;
     struct os_timer timer;
     void (*rotated)(void *ctx);
     void *ctx;

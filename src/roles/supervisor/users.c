@@ -13,18 +13,27 @@ static struct wanted_user *add(struct supervisor *sv, const char *name, bool rep
     u->name = os_text(sp_view_of(name));
     u->replace = replace;
     sp_buf_init(&u->password, &os_heap, PASSWORD_MAX);
+    (void)sp_buf_reserve(&u->password, PASSWORD_MAX); /* so that growing leaves no copy behind */
     return u;
 }
 
+/* The buffer is all zeros behind the text: it is a C string for the banner too. */
+static void set_password(struct wanted_user *u, const char *password)
+{
+    memset(u->password.p, 0, PASSWORD_MAX);
+    sp_buf_add(&u->password, sp_view_sub(sp_view_of(password), 0, PASSWORD_MAX - 1));
+}
+
 /* 100 random bits in letters that survive shells, JSON and being read aloud. */
-static void add_password(struct sp_buf *out)
+static void make_password(struct wanted_user *u)
 {
     static const char letters[] = "0123456789abcdefghjkmnpqrstvwxyz";
-    uint8_t           random[PASSWORD_LETTERS];
-    os_random(random, sizeof random);
-    for (size_t i = 0; i < sizeof random; i++)
-        sp_buf_add_u8(out, (uint8_t)letters[random[i] & 31]);
-    explicit_bzero(random, sizeof random);
+    char password[PASSWORD_LETTERS + 1] = {0};
+    os_random(password, PASSWORD_LETTERS);
+    for (size_t i = 0; i < PASSWORD_LETTERS; i++)
+        password[i] = letters[password[i] & 31];
+    set_password(u, password);
+    explicit_bzero(password, sizeof password);
 }
 
 void users_init(struct supervisor *sv)
@@ -32,11 +41,10 @@ void users_init(struct supervisor *sv)
     const struct supervisor_options *o = sv->options;
     sv->users = os_new((o->user_n + 1) * sizeof *sv->users);
     for (size_t i = 0; i < o->user_n; i++) {
-        struct wanted_user *u = add(sv, o->users[i].name, true);
-        sp_buf_add_str(&u->password, o->users[i].password);
+        set_password(add(sv, o->users[i].name, true), o->users[i].password);
     }
     if (o->user_n == 0 && !o->path)
-        add_password(&add(sv, "demo", false)->password);
+        make_password(add(sv, "demo", false));
 }
 
 void users_forget_passwords(struct supervisor *sv)
