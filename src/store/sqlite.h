@@ -1,0 +1,128 @@
+/* The SQLite backend's own: one file, queue.db, in WAL mode with synchronous=FULL, and folders of large
+ * bodies. */
+#ifndef STORE_SQLITE_H
+#define STORE_SQLITE_H
+
+#include "store/backend.h"
+#include "store/bodies.h"
+#include "store/leases.h"
+
+#include <sqlite3.h>
+
+/* The columns of a recipient with its message, in the order that sqlite_row reads them. */
+#define SQLITE_STORE_COLUMNS                                                                                 \
+    "m.id, m.received_ms, m.session, m.client, m.user, m.sender, m.body, m.size, r.number, r.address, "      \
+    "r.route, r.state, r.attempts, r.next_ms, r.last_ms, r.last_code, r.last_enhanced, r.last_reply, "       \
+    "r.last_remote"
+
+#define SQLITE_STORE_OPEN_STATES "('queued', 'deferred', 'held')"
+
+/* The statements. NAME, SQL. */
+#define SQLITE_STORE_STATEMENTS(X)                                                                           \
+    X(BEGIN, "BEGIN IMMEDIATE")                                                                              \
+    X(COMMIT, "COMMIT")                                                                                      \
+    X(ROLLBACK, "ROLLBACK")                                                                                  \
+    X(ADD_MAIL, "INSERT INTO mail (id, received_ms, session, client, user, sender, body, size, content) "    \
+                "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")                                               \
+    X(ADD_RECIPIENT, "INSERT INTO recipient (mail, number, address, route, state, next_ms, last_reply) "     \
+                     "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")                                                  \
+    X(DUE, "SELECT " SQLITE_STORE_COLUMNS                                                                    \
+           " FROM recipient r INDEXED BY recipient_due CROSS JOIN mail m ON m.id = r.mail "                  \
+           "WHERE r.next_ms <= ?1 AND (r.next_ms, r.mail, r.number) > (?2, ?3, ?4) "                         \
+           "ORDER BY r.next_ms, r.mail, r.number")                                                           \
+    X(NEXT_DUE, "SELECT min(next_ms) FROM recipient INDEXED BY recipient_due WHERE next_ms > ?1")            \
+    X(OPEN,                                                                                                  \
+      "SELECT number FROM recipient WHERE mail = ?1 AND state IN " SQLITE_STORE_OPEN_STATES " LIMIT ?2")     \
+    X(SETTLE, "UPDATE recipient SET state = ?3, attempts = attempts + ?4, next_ms = ?5, last_ms = ?6, "      \
+              "last_code = ?7, last_enhanced = ?8, last_reply = ?9, last_remote = ?10 "                      \
+              "WHERE mail = ?1 AND number = ?2 AND state IN " SQLITE_STORE_OPEN_STATES)                      \
+    X(REMOVE_RECIPIENTS, "DELETE FROM recipient WHERE mail = ?1")                                            \
+    X(IS_SPOOLED, "SELECT content IS NULL FROM mail WHERE id = ?1")                                          \
+    X(REMOVE_MAIL, "DELETE FROM mail WHERE id = ?1")                                                         \
+    X(RETRY_ONE, "UPDATE recipient SET next_ms = ?2 WHERE mail = ?1 AND next_ms > ?2")                       \
+    X(RETRY_ALL, "UPDATE recipient SET next_ms = ?1 WHERE (mail, number) IN (SELECT mail, number FROM "      \
+                 "recipient INDEXED BY recipient_due WHERE next_ms > ?1 AND last_ms <= ?2 LIMIT ?3)")        \
+    X(LIST, "SELECT " SQLITE_STORE_COLUMNS " FROM recipient r CROSS JOIN mail m ON m.id = r.mail "           \
+            "WHERE (r.mail, r.number) >= (?1, ?2) ORDER BY r.mail, r.number LIMIT ?3")                       \
+    X(LIST_ONLY, "SELECT " SQLITE_STORE_COLUMNS " FROM recipient r CROSS JOIN mail m ON m.id = r.mail "      \
+                 "WHERE r.mail = ?1 AND r.number >= ?2 ORDER BY r.number LIMIT ?3")                          \
+    X(HAS_MAIL, "SELECT 1 FROM mail WHERE id = ?1")                                                          \
+    X(BODY, "SELECT content FROM mail WHERE id = ?1")                                                        \
+    X(COUNT, "SELECT count(*) FROM mail")                                                                    \
+    X(REUSABLE, "PRAGMA freelist_count")
+
+#define X(n, sql) SQLITE_##n##_STMT,
+enum sqlite_store_statement { SQLITE_STORE_STATEMENTS(X) SQLITE_STMT_N };
+#undef X
+
+struct sqlite_store {
+    struct store head;
+    sqlite3 *db;
+    sqlite3_stmt *statements[SQLITE_STMT_N];
+    int folder;
+    struct bodies bodies;
+    struct leases leases;
+    struct sp_buf content; /* last body read                                            */
+    bool in_transaction;
+    bool spoiled; /* a verb failed: only rollback helps                        */
+    /* Up to here the recipients that are due were looked at; what became due before it moves it back. */
+    struct {
+        int64_t next_ms;
+        uint64_t mail;
+        uint32_t number;
+    } scanned;
+    uint64_t count;
+    int64_t count_change; /* by the open transaction                                  */
+    bool counted;
+    int wal_frames; /* in the WAL, and how many of them the database has        */
+    int wal_done;
+};
+
+static inline struct sqlite_store *sqlite_of(struct store *s) { return (struct sqlite_store *)s; }
+
+/* SQL and names of the schema. */
+extern const int sqlite_schema_version;
+
+/* Make or migrate the schema. SP_ERR_RANGE: newer than this program; SP_ERR_IO: error says why. */
+SP_MUST_USE int sqlite_schema_ready(sqlite3 *db, struct sp_buf *error);
+
+/* A prepared statement, reset and without bindings. */
+sqlite3_stmt *sqlite_statement(struct sqlite_store *s, enum sqlite_store_statement which);
+
+void sqlite_bind_view(sqlite3_stmt *st, int at, struct sp_view v);
+void sqlite_bind_u64(sqlite3_stmt *st, int at, uint64_t n);
+
+/*
+ * Run a statement to its end, or to its first row.
+ * SP_OK: a row is there, reset the statement when it was read. SP_ERR_ABSENT: done, reset.
+ * SP_ERR_EXISTS: a constraint, reset. SP_ERR_IO: failed, the transaction is spoiled.
+ */
+SP_MUST_USE int sqlite_step(struct sqlite_store *s, sqlite3_stmt *st);
+/* The same for statements without rows: SP_OK, SP_ERR_EXISTS or SP_ERR_IO. */
+SP_MUST_USE int sqlite_run(struct sqlite_store *s, sqlite3_stmt *st);
+
+/* Note an errno of our own file work, or SQLite's last error. Returns SP_ERR_IO. */
+int sqlite_fail_errno(struct sqlite_store *s, const char *what);
+int sqlite_fail(struct sqlite_store *s);
+
+void sqlite_row(sqlite3_stmt *st, struct store_mail *mail_out, struct store_recipient *recipient_out);
+
+/* The verbs of sqlite_change.c and sqlite_read.c. */
+int sqlite_add(struct store *s, const struct store_mail *mail, const struct store_recipient *recipients,
+               size_t n, const struct sp_view *content, bool leased);
+int sqlite_settle(struct store *s, uint64_t mail, const struct store_settlement *list, size_t n,
+                  bool *gone_out);
+int sqlite_retry(struct store *s, uint64_t mail, int64_t now_ms, int64_t since_ms, size_t most,
+                 size_t *n_out);
+int sqlite_remove(struct store *s, uint64_t mail);
+int sqlite_lease(struct store *s, int64_t now_ms, size_t most, store_visit *visit, void *ctx,
+                 int64_t *next_out);
+void sqlite_release(struct store *s, uint64_t mail, uint32_t number, int64_t due_ms);
+int sqlite_list(struct store *s, struct store_cursor *cursor, size_t most, store_visit *visit, void *ctx);
+int sqlite_body(struct store *s, uint64_t mail, struct store_body *body_out);
+int sqlite_count(struct store *s, uint64_t *n_out);
+
+/* A recipient is due at that time: look at it again. */
+void sqlite_scan_again(struct sqlite_store *s, int64_t due_ms);
+
+#endif

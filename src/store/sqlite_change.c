@@ -1,0 +1,204 @@
+/* The verbs that change messages. Each works inside the transaction that is open. */
+#include "store/sqlite.h"
+
+#include "base/view.h"
+
+static void bind_word(sqlite3_stmt *st, int at, enum store_state state)
+{
+    sqlite_bind_view(st, at, sp_view_of(store_state_word(state)));
+}
+
+static void bind_next(sqlite3_stmt *st, int at, enum store_state state, int64_t next_ms)
+{
+    if (store_state_waits(state))
+        (void)sqlite3_bind_int64(st, at, next_ms); /* a failed bind shows in the step */
+    else
+        (void)sqlite3_bind_null(st, at); /* the same */
+}
+
+static int add_mail(struct sqlite_store *s, const struct store_mail *mail, const struct sp_view *content)
+{
+    sqlite3_stmt *st = sqlite_statement(s, SQLITE_ADD_MAIL_STMT);
+    sqlite_bind_u64(st, 1, mail->id);
+    sqlite_bind_u64(st, 2, (uint64_t)mail->received_ms);
+    sqlite_bind_view(st, 3, mail->session);
+    sqlite_bind_view(st, 4, mail->client);
+    sqlite_bind_view(st, 5, mail->user);
+    sqlite_bind_view(st, 6, mail->sender);
+    sqlite_bind_view(st, 7, mail->body ? SP_LIT("8bitmime") : SP_LIT("7bit"));
+    sqlite_bind_u64(st, 8, mail->size);
+    /* Failed binds show in the step. */
+    if (!content)
+        (void)sqlite3_bind_null(st, 9);
+    else if (content->len)
+        (void)sqlite3_bind_blob64(st, 9, content->p, content->len, SQLITE_STATIC);
+    else
+        (void)sqlite3_bind_zeroblob(st, 9, 0);
+    return sqlite_run(s, st);
+}
+
+static int add_recipient(struct sqlite_store *s, uint64_t mail, const struct store_recipient *r)
+{
+    sqlite3_stmt *st = sqlite_statement(s, SQLITE_ADD_RECIPIENT_STMT);
+    sqlite_bind_u64(st, 1, mail);
+    sqlite_bind_u64(st, 2, r->number);
+    sqlite_bind_view(st, 3, r->address);
+    sqlite_bind_view(st, 4, r->route);
+    bind_word(st, 5, r->state);
+    bind_next(st, 6, r->state, r->next_ms);
+    sqlite_bind_view(st, 7, r->reply);
+    int status = sqlite_run(s, st);
+    /* Half a message must not stay: the caller's numbers are wrong, or an orphan is in the table. */
+    return status == SP_ERR_EXISTS ? sqlite_fail(s) : status;
+}
+
+int sqlite_add(struct store *base, const struct store_mail *mail, const struct store_recipient *recipients,
+               size_t n, const struct sp_view *content, bool leased)
+{
+    struct sqlite_store *s = sqlite_of(base);
+    if (s->spoiled)
+        return SP_ERR_IO;
+    int status = add_mail(s, mail, content);
+    for (size_t i = 0; !status && i < n; i++)
+        status = add_recipient(s, mail->id, &recipients[i]);
+    if (!status && !content) {
+        status = bodies_take(&s->bodies, mail->id, mail->size);
+        if (status == SP_ERR_IO)
+            (void)sqlite_fail_errno(s, "bodies");
+        if (status == SP_ERR_ABSENT) {
+            int undone = sqlite_remove(base, mail->id);
+            return undone ? undone : SP_ERR_ABSENT;
+        }
+    }
+    if (status)
+        return status;
+    s->count_change++;
+    for (size_t i = 0; i < n; i++) {
+        if (store_state_waits(recipients[i].state) && leased)
+            leases_add(&s->leases, mail->id, recipients[i].number);
+        else if (store_state_waits(recipients[i].state))
+            sqlite_scan_again(s, recipients[i].next_ms);
+    }
+    return SP_OK;
+}
+
+static const struct store_settlement *settlement_of(const struct store_settlement *list, size_t n,
+                                                    uint32_t number)
+{
+    for (size_t i = 0; i < n; i++)
+        if (list[i].number == number)
+            return &list[i];
+    return NULL;
+}
+
+/*
+ * Will no recipient wait or be held when the list is written down? Looks at one more recipient than the
+ * list has, so that the usual case, all at once, costs one statement and no update.
+ *
+ * SP_ERR_ABSENT: none is open even now.
+ */
+static int finishes_all(struct sqlite_store *s, uint64_t mail, const struct store_settlement *list, size_t n,
+                        bool *all_out)
+{
+    sqlite3_stmt *st = sqlite_statement(s, SQLITE_OPEN_STMT);
+    sqlite_bind_u64(st, 1, mail);
+    sqlite_bind_u64(st, 2, n + 1);
+    bool all = true;
+    size_t open = 0;
+    int status;
+    while ((status = sqlite_step(s, st)) == SP_OK) {
+        const struct store_settlement *one = settlement_of(list, n, (uint32_t)sqlite3_column_int64(st, 0));
+        all = all && one && !store_state_waits(one->state) && one->state != STORE_HELD;
+        open++;
+    }
+    if (status != SP_ERR_ABSENT)
+        return status;
+    *all_out = all;
+    return open ? SP_OK : SP_ERR_ABSENT;
+}
+
+static int settle_one(struct sqlite_store *s, uint64_t mail, const struct store_settlement *one)
+{
+    sqlite3_stmt *st = sqlite_statement(s, SQLITE_SETTLE_STMT);
+    sqlite_bind_u64(st, 1, mail);
+    sqlite_bind_u64(st, 2, one->number);
+    bind_word(st, 3, one->state);
+    sqlite_bind_u64(st, 4, one->attempted);
+    bind_next(st, 5, one->state, one->next_ms);
+    sqlite_bind_u64(st, 6, (uint64_t)one->last_ms);
+    sqlite_bind_u64(st, 7, one->code);
+    sqlite_bind_view(st, 8, one->enhanced);
+    sqlite_bind_view(st, 9, one->reply);
+    sqlite_bind_view(st, 10, one->remote);
+    int status = sqlite_run(s, st);
+    return status == SP_ERR_EXISTS ? sqlite_fail(s) : status;
+}
+
+int sqlite_settle(struct store *base, uint64_t mail, const struct store_settlement *list, size_t n,
+                  bool *gone_out)
+{
+    struct sqlite_store *s = sqlite_of(base);
+    if (s->spoiled)
+        return SP_ERR_IO;
+    bool all = false;
+    int status = finishes_all(s, mail, list, n, &all);
+    if (!status && all)
+        status = sqlite_remove(base, mail);
+    for (size_t i = 0; !status && !all && i < n; i++)
+        status = settle_one(s, mail, &list[i]);
+    if (!status)
+        *gone_out = all;
+    return status;
+}
+
+int sqlite_retry(struct store *base, uint64_t mail, int64_t now_ms, int64_t since_ms, size_t most,
+                 size_t *n_out)
+{
+    struct sqlite_store *s = sqlite_of(base);
+    if (s->spoiled)
+        return SP_ERR_IO;
+    sqlite3_stmt *st = sqlite_statement(s, mail ? SQLITE_RETRY_ONE_STMT : SQLITE_RETRY_ALL_STMT);
+    if (mail) {
+        sqlite_bind_u64(st, 1, mail);
+        sqlite_bind_u64(st, 2, (uint64_t)now_ms);
+    } else {
+        sqlite_bind_u64(st, 1, (uint64_t)now_ms);
+        sqlite_bind_u64(st, 2, (uint64_t)since_ms);
+        sqlite_bind_u64(st, 3, most);
+    }
+    int status = sqlite_run(s, st);
+    if (status)
+        return status;
+    *n_out = (size_t)sqlite3_changes64(s->db);
+    if (*n_out)
+        sqlite_scan_again(s, now_ms);
+    return SP_OK;
+}
+
+/* The content's place tells, before the row goes, whether a file goes with it. */
+int sqlite_remove(struct store *base, uint64_t mail)
+{
+    struct sqlite_store *s = sqlite_of(base);
+    if (s->spoiled)
+        return SP_ERR_IO;
+    sqlite3_stmt *is_spooled = sqlite_statement(s, SQLITE_IS_SPOOLED_STMT);
+    sqlite_bind_u64(is_spooled, 1, mail);
+    int status = sqlite_step(s, is_spooled);
+    if (status)
+        return status;
+    bool spooled = sqlite3_column_int(is_spooled, 0);
+    (void)sqlite3_reset(is_spooled); /* its step succeeded */
+    sqlite3_stmt *recipients = sqlite_statement(s, SQLITE_REMOVE_RECIPIENTS_STMT);
+    sqlite3_stmt *row = sqlite_statement(s, SQLITE_REMOVE_MAIL_STMT);
+    sqlite_bind_u64(recipients, 1, mail);
+    sqlite_bind_u64(row, 1, mail);
+    status = sqlite_run(s, recipients);
+    if (!status)
+        status = sqlite_run(s, row);
+    if (status)
+        return status == SP_ERR_EXISTS ? sqlite_fail(s) : status;
+    if (spooled)
+        bodies_drop(&s->bodies, mail);
+    s->count_change--;
+    return SP_OK;
+}

@@ -1,0 +1,121 @@
+/* The schema of queue.db, which docs/store.md explains, and the way from each version to the next. */
+#include "store/sqlite.h"
+
+#include "base/view.h"
+
+/* "Sall": so that file(1) and we know whose database it is. */
+enum { APPLICATION_ID = 0x53616c6c };
+
+/* Digit n of an id, from the left, as message/id.h writes it. */
+#define DIGIT(shift) "substr('0123456789abcdefghjkmnpqrstvwxyz', (m.id >> " #shift " & 31) + 1, 1)"
+#define ID_TEXT                                                                                              \
+    DIGIT(60)                                                                                                \
+    "||" DIGIT(55) "||" DIGIT(50) "||" DIGIT(45) "||" DIGIT(40) "||" DIGIT(35) "||" DIGIT(30) "||" DIGIT(    \
+        25) "||" DIGIT(20) "||" DIGIT(15) "||" DIGIT(10) "||" DIGIT(5) "||" DIGIT(0)
+#define UTC(column) "strftime('%Y-%m-%dT%H:%M:%SZ', " #column " / 1000, 'unixepoch')"
+
+/* migrations[n] leads from version n to n + 1. What was released is never changed: a new one is added. */
+static const char *const migrations[] = {
+    "CREATE TABLE mail (\n"
+    "  id INTEGER PRIMARY KEY,\n"
+    "  received_ms INTEGER NOT NULL,\n"
+    "  session TEXT NOT NULL,\n"
+    "  client TEXT NOT NULL,\n"
+    "  user TEXT NOT NULL,\n"
+    "  sender TEXT NOT NULL,\n"
+    "  body TEXT NOT NULL CHECK (body IN ('7bit', '8bitmime')),\n"
+    "  size INTEGER NOT NULL,\n"
+    "  content BLOB\n"
+    ");\n"
+    "CREATE TABLE recipient (\n"
+    "  mail INTEGER NOT NULL REFERENCES mail (id),\n"
+    "  number INTEGER NOT NULL,\n"
+    "  address TEXT NOT NULL,\n"
+    "  route TEXT NOT NULL,\n"
+    "  state TEXT NOT NULL CHECK (state IN ('queued', 'deferred', 'held', 'delivered', 'failed')),\n"
+    "  attempts INTEGER NOT NULL DEFAULT 0,\n"
+    "  next_ms INTEGER CHECK ((next_ms IS NULL) = (state IN ('held', 'delivered', 'failed'))),\n"
+    "  last_ms INTEGER NOT NULL DEFAULT 0,\n"
+    "  last_code INTEGER NOT NULL DEFAULT 0,\n"
+    "  last_enhanced TEXT NOT NULL DEFAULT '',\n"
+    "  last_reply TEXT NOT NULL DEFAULT '',\n"
+    "  last_remote TEXT NOT NULL DEFAULT '',\n"
+    "  PRIMARY KEY (mail, number)\n"
+    ") WITHOUT ROWID;\n"
+    "CREATE INDEX recipient_due ON recipient (next_ms, mail, number) WHERE next_ms IS NOT NULL;\n"
+    "CREATE VIEW queue AS SELECT " ID_TEXT
+    " AS id, " UTC(m.received_ms) " AS received, m.sender, m.size,\n"
+                                  "  r.address, r.route, r.state, r.attempts, " UTC(
+                                      r.next_ms) " AS next_attempt, r.last_reply\n"
+                                                 "  FROM mail m JOIN recipient r ON r.mail = m.id;\n",
+};
+
+const int sqlite_schema_version = (int)(sizeof migrations / sizeof *migrations);
+
+static int fail(sqlite3 *db, struct sp_buf *error)
+{
+    sp_buf_add_str(error, sqlite3_errmsg(db));
+    return SP_ERR_IO;
+}
+
+static int read_number(sqlite3 *db, const char *sql, int *n_out)
+{
+    sqlite3_stmt *st = NULL;
+    int status = SP_ERR_IO;
+    if (sqlite3_prepare_v2(db, sql, -1, &st, NULL) == SQLITE_OK && sqlite3_step(st) == SQLITE_ROW) {
+        *n_out = sqlite3_column_int(st, 0);
+        status = SP_OK;
+    }
+    (void)sqlite3_finalize(st); /* repeats the step's error */
+    return status;
+}
+
+/* Refuse a database of another program before anything is changed in it. */
+static int check_owner(sqlite3 *db, int version, struct sp_buf *error)
+{
+    int owner, tables;
+    if (read_number(db, "PRAGMA application_id", &owner) ||
+        read_number(db, "SELECT count(*) FROM sqlite_schema", &tables))
+        return fail(db, error);
+    if (owner == APPLICATION_ID || (owner == 0 && version == 0 && tables == 0))
+        return SP_OK;
+    sp_buf_add_str(error, "it is a database of another program");
+    return SP_ERR_IO;
+}
+
+static int migrate(sqlite3 *db, int from, struct sp_buf *error)
+{
+    char end[80];
+    (void)sqlite3_snprintf(sizeof end, end, "PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT",
+                           APPLICATION_ID, from + 1);
+    if (sqlite3_exec(db, "BEGIN EXCLUSIVE", NULL, NULL, NULL) == SQLITE_OK) {
+        if (sqlite3_exec(db, migrations[from], NULL, NULL, NULL) == SQLITE_OK &&
+            sqlite3_exec(db, end, NULL, NULL, NULL) == SQLITE_OK)
+            return SP_OK;
+        (void)fail(db, error);
+        (void)sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL); /* the failure is the one to report */
+        return SP_ERR_IO;
+    }
+    return fail(db, error);
+}
+
+int sqlite_schema_ready(sqlite3 *db, struct sp_buf *error)
+{
+    int version;
+    if (read_number(db, "PRAGMA user_version", &version))
+        return fail(db, error);
+    int status = check_owner(db, version, error);
+    if (status)
+        return status;
+    if (version > sqlite_schema_version) {
+        sp_buf_add_str(error, "it was written by a newer Sallyport (schema ");
+        sp_buf_add_dec(error, (uint64_t)version);
+        sp_buf_add_str(error, ", this one knows up to ");
+        sp_buf_add_dec(error, (uint64_t)sqlite_schema_version);
+        sp_buf_add_str(error, "): use that version, or start with another data folder");
+        return SP_ERR_RANGE;
+    }
+    while (!status && version < sqlite_schema_version)
+        status = migrate(db, version++, error);
+    return status;
+}

@@ -1,0 +1,79 @@
+/* The verbs, handed on to the backend. */
+#include "store/backend.h"
+
+#define X(n, word, meaning) [STORE_##n] = word,
+static const char *const words[STORE_STATE_N] = {STORE_STATES(X)};
+#undef X
+
+const char *store_state_word(enum store_state state) { return words[state]; }
+
+int store_open(const struct store_options *options, struct sp_buf *error, struct store **store_out)
+{
+    return store_sqlite.open(options, error, store_out);
+}
+
+void store_close(struct store *s)
+{
+    if (s)
+        s->backend->close(s);
+}
+
+int store_begin(struct store *s) { return s->backend->begin(s); }
+
+int store_commit(struct store *s) { return s->backend->commit(s); }
+
+void store_rollback(struct store *s) { s->backend->rollback(s); }
+
+int store_add(struct store *s, const struct store_mail *mail, const struct store_recipient *recipients,
+              size_t n, const struct sp_view *content, bool leased)
+{
+    return s->backend->add(s, mail, recipients, n, content, leased);
+}
+
+int store_lease(struct store *s, int64_t now_ms, size_t most, store_visit *visit, void *ctx,
+                int64_t *next_out)
+{
+    return s->backend->lease(s, now_ms, most, visit, ctx, next_out);
+}
+
+void store_release(struct store *s, uint64_t mail, uint32_t number, int64_t due_ms)
+{
+    s->backend->release(s, mail, number, due_ms);
+}
+
+int store_settle(struct store *s, uint64_t mail, const struct store_settlement *list, size_t n,
+                 bool *gone_out)
+{
+    return s->backend->settle(s, mail, list, n, gone_out);
+}
+
+int store_retry(struct store *s, uint64_t mail, int64_t now_ms, int64_t since_ms, size_t most, size_t *n_out)
+{
+    return s->backend->retry(s, mail, now_ms, since_ms, most, n_out);
+}
+
+int store_remove(struct store *s, uint64_t mail) { return s->backend->remove(s, mail); }
+
+int store_list(struct store *s, struct store_cursor *cursor, size_t most, store_visit *visit, void *ctx)
+{
+    return s->backend->list(s, cursor, most, visit, ctx);
+}
+
+int store_body(struct store *s, uint64_t mail, struct store_body *body_out)
+{
+    return s->backend->body(s, mail, body_out);
+}
+
+int store_spool(struct store *s, uint64_t id, int *fd_out) { return s->backend->spool(s, id, fd_out); }
+
+void store_unspool(struct store *s, uint64_t id) { s->backend->unspool(s, id); }
+
+bool store_tidy(struct store *s, bool idle) { return s->backend->tidy(s, idle); }
+
+int store_space(struct store *s, struct store_space *space_out) { return s->backend->space(s, space_out); }
+
+int store_count(struct store *s, uint64_t *n_out) { return s->backend->count(s, n_out); }
+
+const char *store_error(const struct store *s) { return s->error; }
+
+bool store_disk_full(const struct store *s) { return s->disk_full; }
