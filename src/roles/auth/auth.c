@@ -1,0 +1,73 @@
+/* The role auth: who may log in, and who was it. It alone reads users.db while the server runs. */
+#include "roles/auth/auth.h"
+#include "os/heap.h"
+#include "os/log.h"
+
+#include <malloc.h>
+#include <openssl/crypto.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+
+enum { FREED_OCTET = 0xa5 };
+
+static void open_users(struct auth *a)
+{
+    struct sp_buf error;
+    sp_buf_init(&error, &os_heap, 4096);
+    int status = users_open(".", &error, &a->users);
+    if (status)
+        os_fatal(status == SP_ERR_RANGE ? EX_CONFIG : EX_CANTCREAT, "users-db", "%.*s", (int)error.len,
+                 (const char *)error.p);
+    sp_buf_fini(&error);
+}
+
+/* All there is, made when it is first needed: a user may be wanted before the start. */
+static struct auth *obtain(struct role *r)
+{
+    uint64_t seed;
+    if (r->state)
+        return r->state;
+    /* Freed memory is overwritten, libraries' too: whatever copy of a password they made is gone. */
+    (void)mallopt(M_PERTURB, FREED_OCTET);
+    /* The thread may be at work when the process exits; OpenSSL must not clean up under its hands. */
+    (void)OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL);
+    (void)umask(077);
+    struct auth *a = os_new(sizeof *a);
+    a->role = r;
+    r->state = a;
+    os_random(&seed, sizeof seed);
+    sp_table_init(&a->exchanges, &os_heap, seed);
+    auth_cache_clear(&a->cache);
+    open_users(a);
+    a->worker = auth_worker_new(r->base);
+    if (r->index == 0)
+        auth_wish_open(a);
+    return a;
+}
+
+static void start(struct role *r) { (void)obtain(r); }
+
+static void reload(struct role *r) { auth_cache_clear(&obtain(r)->cache); }
+
+static void take_message(struct role *r, struct os_edge *from, const struct ipc_message *m)
+{
+    struct auth *a = obtain(r);
+    switch (m->type) {
+    case IPC_TYPE_auth_begin:
+        auth_exchange_begin(a, from, &m->as.auth_begin);
+        break;
+    case IPC_TYPE_auth_answer:
+        auth_exchange_answer(a, from, &m->as.auth_answer);
+        break;
+    case IPC_TYPE_auth_drop:
+        auth_exchange_drop(a, from, m->as.auth_drop.session);
+        break;
+    default:
+        auth_wish_take(a, from, m);
+    }
+}
+
+static void lose_peer(struct role *r, struct os_edge *peer) { auth_exchange_drop_edge(obtain(r), peer); }
+
+const struct role_ops auth_ops = {
+    .start = start, .reload = reload, .message = take_message, .peer_gone = lose_peer};

@@ -1,0 +1,46 @@
+/* What the files of the role auth share. */
+#ifndef ROLES_AUTH_AUTH_H
+#define ROLES_AUTH_AUTH_H
+
+#include "os/control.h"
+#include "roles/auth/cache.h"
+#include "roles/auth/worker.h"
+#include "roles/role.h"
+#include "users/users.h"
+
+enum { AUTH_EXCHANGES_MAX = 16384 }; /* at once, in this process; more: 454 */
+
+struct exchange;
+struct wish;
+
+struct auth {
+    struct role        *role;
+    struct users       *users;
+    struct auth_worker *worker;
+    struct auth_cache   cache;
+    struct sp_table     exchanges; /* key: edge and session */
+    struct exchange    *first;     /* the same, as a list   */
+    struct wish        *wishes;    /* those that wait for the worker */
+    struct os_control  *control;   /* of the first process only; NULL elsewhere */
+};
+
+/* --- exchange.c: clients who say who they are -------------------------------------------- */
+
+void auth_exchange_begin(struct auth *a, struct os_edge *smtpd, const struct ipc_auth_begin *m);
+void auth_exchange_answer(struct auth *a, struct os_edge *smtpd, const struct ipc_auth_answer *m);
+void auth_exchange_drop(struct auth *a, struct os_edge *smtpd, uint64_t session);
+
+/* The edge is gone, and all of its sessions with it. */
+void auth_exchange_drop_edge(struct auth *a, struct os_edge *smtpd);
+
+/* --- wish.c: changes of users that tools and the supervisor want ------------------------- */
+
+void auth_wish_take(struct auth *a, struct os_edge *from, const struct ipc_message *m);
+
+/* The asker is gone: what it waits for is not done. */
+void auth_wish_drop_edge(struct auth *a, struct os_edge *from);
+
+/* Listen for tools. */
+void auth_wish_open(struct auth *a);
+
+#endif

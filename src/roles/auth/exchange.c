@@ -1,0 +1,305 @@
+#include "base/view.h"
+#include "os/clock.h"
+#include "os/heap.h"
+#include "os/log.h"
+#include "roles/auth/auth.h"
+#include "sasl/server.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Text of another process, kept for the log. */
+struct note {
+    uint8_t octets[64];
+    size_t len;
+};
+
+enum { KEY_LEN = 12 };
+
+struct exchange {
+    struct exchange *next, *previous; /* in no order, for the end of an edge */
+    struct auth *auth;
+    struct os_edge *smtpd;
+    uint64_t session;
+    struct sasl_server *sasl;
+    struct auth_job *job; /* NULL unless a password is being checked */
+    struct users_login login;
+    uint8_t mac[AUTH_CACHE_MAC_LEN];
+    bool cached, tls;
+    struct note client, session_name;
+};
+
+/* --- the table --------------------------------------------------------------------------- */
+
+static struct sp_view key_of(struct os_edge *smtpd, uint64_t session, uint8_t key[KEY_LEN])
+{
+    uint32_t index = os_edge_peer_index(smtpd);
+    memcpy(key, &index, sizeof index);
+    memcpy(key + sizeof index, &session, sizeof session);
+    return sp_view_make(key, KEY_LEN);
+}
+
+static struct exchange *find(struct auth *a, struct os_edge *smtpd, uint64_t session)
+{
+    uint8_t key[KEY_LEN];
+    return sp_table_get(&a->exchanges, key_of(smtpd, session, key));
+}
+
+static void end(struct exchange *x)
+{
+    uint8_t key[KEY_LEN];
+    (void)sp_table_take(&x->auth->exchanges, key_of(x->smtpd, x->session, key));
+    *(x->previous ? &x->previous->next : &x->auth->first) = x->next;
+    if (x->next)
+        x->next->previous = x->previous;
+    if (x->job)
+        auth_worker_forget(x->auth->worker, x->job);
+    sasl_server_free(x->sasl);
+    explicit_bzero(x, sizeof *x);
+    free(x);
+}
+
+static struct note note_of(struct sp_view v)
+{
+    struct note n = {.len = v.len < sizeof n.octets ? v.len : sizeof n.octets};
+    if (n.len)
+        memcpy(n.octets, v.p, n.len);
+    return n;
+}
+
+static struct sp_view noted(const struct note *n) { return sp_view_make(n->octets, n->len); }
+
+/* --- the verdict -------------------------------------------------------------------------- */
+
+static void send_no(struct os_edge *smtpd, uint64_t session, enum ipc_auth_verdict verdict)
+{
+    struct ipc_message m = {.type = IPC_TYPE_auth_no,
+                            .as.auth_no = {.session = session, .verdict = (uint8_t)verdict}};
+    (void)os_edge_send(smtpd, &m); /* a closed edge has no session that waits */
+}
+
+/* The one line of an attempt. reason NULL: it succeeded. */
+static void log_attempt(const struct exchange *x, struct sp_view user, const char *reason, const char *defect,
+                        const char *detail)
+{
+    os_log(OS_INFO, reason ? "auth-failed" : "auth-ok", OS_VIEW("session", noted(&x->session_name)),
+           OS_VIEW("user", user), OS_STR("mechanism", sasl_server_mechanism(x->sasl)),
+           OS_VIEW("client", noted(&x->client)), OS_STR("tls", x->tls ? "yes" : "no"),
+           OS_STR("cached", x->cached ? "yes" : NULL), OS_STR("reason", reason), OS_STR("defect", defect),
+           OS_STR("detail", detail));
+}
+
+static void say_yes(struct exchange *x)
+{
+    struct sp_view user = users_name_view(&x->login.name);
+    struct ipc_message m = {.type = IPC_TYPE_auth_yes, .as.auth_yes = {.session = x->session, .user = user}};
+    (void)os_edge_send(x->smtpd, &m); /* as above */
+    log_attempt(x, user, NULL, NULL, NULL);
+    end(x);
+}
+
+static void say_unavailable(struct exchange *x, const char *reason)
+{
+    send_no(x->smtpd, x->session, IPC_AUTH_UNAVAILABLE);
+    log_attempt(x, sasl_server_user(x->sasl), reason, NULL, NULL);
+    end(x);
+}
+
+/* The client learns one of two things; the operator learns which it was. */
+static void say_no(struct exchange *x)
+{
+    enum sasl_fault fault = sasl_server_fault(x->sasl);
+    struct sp_view user = sasl_server_user(x->sasl);
+    bool grammar = sasl_fault_class(fault) == SASL_GRAMMAR;
+    send_no(x->smtpd, x->session, grammar ? IPC_AUTH_MALFORMED : IPC_AUTH_BAD_CREDENTIALS);
+    if (fault != SASL_FAULT_REFUSED)
+        log_attempt(x, user, "malformed", sasl_fault_id(fault), sasl_fault_text(fault));
+    else if (!x->login.known)
+        log_attempt(x, user, "unknown-user", NULL, sasl_server_hint(x->sasl));
+    else
+        log_attempt(x, user, x->login.disabled ? "disabled" : "bad-password", NULL, NULL);
+    end(x);
+}
+
+/* --- the steps ---------------------------------------------------------------------------- */
+
+static bool look_up(struct exchange *x)
+{
+    return users_find(x->auth->users, sasl_server_user(x->sasl), &x->login) == SP_OK;
+}
+
+static void run(struct exchange *x, enum sasl_server_state state);
+
+static void note_checked(struct auth_job *job)
+{
+    struct exchange *x = job->owner;
+    x->job = NULL;
+    if (job->status == SP_ERR_LONG) {
+        say_unavailable(x, "too-many-attempts");
+        return;
+    }
+    if (job->status) {
+        say_unavailable(x, "no-memory");
+        return;
+    }
+    bool right = job->right && x->login.known && !x->login.disabled;
+    if (right)
+        auth_cache_add(&x->auth->cache, x->mac, os_mono_ms());
+    run(x, sasl_server_password_is(x->sasl, right));
+}
+
+/* Unknown and disabled users cost the same work: only who knows the right password of a living user skips it.
+ */
+static void check_password(struct exchange *x)
+{
+    struct auth *a = x->auth;
+    struct sp_view password = sasl_server_password(x->sasl);
+    if (!look_up(x)) {
+        say_unavailable(x, "users-db");
+        return;
+    }
+    if (auth_cache_hash(&a->cache, users_name_view(&x->login.name), &x->login.verifier, password, x->mac)) {
+        say_unavailable(x, "no-memory");
+        return;
+    }
+    x->cached = auth_cache_has(&a->cache, x->mac, os_mono_ms()) && x->login.known && !x->login.disabled;
+    if (x->cached) {
+        run(x, sasl_server_password_is(x->sasl, true));
+        return;
+    }
+    uint8_t key[AUTH_CLIENT_KEY_MAX];
+    size_t key_len = auth_client_key(noted(&x->client), key);
+    struct auth_job *job = auth_job_new(AUTH_JOB_CHECK, password);
+    job->verifier = x->login.verifier;
+    job->done = note_checked;
+    job->owner = x;
+    x->job = job;
+    auth_worker_give(a->worker, sp_view_make(key, key_len), job);
+}
+
+static void give_verifier(struct exchange *x)
+{
+    if (look_up(x))
+        run(x, sasl_server_give_verifier(x->sasl, &x->login.verifier, x->login.known && !x->login.disabled));
+    else
+        say_unavailable(x, "users-db");
+}
+
+static void send_challenge(struct exchange *x)
+{
+    struct ipc_message m = {
+        .type = IPC_TYPE_auth_more,
+        .as.auth_more = {.session = x->session, .challenge = sasl_server_challenge(x->sasl)}};
+    (void)os_edge_send(x->smtpd, &m); /* as above */
+}
+
+/* What comes next; x may be gone afterwards. */
+static void run(struct exchange *x, enum sasl_server_state state)
+{
+    switch (state) {
+    case SASL_SERVER_CHALLENGE:
+        send_challenge(x);
+        break;
+    case SASL_SERVER_ASK_PASSWORD:
+        check_password(x);
+        break;
+    case SASL_SERVER_ASK_VERIFIER:
+        give_verifier(x);
+        break;
+    case SASL_SERVER_YES:
+        say_yes(x);
+        break;
+    case SASL_SERVER_NO:
+        say_no(x);
+        break;
+    case SASL_SERVER_BROKEN:
+        say_unavailable(x, "no-memory");
+        break;
+    }
+}
+
+/* --- messages of smtpd -------------------------------------------------------------------- */
+
+static void refuse_begin(struct os_edge *smtpd, const struct ipc_auth_begin *m, enum ipc_auth_verdict verdict,
+                         const char *reason)
+{
+    send_no(smtpd, m->session, verdict);
+    os_log(OS_INFO, "auth-failed", OS_VIEW("session", m->session_name), OS_VIEW("mechanism", m->mechanism),
+           OS_VIEW("client", m->client), OS_STR("tls", m->tls ? "yes" : "no"), OS_STR("reason", reason));
+}
+
+void auth_exchange_begin(struct auth *a, struct os_edge *smtpd, const struct ipc_auth_begin *m)
+{
+    struct sasl_server *sasl = NULL;
+    struct exchange *before = find(a, smtpd, m->session);
+    uint8_t key[KEY_LEN];
+    if (before) {
+        os_log(OS_WARN, "auth-begun-twice", OS_VIEW("session", m->session_name));
+        end(before);
+    }
+    if (a->exchanges.n >= AUTH_EXCHANGES_MAX) {
+        refuse_begin(smtpd, m, IPC_AUTH_UNAVAILABLE, "too-many-exchanges");
+        return;
+    }
+    int status = sasl_server_new(m->mechanism, &os_heap, &sasl);
+    if (status) {
+        bool unknown = status == SP_ERR_ABSENT;
+        refuse_begin(smtpd, m, unknown ? IPC_AUTH_UNKNOWN_MECHANISM : IPC_AUTH_UNAVAILABLE,
+                     unknown ? "unknown-mechanism" : "no-memory");
+        return;
+    }
+    struct exchange *x = os_new(sizeof *x);
+    *x = (struct exchange){.next = a->first,
+                           .auth = a,
+                           .smtpd = smtpd,
+                           .session = m->session,
+                           .sasl = sasl,
+                           .tls = m->tls != 0,
+                           .client = note_of(m->client),
+                           .session_name = note_of(m->session_name)};
+    if (a->first)
+        a->first->previous = x;
+    a->first = x;
+    if (sp_table_put(&a->exchanges, key_of(smtpd, m->session, key), x))
+        os_panic("auth-exchange", "os_heap said no");
+    run(x, sasl_server_start(sasl, m->has_initial != 0, m->initial));
+}
+
+void auth_exchange_answer(struct auth *a, struct os_edge *smtpd, const struct ipc_auth_answer *m)
+{
+    struct exchange *x = find(a, smtpd, m->session);
+    if (!x) {
+        /* Begun with a process of this role that is gone: the session must not wait for ever. */
+        send_no(smtpd, m->session, IPC_AUTH_UNAVAILABLE);
+        return;
+    }
+    if (x->job) {
+        os_log(OS_WARN, "auth-answered-twice", OS_VIEW("session", noted(&x->session_name)));
+        return;
+    }
+    run(x, sasl_server_step(x->sasl, m->response));
+}
+
+static void give_up(struct exchange *x)
+{
+    os_log(OS_INFO, "auth-given-up", OS_VIEW("session", noted(&x->session_name)),
+           OS_VIEW("user", sasl_server_user(x->sasl)), OS_STR("mechanism", sasl_server_mechanism(x->sasl)),
+           OS_VIEW("client", noted(&x->client)), OS_STR("tls", x->tls ? "yes" : "no"));
+    end(x);
+}
+
+void auth_exchange_drop(struct auth *a, struct os_edge *smtpd, uint64_t session)
+{
+    struct exchange *x = find(a, smtpd, session);
+    if (x)
+        give_up(x);
+}
+
+void auth_exchange_drop_edge(struct auth *a, struct os_edge *smtpd)
+{
+    for (struct exchange *x = a->first, *next; x; x = next) {
+        next = x->next;
+        if (x->smtpd == smtpd)
+            end(x);
+    }
+}

@@ -1,0 +1,292 @@
+#include "base/view.h"
+#include "os/clock.h"
+#include "os/heap.h"
+#include "os/log.h"
+#include "roles/auth/auth.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { USERS_PER_PAGE = 256 };
+
+enum wish_kind { WISH_ADD, WISH_PASSWD, WISH_WANTED };
+
+/* A new password whose verifier is being made. */
+struct wish {
+    struct wish *next, *previous;
+    struct auth *auth;
+    struct os_edge *from;
+    struct auth_job *job;
+    enum wish_kind kind;
+    struct users_name name; /* as written */
+};
+
+/* --- answers ------------------------------------------------------------------------------ */
+
+static void answer_tool(struct os_edge *tool, enum ipc_user_result result, const char *text)
+{
+    struct ipc_message m = {.type = IPC_TYPE_user_done,
+                            .as.user_done = {.result = (uint8_t)result, .text = sp_view_of(text)}};
+    (void)os_edge_send(tool, &m); /* a tool that has left needs no answer */
+}
+
+static void answer_supervisor(struct os_edge *supervisor, struct sp_view name, bool changed,
+                              const char *fault)
+{
+    struct ipc_message m = {
+        .type = IPC_TYPE_user_known,
+        .as.user_known = {.name = name, .changed = changed ? 1 : 0, .fault = sp_view_of(fault)}};
+    (void)os_edge_send(supervisor, &m); /* its end is ours */
+}
+
+static enum ipc_user_result result_of(int status)
+{
+    switch (status) {
+    case SP_OK:
+        return IPC_USER_OK;
+    case SP_ERR_EXISTS:
+        return IPC_USER_EXISTS;
+    case SP_ERR_ABSENT:
+        return IPC_USER_ABSENT;
+    case SP_ERR_SYNTAX:
+        return IPC_USER_INVALID;
+    default:
+        return IPC_USER_UNAVAILABLE;
+    }
+}
+
+static const char *text_of(int status)
+{
+    switch (status) {
+    case SP_ERR_SYNTAX:
+        return "the name cannot be used";
+    case SP_ERR_LONG:
+        return "too many logins wait to be checked; try again";
+    case SP_ERR_NOMEM:
+        return "out of memory";
+    case SP_ERR_IO:
+        return "users.db cannot be read or written; the log of the role auth says why";
+    default:
+        return "";
+    }
+}
+
+static void answer(struct os_edge *from, struct sp_view name, bool changed, int status)
+{
+    if (os_edge_peer(from) == IPC_TOOL)
+        answer_tool(from, result_of(status), text_of(status));
+    else
+        answer_supervisor(from, name, changed && !status, text_of(status));
+}
+
+/* All that changes a user ends here: nothing cached outlives it. */
+static void finish_change(struct auth *a, struct os_edge *from, const char *event, struct sp_view name,
+                          int status)
+{
+    if (!status) {
+        auth_cache_clear(&a->cache);
+        os_log(OS_INFO, event, OS_VIEW("user", name), OS_STR("by", ipc_role_name(os_edge_peer(from))));
+    }
+    answer(from, name, true, status);
+}
+
+/* --- passwords: through the worker --------------------------------------------------------- */
+
+static void end(struct wish *w)
+{
+    *(w->previous ? &w->previous->next : &w->auth->wishes) = w->next;
+    if (w->next)
+        w->next->previous = w->previous;
+    if (w->job)
+        auth_worker_forget(w->auth->worker, w->job);
+    free(w);
+}
+
+/* --user makes a login that works: it exists, has this password and is not disabled. */
+static int fulfil_wanted(struct users *u, struct sp_view name, const struct sasl_verifier *v)
+{
+    int status = users_set_verifier(u, name, v, os_wall_ms());
+    if (status == SP_ERR_ABSENT)
+        return users_add(u, name, v, os_wall_ms());
+    return status ? status : users_set_disabled(u, name, false);
+}
+
+static void note_made(struct auth_job *job)
+{
+    struct wish *w = job->owner;
+    struct users *u = w->auth->users;
+    struct sp_view name = users_name_view(&w->name);
+    int status = job->status;
+    w->job = NULL;
+    if (!status && w->kind == WISH_ADD)
+        status = users_add(u, name, &job->verifier, os_wall_ms());
+    else if (!status && w->kind == WISH_PASSWD)
+        status = users_set_verifier(u, name, &job->verifier, os_wall_ms());
+    else if (!status)
+        status = fulfil_wanted(u, name, &job->verifier);
+    finish_change(w->auth, w->from, w->kind == WISH_ADD ? "user-added" : "user-password-set", name, status);
+    end(w);
+}
+
+static void make_verifier(struct auth *a, struct os_edge *from, enum wish_kind kind, struct sp_view name,
+                          struct sp_view password)
+{
+    struct sp_buf prepared;
+    enum sasl_fault fault;
+    sp_buf_init(&prepared, &os_heap, SASL_PASSWORD_MAX);
+    sp_buf_reserve(&prepared, SASL_PASSWORD_MAX);
+    int status = sasl_prep(password, SASL_PREP_STORED, &prepared, &fault);
+    if (status) {
+        answer(from, name, false, status);
+    } else {
+        struct wish *w = os_new(sizeof *w);
+        *w = (struct wish){.next = a->wishes, .auth = a, .from = from, .kind = kind, .name.len = name.len};
+        memcpy(w->name.octets, name.p, name.len);
+        w->job = auth_job_new(AUTH_JOB_MAKE, sp_buf_view(&prepared));
+        w->job->done = note_made;
+        w->job->owner = w;
+        if (a->wishes)
+            a->wishes->previous = w;
+        a->wishes = w;
+        auth_worker_give(a->worker, sp_view_of(ipc_role_name(os_edge_peer(from))), w->job);
+    }
+    sp_buf_fini_secret(&prepared);
+}
+
+/* What is wrong with this wish before any work is done; NULL: nothing. */
+static const char *fault_of(struct sp_view name, struct sp_view password)
+{
+    enum sasl_fault fault = sasl_user_fault(name, SASL_PREP_STORED);
+    if (!fault)
+        fault = sasl_password_fault(password, SASL_PREP_STORED);
+    return fault ? sasl_fault_text(fault) : NULL;
+}
+
+static void take_password(struct auth *a, struct os_edge *tool, enum wish_kind kind, struct sp_view name,
+                          struct sp_view password)
+{
+    const char *fault = fault_of(name, password);
+    struct users_login login;
+    if (fault) {
+        answer_tool(tool, IPC_USER_INVALID, fault);
+        return;
+    }
+    int status = users_find(a->users, name, &login);
+    if (!status && kind == WISH_ADD && login.known)
+        status = SP_ERR_EXISTS;
+    if (!status && kind == WISH_PASSWD && !login.known)
+        status = SP_ERR_ABSENT;
+    if (status)
+        answer(tool, name, false, status);
+    else
+        make_verifier(a, tool, kind, name, password);
+}
+
+static void take_wanted(struct auth *a, struct os_edge *from, const struct ipc_user_wanted *m)
+{
+    const char *fault = fault_of(m->name, m->password);
+    struct users_login login;
+    if (fault) {
+        answer_supervisor(from, m->name, false, fault);
+        return;
+    }
+    int status = users_find(a->users, m->name, &login);
+    if (status || (login.known && !m->replace))
+        answer(from, m->name, false, status);
+    else
+        make_verifier(a, from, WISH_WANTED, m->name, m->password);
+}
+
+/* --- lists --------------------------------------------------------------------------------- */
+
+static void send_page(struct auth *a, struct os_edge *tool, struct sp_view after)
+{
+    struct users_entry e = {0};
+    struct sp_buf list;
+    int status = SP_OK;
+    sp_buf_init(&list, &os_heap, IPC_PAYLOAD_MAX / 2);
+    for (unsigned n = 0; n < USERS_PER_PAGE && !status; n++) {
+        status = users_next(a->users, n ? users_name_view(&e.name) : after, &e);
+        if (status)
+            break;
+        struct ipc_user user = {.name = users_name_view(&e.name),
+                                .disabled = e.disabled,
+                                .created_ms = (uint64_t)e.created_ms,
+                                .changed_ms = (uint64_t)e.changed_ms};
+        status = ipc_add_user(&list, &user);
+    }
+    if (status && status != SP_ERR_ABSENT) {
+        answer_tool(tool, IPC_USER_UNAVAILABLE, text_of(status));
+    } else {
+        struct ipc_message m = {.type = IPC_TYPE_user_page, .as.user_page = {.users = sp_buf_view(&list)}};
+        (void)os_edge_send(tool, &m); /* a tool that has left needs no answer */
+    }
+    sp_buf_fini(&list);
+}
+
+/* --- edges --------------------------------------------------------------------------------- */
+
+void auth_wish_take(struct auth *a, struct os_edge *from, const struct ipc_message *m)
+{
+    switch (m->type) {
+    case IPC_TYPE_user_wanted:
+        take_wanted(a, from, &m->as.user_wanted);
+        break;
+    case IPC_TYPE_user_add:
+        take_password(a, from, WISH_ADD, m->as.user_add.name, m->as.user_add.password);
+        break;
+    case IPC_TYPE_user_passwd:
+        take_password(a, from, WISH_PASSWD, m->as.user_passwd.name, m->as.user_passwd.password);
+        break;
+    case IPC_TYPE_user_enable:
+        finish_change(a, from, m->as.user_enable.enabled ? "user-enabled" : "user-disabled",
+                      m->as.user_enable.name,
+                      users_set_disabled(a->users, m->as.user_enable.name, !m->as.user_enable.enabled));
+        break;
+    case IPC_TYPE_user_remove:
+        finish_change(a, from, "user-removed", m->as.user_remove.name,
+                      users_remove(a->users, m->as.user_remove.name));
+        break;
+    case IPC_TYPE_user_list:
+        send_page(a, from, m->as.user_list.after);
+        break;
+    default:
+        break; /* no other type is allowed on these edges */
+    }
+}
+
+void auth_wish_drop_edge(struct auth *a, struct os_edge *from)
+{
+    for (struct wish *w = a->wishes, *next; w; w = next) {
+        next = w->next;
+        if (w->from == from)
+            end(w);
+    }
+}
+
+static void take_tool_message(void *ctx, struct os_edge *edge, const struct ipc_message *m)
+{
+    auth_wish_take(ctx, edge, m);
+}
+
+static void note_tool_closed(void *ctx, struct os_edge *edge)
+{
+    auth_wish_drop_edge(ctx, edge);
+    os_edge_free(edge);
+}
+
+static const struct os_edge_handlers tool_handlers = {.message = take_tool_message,
+                                                      .closed = note_tool_closed};
+
+/* Its edge frees itself when it closes, and nobody speaks to it unasked. */
+static void note_tool(void *ctx, struct os_edge *tool) { (void)ctx, (void)tool; }
+
+void auth_wish_open(struct auth *a)
+{
+    struct role *r = a->role;
+    a->control = os_control_new(r->base, r->folder, IPC_AUTH, &tool_handlers, note_tool, a);
+    if (!a->control)
+        os_log(OS_WARN, "control-failed", OS_STR("error", strerror(errno)),
+               OS_STR("effect", "`sallyport user` cannot reach this server"));
+}

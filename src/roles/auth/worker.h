@@ -1,0 +1,52 @@
+/*
+ * The one thread beside the loop: it derives keys from passwords, so that the loop never waits for
+ * PBKDF2. It touches nothing but the job it is given. Jobs wait in a fair and bounded line (line.h);
+ * whatever becomes of a job, its `done` is called once, by the loop, never from inside a call here.
+ */
+#ifndef ROLES_AUTH_WORKER_H
+#define ROLES_AUTH_WORKER_H
+
+#include "os/loop.h"
+#include "roles/auth/line.h"
+#include "sasl/prep.h"
+#include "sasl/verifier.h"
+
+enum { AUTH_WAITING_MAX = 4096 }; /* jobs: some seconds of work; beyond that the answer is 454 */
+
+enum auth_job_kind {
+    AUTH_JOB_CHECK, /* is it the password of this verifier? -> right */
+    AUTH_JOB_MAKE   /* make its verifier                             */
+};
+
+struct auth_job {
+    struct auth_line_item item; /* first: the line's handle      */
+    struct auth_job      *next; /* among those that are done     */
+    enum auth_job_kind    kind;
+    struct sasl_verifier  verifier;
+    bool                  right;
+    int                   status; /* SP_OK; SP_ERR_LONG: too many waited; SP_ERR_NOMEM */
+    bool                  forgotten;
+    /* Called by the loop; the job is freed after it. */
+    void (*done)(struct auth_job *job);
+    void   *owner;
+    size_t  password_len;
+    uint8_t password[SASL_PASSWORD_MAX]; /* prepared; overwritten as soon as it is used */
+};
+
+struct auth_worker;
+
+struct auth_worker *auth_worker_new(struct event_base *base);
+
+/* Ends the thread; jobs that wait are dropped without `done`. */
+void auth_worker_free(struct auth_worker *w);
+
+/* A job for a prepared password of at most SASL_PASSWORD_MAX octets; fill in the rest and give it away. */
+struct auth_job *auth_job_new(enum auth_job_kind kind, struct sp_view password);
+
+/* client: who shares a turn. The worker owns the job from now on. */
+void auth_worker_give(struct auth_worker *w, struct sp_view client, struct auth_job *job);
+
+/* Nobody waits for this job any more: its `done` is not called. */
+void auth_worker_forget(struct auth_worker *w, struct auth_job *job);
+
+#endif
