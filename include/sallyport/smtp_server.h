@@ -79,7 +79,8 @@ enum sp_server_event_type {
 
     SP_SERVER_CONTENT,       /* `content`: message octets, dots unstuffed, CRLF kept             */
     SP_SERVER_AUTH_GIVEN_UP, /* the SASL exchange ended without a verdict (`*`, bad base64, ...) */
-    SP_SERVER_MAIL_DROPPED,  /* the transaction is gone: forget sender, recipients, content      */
+    SP_SERVER_MAIL_DROPPED,  /* the transaction is gone: forget sender, recipients, content. Each
+                                MAIL that got a yes ends in a yes to ASK_END or in this           */
     SP_SERVER_START_TLS,     /* once the output is sent run the handshake, then sp_server_secured */
     SP_SERVER_CLOSED         /* once the output is sent close the connection                     */
 };
@@ -140,8 +141,10 @@ SP_MUST_USE int sp_server_open(struct sp_server *s, bool tls, uint64_t now_ms);
  *
  * Whether octets are buffered behind a command is judged by what is left of `in`.
  *
- * SP_OK, SP_ERR_NOMEM (the session is dead), SP_ERR_CLOSED (ended, octets are refused).
- * Events borrow from `in` and from the session: they are void after the next feed.
+ * SP_OK, SP_ERR_NOMEM (the session is dead), SP_ERR_CLOSED (ended, octets are refused),
+ * SP_ERR_MISUSE (not opened; or the link waits for sp_server_secured: these octets are TLS's).
+ * Events borrow from `in` and from the session: they are void after the next feed. A SASL
+ * response is void when its question is answered; it is overwritten then.
  * RFC 5321 2.3.8 (lines end in CRLF and only CRLF), 4.5.3.1 (limits).
  */
 SP_MUST_USE int sp_server_feed(struct sp_server *s, struct sp_view in, uint64_t now_ms, size_t *used_out);
@@ -150,7 +153,8 @@ SP_MUST_USE int sp_server_feed(struct sp_server *s, struct sp_view in, uint64_t 
 enum sp_server_event_type sp_server_event(struct sp_server *s, struct sp_server_event *event_out);
 
 /*
- * Say yes to the question.
+ * Say yes to the question. An answer that took its time: sp_server_tick before it, so that the
+ * client's time counts from the reply.
  *
  *   text  for END the text behind "250 2.0.0 " ("Queued as 0c4x..."); for VRFY and EXPN the text
  *         behind "250 2.1.5 "; otherwise, and when empty, the table's own text
@@ -171,6 +175,8 @@ SP_MUST_USE int sp_server_no(struct sp_server *s, const struct sp_refusal *refus
  * Ask back with `334 base64(challenge)`: only for ASK_AUTH and ASK_ANSWER (RFC 4954 4).
  *
  *   challenge  at most 9,000 octets before encoding; empty gives "334 "
+ *
+ * SP_ERR_MISUSE: another question is open, or none. SP_ERR_LONG: nothing was said.
  */
 SP_MUST_USE int sp_server_more(struct sp_server *s, struct sp_view challenge);
 
@@ -186,10 +192,16 @@ SP_MUST_USE int sp_server_secured(struct sp_server *s, uint64_t now_ms);
 /* When sp_server_tick is due, in the caller's monotonic milliseconds; UINT64_MAX for never. */
 uint64_t sp_server_deadline(const struct sp_server *s);
 
-/* Time has passed. Past the deadline the session says 421 4.4.2 and closes. */
+/*
+ * Time has passed. Past the deadline the session says 421 4.4.2 and closes (in a handshake: closes).
+ * While a question is open there is no deadline, and the time is only noted.
+ */
 SP_MUST_USE int sp_server_tick(struct sp_server *s, uint64_t now_ms);
 
-/* The client closed its side: nothing is said, the transaction is dropped (RFC 5321 3.8). */
+/*
+ * The client closed its side: nothing is said, the transaction is dropped (RFC 5321 3.8). While END
+ * is unanswered the session ends after that answer, for the client may still be reading.
+ */
 SP_MUST_USE int sp_server_eof(struct sp_server *s);
 
 /*

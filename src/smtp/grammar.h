@@ -1,0 +1,74 @@
+/*
+ * The grammar of SMTP arguments: domains, address literals, paths, parameters, xtext.
+ * Parsers here take views, allocate nothing and say what is wrong and where.
+ *
+ * RFC 5321 4.1.2, 4.1.3, 4.5.3.1 and, for parameters, 4.1.1.11; xtext: RFC 3461 4.
+ */
+#ifndef SMTP_GRAMMAR_H
+#define SMTP_GRAMMAR_H
+
+#include "sallyport/smtp_server.h"
+
+/* RFC 5321 4.5.3.1; the 63 is DNS's own (RFC 1035 2.3.4). */
+enum { SMTP_LOCAL_MAX = 64, SMTP_DOMAIN_MAX = 255, SMTP_LABEL_MAX = 63, SMTP_PATH_MAX = 256 };
+
+/* What is wrong: a phrase that tells what would be right, and the octet it is about, from 0. */
+struct smtp_fault {
+    struct sp_view what; /* static */
+    size_t at;
+    bool not_ascii;
+};
+
+/*
+ * Skip one element at in.p[*at]. true: *at is behind it. false: *at is where it failed.
+ *
+ *   domain   Domain, at most 255 octets; `lenient` lets '_' into labels and a dot end it
+ *   literal  address-literal, brackets included
+ *   local    Local-part: Dot-string or Quoted-string, at most 64 octets
+ */
+bool smtp_domain_skip(struct sp_view in, size_t *at, bool lenient);
+bool smtp_literal_skip(struct sp_view in, size_t *at, struct smtp_fault *fault_out);
+bool smtp_local_skip(struct sp_view in, size_t *at, struct smtp_fault *fault_out);
+
+/* Whole views: an IPv4 address in four decimal numbers; an IPv6 address without its tag. */
+bool smtp_ipv4_is(struct sp_view text);
+bool smtp_ipv6_is(struct sp_view text);
+
+/* A whole view as Domain or address-literal, as EHLO has it; lenient about '_' and a last dot. */
+bool smtp_hello_is(struct sp_view text, struct smtp_fault *fault_out);
+
+/* Where a path stands: only MAIL has the null path, only RCPT a postmaster without domain. */
+enum smtp_path_kind { SMTP_PATH_SENDER, SMTP_PATH_RECIPIENT };
+
+/*
+ * A path with its <>, from in.p[*at] on.
+ *
+ * SP_ERR_SYNTAX, SP_ERR_LONG: fault_out says what and where.
+ */
+SP_MUST_USE int smtp_path_parse(struct sp_view in, size_t *at, enum smtp_path_kind kind,
+                                struct sp_path *path_out, struct smtp_fault *fault_out);
+
+/* A whole view as Mailbox: local@domain or local@[literal]. */
+SP_MUST_USE int smtp_mailbox_parse(struct sp_view in, struct sp_path *path_out, struct smtp_fault *fault_out);
+
+/*
+ * The next " keyword[=value]" from in.p[*at] on.
+ *
+ * SP_ERR_ABSENT  only spaces were left
+ * SP_ERR_SYNTAX  fault_out
+ */
+struct smtp_parameter {
+    struct sp_view keyword, value;
+    bool has_value;
+    size_t at;
+};
+SP_MUST_USE int smtp_parameter_next(struct sp_view in, size_t *at, struct smtp_parameter *parameter_out,
+                                    struct smtp_fault *fault_out);
+
+/* Decode xtext. out has room for in.len octets. SP_ERR_SYNTAX. RFC 3461 4. */
+SP_MUST_USE int smtp_xtext_decode(struct sp_view in, uint8_t *out, size_t *len_out);
+
+/* A sasl-mech, 1 to 20 of A-Z 0-9 - _ in any case (RFC 4422 3.1). */
+bool smtp_mechanism_is(struct sp_view text);
+
+#endif

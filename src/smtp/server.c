@@ -1,0 +1,385 @@
+/* The calls of sallyport/smtp_server.h. */
+#include "smtp/server.h"
+
+enum {
+    OUTPUT_MAX = 1 << 20, /* far above what one read of a client can make us say */
+    OUTPUT_KEPT = 256,    /* memory that an idle session may keep for its next reply */
+    CHALLENGE_MAX = 9000,
+    TLS_RECORD_HANDSHAKE = 0x16
+};
+
+static uint64_t or_default(uint64_t n, uint64_t preset) { return n ? n : preset; }
+
+static uint32_t at_least(uint32_t n, uint32_t preset, uint32_t least)
+{
+    n = n ? n : preset;
+    return n < least ? least : n;
+}
+
+static void fill_defaults(struct sp_server_options *o)
+{
+    o->max_message_octets = or_default(o->max_message_octets, 52428800);
+    o->max_recipients = at_least(o->max_recipients, 1000, 100);
+    o->max_errors = at_least(o->max_errors, 20, 1);
+    o->max_auth_failures = at_least(o->max_auth_failures, 5, 3);
+    o->max_idle_commands = at_least(o->max_idle_commands, 100, 1);
+    o->timeouts.command_ms = at_least(o->timeouts.command_ms, 300000, 1);
+    o->timeouts.data_ms = at_least(o->timeouts.data_ms, 180000, 1);
+    o->timeouts.tls_ms = at_least(o->timeouts.tls_ms, 60000, 1);
+}
+
+int sp_server_new(const struct sp_server_options *options, const struct sp_allocator *alloc,
+                  struct sp_server **session_out)
+{
+    if (options->hostname.len == 0)
+        return SP_ERR_MISUSE;
+    struct sp_server *s = alloc->resize(alloc->ctx, NULL, 0, sizeof(*s));
+    if (!s)
+        return SP_ERR_NOMEM;
+    *s = (struct sp_server){.options = *options, .alloc = alloc, .phase = P_GREET, .last_reason = ""};
+    fill_defaults(&s->options);
+    smtp_line_init(&s->line, alloc);
+    sp_buf_init(&s->secret, alloc, SMTP_LINE_AUTH_MAX);
+    sp_buf_init(&s->xtext, alloc, SMTP_LINE_MAIL_MAX);
+    sp_buf_init(&s->out, alloc, OUTPUT_MAX);
+    *session_out = s;
+    return SP_OK;
+}
+
+void sp_server_free(struct sp_server *s)
+{
+    if (!s)
+        return;
+    smtp_line_release(&s->line);
+    sp_buf_fini_secret(&s->secret);
+    sp_buf_fini(&s->xtext);
+    sp_buf_fini(&s->out);
+    s->alloc->resize(s->alloc->ctx, s, sizeof(*s), 0);
+}
+
+/* What a call answers when all else went well. */
+static int settle(struct sp_server *s)
+{
+    if (s->dead == SP_OK)
+        s->dead = sp_buf_status(&s->out);
+    return s->dead;
+}
+
+static int apply(struct sp_server *s, enum smtp_input input)
+{
+    int status = smtp_server_apply(s, input);
+    return status != SP_OK ? status : settle(s);
+}
+
+int sp_server_open(struct sp_server *s, bool tls, uint64_t now_ms)
+{
+    if (s->dead)
+        return s->dead;
+    if (s->opened)
+        return SP_ERR_MISUSE;
+    s->opened = true;
+    s->tls = tls;
+    s->now_ms = s->since_ms = now_ms;
+    return apply(s, IN_OPEN);
+}
+
+/* --- feeding ---------------------------------------------------------------------------- */
+
+static size_t line_limit(void *ctx, struct sp_view start)
+{
+    struct sp_server *s = ctx;
+    size_t word = sp_view_find(start, ' ', 0);
+    s->line_max = smtp_phases[s->phase].reads == READS_ANSWERS
+                      ? SMTP_LINE_AUTH_MAX
+                      : smtp_word_find(sp_view_sub(start, 0, word))->line_max;
+    return s->line_max;
+}
+
+static void release_line(struct sp_server *s)
+{
+    if (s->line_read)
+        smtp_line_release(&s->line);
+    s->line_read = false;
+    if (s->xtext.p)
+        sp_buf_fini(&s->xtext);
+}
+
+/* A password goes at once; what a question borrows goes with the next feed. */
+static void finish_line(struct sp_server *s)
+{
+    s->line_read = true;
+    if (!s->asked || s->exchange)
+        release_line(s);
+}
+
+static void take_bad_line(struct sp_server *s, enum smtp_line_result result)
+{
+    bool in_sasl = smtp_phases[s->phase].reads == READS_ANSWERS;
+    s->word = NULL;
+    if (result == SMTP_LINE_NOMEM)
+        s->dead = SP_ERR_NOMEM;
+    else if (result == SMTP_LINE_BARE_LF)
+        smtp_server_happen(s, IN_BARE_LF);
+    else
+        smtp_server_happen(s, !in_sasl && s->line_max == SMTP_LINE_AUTH_MAX ? IN_LONG_AUTH : IN_LONG);
+}
+
+static size_t take_line(struct sp_server *s, struct sp_view in)
+{
+    size_t used;
+    struct sp_view line;
+    bool at_start = s->line.len == 0 && !s->line.skipping;
+    if (at_start && in.p[0] == TLS_RECORD_HANDSHAKE && smtp_rules[s->phase][IN_TLS_HELLO].who != ABSENT) {
+        smtp_server_happen(s, IN_TLS_HELLO);
+        return in.len;
+    }
+    enum smtp_line_result result = smtp_line_take(&s->line, in, line_limit, s, &used, &line);
+    if (result == SMTP_LINE_PARTIAL)
+        return used;
+    s->since_ms = s->now_ms;
+    if (result != SMTP_LINE_WHOLE)
+        take_bad_line(s, result);
+    else if (smtp_phases[s->phase].reads == READS_ANSWERS)
+        smtp_server_answer(s, line);
+    else
+        smtp_server_command(s, line, used == in.len);
+    finish_line(s);
+    return used;
+}
+
+static size_t take_message(struct sp_server *s, struct sp_view in)
+{
+    struct smtp_content *m = &s->message;
+    struct sp_view piece;
+    bool end;
+    size_t used = smtp_content_take(m, in, &piece, &end);
+    bool bare = m->bare_lf || m->bare_cr;
+    s->since_ms = s->now_ms;
+    if (!bare)
+        s->size += piece.len;
+    bool big = s->size > s->options.max_message_octets;
+    if (piece.len > 0 && !bare && !big) {
+        s->content = piece;
+        s->facts |= FACT_CONTENT;
+    }
+    if (end) {
+        s->question.as.end.size = s->size;
+        smtp_server_happen(s, m->bare_lf   ? IN_END_BARE_LF
+                              : m->bare_cr ? IN_END_BARE_CR
+                              : big        ? IN_END_BIG
+                                           : IN_END);
+    }
+    return used;
+}
+
+int sp_server_feed(struct sp_server *s, struct sp_view in, uint64_t now_ms, size_t *used_out)
+{
+    *used_out = 0;
+    if (s->dead)
+        return s->dead;
+    if (s->phase == P_CLOSED)
+        return SP_ERR_CLOSED;
+    if (now_ms > s->now_ms)
+        s->now_ms = now_ms;
+    if (s->asked || s->facts || in.len == 0)
+        return SP_OK;
+    if (smtp_phases[s->phase].reads == READS_NOTHING)
+        return SP_ERR_MISUSE;
+    release_line(s);
+    size_t used = 0;
+    while (used < in.len && !s->asked && !s->facts && s->dead == SP_OK) {
+        struct sp_view rest = sp_view_from(in, used);
+        used += smtp_phases[s->phase].reads == READS_MESSAGE ? take_message(s, rest) : take_line(s, rest);
+    }
+    *used_out = s->phase == P_CLOSED ? in.len : used;
+    return settle(s);
+}
+
+/* --- events and answers ----------------------------------------------------------------- */
+
+static bool take_fact(struct sp_server *s, enum smtp_fact fact)
+{
+    bool there = s->facts & (unsigned)fact;
+    s->facts &= ~(unsigned)fact;
+    return there;
+}
+
+enum sp_server_event_type sp_server_event(struct sp_server *s, struct sp_server_event *event_out)
+{
+    *event_out = (struct sp_server_event){.type = SP_SERVER_NOTHING};
+    if (s->dead) {
+        return SP_SERVER_NOTHING;
+    } else if (take_fact(s, FACT_GIVEN_UP)) {
+        event_out->type = SP_SERVER_AUTH_GIVEN_UP;
+    } else if (take_fact(s, FACT_DROPPED)) {
+        event_out->type = SP_SERVER_MAIL_DROPPED;
+    } else if (take_fact(s, FACT_CONTENT)) {
+        event_out->type = SP_SERVER_CONTENT;
+        event_out->as.content = s->content;
+    } else if (s->asked) {
+        *event_out = s->question;
+    } else if (take_fact(s, FACT_START_TLS)) {
+        event_out->type = SP_SERVER_START_TLS;
+    } else if (take_fact(s, FACT_CLOSED)) {
+        event_out->type = SP_SERVER_CLOSED;
+    }
+    return event_out->type;
+}
+
+/* The end of a message was answered, and somebody wants to go. */
+static int leave_if_due(struct sp_server *s)
+{
+    if (s->closing && s->phase != P_CLOSED)
+        return apply(s, s->shutdown ? IN_SHUTDOWN : IN_EOF);
+    return settle(s);
+}
+
+int sp_server_yes(struct sp_server *s, struct sp_view text)
+{
+    if (s->dead)
+        return s->dead;
+    const struct smtp_rule *rule = s->asked;
+    if (!rule)
+        return SP_ERR_MISUSE;
+    if (text.len > 0 && rule->yes.say == R_TAKEN)
+        smtp_server_say_text(s, R_TAKEN, text);
+    else if (text.len > 0 && rule->yes.say == R_PERHAPS)
+        smtp_server_say_text(s, R_FOUND, text);
+    else
+        smtp_server_say(s, rule->yes.say);
+    s->exchange = false;
+    sp_buf_fini_secret(&s->secret);
+    smtp_server_accept(s, rule);
+    return leave_if_due(s);
+}
+
+/* "5.7.1" behind a code of the same class, and an id of lower-case letters, digits and hyphens. */
+static bool is_well_formed(const struct sp_refusal *r)
+{
+    if (r->code < 400 || r->code > 599 || !r->enhanced || !r->reason ||
+        r->enhanced[0] != '0' + r->code / 100 || r->enhanced[1] != '.' || !r->reason[0])
+        return false;
+    size_t n = 0;
+    for (; r->reason[n]; n++) {
+        char c = r->reason[n];
+        if (n == SMTP_REASON_MAX || (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && c != '-'))
+            return false;
+    }
+    return true;
+}
+
+int sp_server_no(struct sp_server *s, const struct sp_refusal *refusal)
+{
+    if (s->dead)
+        return s->dead;
+    const struct smtp_rule *rule = s->asked;
+    bool is_open = rule && rule->ask == SP_SERVER_ASK_OPEN;
+    if (!rule || !is_well_formed(refusal) || (is_open && refusal->code < 500 && refusal->code != 421))
+        return SP_ERR_MISUSE;
+    if (s->exchange && refusal->code >= 500)
+        s->auth_failures++;
+    s->exchange = false;
+    sp_buf_fini_secret(&s->secret);
+    if (!smtp_server_bear(s, refusal->code))
+        return settle(s);
+    smtp_server_say_refusal(s, refusal);
+    if (refusal->code == 421)
+        return apply(s, IN_DISMISS);
+    smtp_server_decline(s, rule->no.next);
+    return leave_if_due(s);
+}
+
+int sp_server_more(struct sp_server *s, struct sp_view challenge)
+{
+    if (s->dead)
+        return s->dead;
+    const struct smtp_rule *rule = s->asked;
+    if (!rule || rule->more.say == R_NONE)
+        return SP_ERR_MISUSE;
+    if (challenge.len > CHALLENGE_MAX)
+        return SP_ERR_LONG;
+    smtp_server_say_challenge(s, challenge);
+    sp_buf_fini_secret(&s->secret);
+    smtp_server_continue(s, rule);
+    return settle(s);
+}
+
+struct sp_view sp_server_output(struct sp_server *s)
+{
+    return s->dead ? (struct sp_view){0} : sp_view_from(sp_buf_view(&s->out), s->out_sent);
+}
+
+void sp_server_sent(struct sp_server *s, size_t n)
+{
+    size_t left = s->out.len - s->out_sent;
+    s->out_sent += n < left ? n : left;
+    if (s->out_sent < s->out.len || s->dead)
+        return;
+    s->out_sent = 0;
+    if (s->out.cap > OUTPUT_KEPT)
+        sp_buf_fini(&s->out);
+    else
+        sp_buf_clear(&s->out);
+}
+
+/* --- what happens around the session ------------------------------------------------------ */
+
+int sp_server_secured(struct sp_server *s, uint64_t now_ms)
+{
+    if (s->dead)
+        return s->dead;
+    if (now_ms > s->now_ms)
+        s->now_ms = now_ms;
+    (void)take_fact(s, FACT_START_TLS);
+    return apply(s, IN_SECURED);
+}
+
+uint64_t sp_server_deadline(const struct sp_server *s)
+{
+    const struct sp_server_timeouts *t = &s->options.timeouts;
+    uint64_t spans[] = {[TIMER_COMMAND] = t->command_ms, [TIMER_DATA] = t->data_ms, [TIMER_TLS] = t->tls_ms};
+    uint8_t timer = smtp_phases[s->phase].timer;
+    return s->dead || s->asked || timer == TIMER_NEVER ? UINT64_MAX : s->since_ms + spans[timer];
+}
+
+int sp_server_tick(struct sp_server *s, uint64_t now_ms)
+{
+    if (s->dead)
+        return s->dead;
+    if (now_ms > s->now_ms)
+        s->now_ms = now_ms;
+    return s->now_ms < sp_server_deadline(s) ? SP_OK : apply(s, IN_TIMER);
+}
+
+/* The end comes after the answer to END, for that message is about to be on disk. */
+static int leave(struct sp_server *s, enum smtp_input input)
+{
+    if (s->dead)
+        return s->dead;
+    if (!s->opened)
+        return SP_ERR_MISUSE;
+    if (s->phase == P_CLOSED)
+        return SP_OK;
+    bool storing = s->asked && s->asked->ask == SP_SERVER_ASK_END;
+    if (!storing)
+        return apply(s, input);
+    s->closing = true;
+    s->shutdown = s->shutdown || input == IN_SHUTDOWN;
+    return SP_OK;
+}
+
+int sp_server_eof(struct sp_server *s) { return leave(s, IN_EOF); }
+
+int sp_server_shutdown(struct sp_server *s) { return leave(s, IN_SHUTDOWN); }
+
+/* --- facts ------------------------------------------------------------------------------ */
+
+bool sp_server_is_tls(const struct sp_server *s) { return s->tls; }
+bool sp_server_is_esmtp(const struct sp_server *s) { return s->esmtp; }
+bool sp_server_is_authenticated(const struct sp_server *s) { return s->user; }
+bool sp_server_in_transaction(const struct sp_server *s) { return s->mail; }
+
+const char *sp_server_phase(const struct sp_server *s) { return smtp_phases[s->phase].name; }
+
+int sp_server_last_code(const struct sp_server *s) { return s->last_code; }
+const char *sp_server_last_reason(const struct sp_server *s) { return s->last_reason; }

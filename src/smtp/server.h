@@ -1,0 +1,114 @@
+/* The inside of a server session, shared by the server_*.c files alone. */
+#ifndef SMTP_SERVER_H
+#define SMTP_SERVER_H
+
+#include "base/buf.h"
+#include "base/view.h"
+#include "smtp/content.h"
+#include "smtp/grammar.h"
+#include "smtp/line.h"
+#include "smtp/server_rules.h"
+
+/* Facts that wait to be read, in the order in which they are told; the question stands between. */
+enum smtp_fact {
+    FACT_GIVEN_UP = 1,
+    FACT_DROPPED = 2,
+    FACT_CONTENT = 4,
+    FACT_START_TLS = 8,
+    FACT_CLOSED = 16
+};
+
+struct sp_server {
+    struct sp_server_options options; /* defaults filled in; its views are borrowed      */
+    const struct sp_allocator *alloc; /* borrowed                                        */
+    int dead;                         /* sticky: SP_OK or why no call works any more     */
+
+    /* What the walk sees. */
+    uint8_t phase; /* enum smtp_phase; only smtp_server_move writes it */
+    bool tls, user, esmtp;
+    bool mail;         /* a sender is accepted                      */
+    bool rcpt_refused; /* and a recipient was refused since         */
+
+    bool opened;
+    bool closing;                  /* close once END is answered: the client or the server goes */
+    bool shutdown;                 /* and say 421 then                                          */
+    bool exchange;                 /* AUTH was asked and has no verdict yet                     */
+    uint8_t input;                 /* enum smtp_input that is being answered                    */
+    const struct smtp_rule *asked; /* the question that is open, or NULL                        */
+    const struct smtp_word *word;  /* the command that is being answered                        */
+    unsigned facts;                /* set of enum smtp_fact                                     */
+    struct sp_server_event question;
+    struct sp_view content;
+
+    struct smtp_line line;
+    size_t line_max; /* limit that the last long line was held to          */
+    bool line_read;  /* the held line is done with at the next feed       */
+    struct smtp_content message;
+    uint64_t size;        /* octets of content so far */
+    struct sp_buf secret; /* a decoded SASL response */
+    struct sp_buf xtext;  /* decoded AUTH= */
+    struct sp_buf out;
+    size_t out_sent;
+
+    uint32_t recipients, errors, idlers, auth_failures;
+    uint32_t forgiven; /* RCPTs pipelined behind a refused MAIL that are not held against the client */
+    uint64_t now_ms, since_ms;
+    int last_code;
+    const char *last_reason;
+    struct smtp_fault fault;
+    struct sp_view named; /* a keyword of the client's to name in a refusal; letters, digits, hyphens */
+};
+
+/* server_reply.c: write one reply. Failures stick in s->out and are taken up by the caller's caller. */
+void smtp_server_say(struct sp_server *s, enum smtp_reply_id reply);
+void smtp_server_say_text(struct sp_server *s, enum smtp_reply_id reply, struct sp_view text);
+void smtp_server_say_refusal(struct sp_server *s, const struct sp_refusal *refusal);
+void smtp_server_say_challenge(struct sp_server *s, struct sp_view challenge);
+
+/* server_move.c: apply the table. */
+
+/* The needs of the table that hold now, all of them but ALONE. For verb 0 OFFERED is that of no verb. */
+unsigned smtp_server_met(const struct sp_server *s, unsigned verb);
+
+/* Would this verb be accepted now? */
+bool smtp_server_accepts(const struct sp_server *s, const struct smtp_word *word);
+
+/* Something happened: do what the row says. SP_ERR_MISUSE: there is no such row. */
+SP_MUST_USE int smtp_server_apply(struct sp_server *s, enum smtp_input input);
+
+/* The same where the row is there by law; without it the session dies of SP_ERR_MISUSE. */
+void smtp_server_happen(struct sp_server *s, enum smtp_input input);
+
+/* The verb's argument is wrong, or a need unmet: refuse and go home. */
+void smtp_server_refuse(struct sp_server *s, enum smtp_reply_id reply);
+
+/* Take an outcome of the row: the reply is said already. */
+void smtp_server_accept(struct sp_server *s, const struct smtp_rule *rule);
+void smtp_server_continue(struct sp_server *s, const struct smtp_rule *rule);
+void smtp_server_decline(struct sp_server *s, uint8_t next);
+
+/* One refusal more: is it still to be said? false: 421 was said in its place. */
+bool smtp_server_bear(struct sp_server *s, int code);
+
+/* server_command.c */
+
+/* Run one line of a command phase. */
+void smtp_server_command(struct sp_server *s, struct sp_view line, bool alone);
+
+/* Take one line of the SASL phase. */
+void smtp_server_answer(struct sp_server *s, struct sp_view line);
+
+/* server_argument.c: parse the argument of s->word, from line.p[at] on, into s->question; R_NONE or the
+ * refusal. */
+enum smtp_reply_id smtp_server_argument(struct sp_server *s, struct sp_view line, size_t at);
+
+/* Mechanisms offered on the link as it is; what EHLO lists. */
+struct sp_view smtp_server_mechanisms(const struct sp_server *s);
+
+/* Decode base64 into s->secret. SP_ERR_SYNTAX: it is none. SP_ERR_NOMEM: the session is dead. */
+SP_MUST_USE int smtp_server_decode(struct sp_server *s, struct sp_view text);
+
+/* AUTH with an initial response for a mechanism that never asks back: more may follow it (RFC 4954 4). */
+bool smtp_server_is_single_round(struct sp_view args);
+
+#endif

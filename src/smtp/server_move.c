@@ -1,0 +1,183 @@
+/* The table applied. No other file moves a session. */
+#include "smtp/server.h"
+
+static bool is_offered(const struct sp_server *s, unsigned verb)
+{
+    const struct sp_server_options *o = &s->options;
+    bool upgrade = o->starttls && !s->tls;
+    if (verb == IN_STARTTLS)
+        return o->starttls || s->tls; /* under TLS the refusal is that TLS is on */
+    if (verb == IN_AUTH)
+        return smtp_server_mechanisms(s).len > 0 || (upgrade && o->mechanisms_tls.len > 0);
+    return true;
+}
+
+unsigned smtp_server_met(const struct sp_server *s, unsigned verb)
+{
+    const struct sp_server_options *o = &s->options;
+    const struct {
+        unsigned need;
+        bool holds;
+    } facts[] = {
+        {NEED_OFFERED, is_offered(s, verb)},
+        {NEED_TLS, !o->tls_required || s->tls},
+        {NEED_USER, !o->auth_required || s->user},
+        {NEED_PLAIN, !s->tls},
+        {NEED_ANONYMOUS, !s->user},
+        {NEED_UNREFUSED, !s->rcpt_refused},
+        {NEED_ESMTP, s->esmtp},
+        {NEED_MECHANISM, smtp_server_mechanisms(s).len > 0},
+        {NEED_ROOM, s->recipients < o->max_recipients},
+    };
+    unsigned met = 0;
+    for (size_t i = 0; i < sizeof(facts) / sizeof(facts[0]); i++)
+        met |= facts[i].holds ? facts[i].need : 0;
+    return met;
+}
+
+bool smtp_server_accepts(const struct sp_server *s, const struct smtp_word *word)
+{
+    const struct smtp_rule *rule = &smtp_rules[s->phase][word->input];
+    unsigned needs = (word->need & smtp_phases[s->phase].gates) | rule->need;
+    return (rule->who == ENGINE || rule->who == CALLER) &&
+           (needs & ~(smtp_server_met(s, word->input) | NEED_ALONE)) == 0;
+}
+
+static void forget(struct sp_server *s, enum smtp_forget what)
+{
+    if (what == KEEP)
+        return;
+    if (s->mail && what != MAIL_DONE)
+        s->facts |= FACT_DROPPED;
+    s->mail = s->rcpt_refused = false;
+    s->recipients = 0;
+    s->size = 0;
+    if (what == MAIL_DONE)
+        s->errors = s->idlers = 0;
+    if (what == FORGET_ALL)
+        s->esmtp = s->user = false;
+}
+
+static void learn(struct sp_server *s, enum smtp_learn what)
+{
+    switch (what) {
+    case LEARN_NOTHING:
+        break;
+    case LEARN_ESMTP:
+        s->esmtp = true;
+        break;
+    case LEARN_SMTP:
+        s->esmtp = false;
+        break;
+    case LEARN_TLS:
+        s->tls = true;
+        break;
+    case LEARN_USER:
+        s->user = true;
+        break;
+    case LEARN_SENDER:
+        s->mail = true;
+        break;
+    case LEARN_RECIPIENT:
+        s->recipients++;
+        break;
+    }
+}
+
+static void end_exchange(struct sp_server *s)
+{
+    if (s->exchange)
+        s->facts |= FACT_GIVEN_UP;
+    s->exchange = false;
+}
+
+static void enter(struct sp_server *s, uint8_t next)
+{
+    s->asked = NULL;
+    s->phase = next;
+    s->since_ms = s->now_ms;
+    if (next == P_DATA)
+        smtp_content_init(&s->message);
+    if (next == P_TLS)
+        s->facts |= FACT_START_TLS;
+    if (next == P_CLOSED) {
+        end_exchange(s);
+        s->facts = (s->facts | FACT_CLOSED) & ~(unsigned)(FACT_CONTENT | FACT_START_TLS);
+        smtp_line_release(&s->line);
+        sp_buf_fini_secret(&s->secret);
+    }
+}
+
+void smtp_server_accept(struct sp_server *s, const struct smtp_rule *rule)
+{
+    forget(s, rule->forget);
+    learn(s, rule->learn);
+    enter(s, rule->yes.next);
+}
+
+void smtp_server_continue(struct sp_server *s, const struct smtp_rule *rule) { enter(s, rule->more.next); }
+
+void smtp_server_decline(struct sp_server *s, uint8_t next)
+{
+    s->rcpt_refused = s->rcpt_refused || (s->mail && s->input == IN_RCPT);
+    if (s->input == IN_MAIL)
+        s->forgiven = s->options.max_recipients;
+    if (next != s->phase)
+        forget(s, FORGET_MAIL);
+    end_exchange(s);
+    enter(s, next);
+}
+
+/*
+ * Whoever guesses, guesses a bounded number of times a connection (RFC 5321 7.8). The end of a
+ * message and the greeting get their own refusal, however many came before.
+ */
+bool smtp_server_bear(struct sp_server *s, int code)
+{
+    if (code < 500 || smtp_rules[s->phase][IN_ERRORS].who == ABSENT)
+        return true;
+    bool cascade = s->input == IN_RCPT && s->phase == P_READY && s->forgiven > 0;
+    s->forgiven -= cascade;
+    if (cascade || s->errors++ < s->options.max_errors)
+        return true;
+    smtp_server_happen(s, IN_ERRORS);
+    return false;
+}
+
+void smtp_server_refuse(struct sp_server *s, enum smtp_reply_id reply)
+{
+    if (!smtp_server_bear(s, smtp_replies[reply].code))
+        return;
+    smtp_server_say(s, reply);
+    smtp_server_decline(s, smtp_phases[s->phase].home);
+}
+
+int smtp_server_apply(struct sp_server *s, enum smtp_input input)
+{
+    const struct smtp_rule *rule = &smtp_rules[s->phase][input];
+    s->input = (uint8_t)input;
+    switch (rule->who) {
+    case REFUSES:
+        smtp_server_refuse(s, rule->no.say);
+        return SP_OK;
+    case CALLER:
+        s->asked = rule;
+        s->question.type = rule->ask;
+        s->exchange = s->exchange || rule->ask == SP_SERVER_ASK_AUTH;
+        return SP_OK;
+    case ENGINE:
+        if (input != IN_ERRORS && !smtp_server_bear(s, smtp_replies[rule->yes.say].code))
+            return SP_OK;
+        smtp_server_say(s, rule->yes.say);
+        smtp_server_accept(s, rule);
+        return SP_OK;
+    default:
+        return SP_ERR_MISUSE;
+    }
+}
+
+void smtp_server_happen(struct sp_server *s, enum smtp_input input)
+{
+    if (smtp_server_apply(s, input) != SP_OK)
+        s->dead = SP_ERR_MISUSE;
+}
