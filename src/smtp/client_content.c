@@ -1,0 +1,108 @@
+/*
+ * The message on its way: dots stuffed (RFC 5321 4.5.2), line ends CRLF and nothing else (2.3.8), the
+ * final dot last. A message with a bare CR or LF is not sent to its end: some servers take either for
+ * a line end, and what follows could then be read as commands.
+ */
+#include "smtp/client_session.h"
+
+#include "base/view.h"
+
+static int unfit(struct sp_client *s, const char *text)
+{
+    client_end(s, CLIENT_IN_UNFIT, "5.6.0", sp_view_of(text));
+    return SP_OK;
+}
+
+static void end_line(struct sp_client *s)
+{
+    sp_buf_add(&s->out.octets, SP_LIT("\r\n"));
+    s->line_start = true;
+    s->after_cr = false;
+}
+
+/* A run without CR and LF. */
+static void add_run(struct sp_client *s, struct sp_view run)
+{
+    if (run.len == 0)
+        return;
+    if (s->line_start && run.p[0] == '.')
+        sp_buf_add_u8(&s->out.octets, '.');
+    sp_buf_add(&s->out.octets, run);
+    s->line_start = false;
+}
+
+/* The octet behind a CR is no LF. */
+static int bare_cr(struct sp_client *s)
+{
+    if (!s->options->fix_line_ends)
+        return unfit(s, "the message has a CR without LF");
+    end_line(s);
+    return SP_OK;
+}
+
+static int bare_lf(struct sp_client *s)
+{
+    if (!s->options->fix_line_ends)
+        return unfit(s, "the message has an LF without CR");
+    end_line(s);
+    return SP_OK;
+}
+
+/* Take one line, or what there is of it. Returns the octets taken. */
+static size_t take_line(struct sp_client *s, struct sp_view in)
+{
+    if (s->after_cr && in.p[0] == '\n') {
+        end_line(s);
+        return 1;
+    }
+    if (s->after_cr) {
+        (void)bare_cr(s); /* an ending is kept in the session */
+        if (s->ending.on)
+            return in.len;
+    }
+    size_t lf = sp_view_find(in, '\n', 0);
+    struct sp_view line = sp_view_sub(in, 0, lf);
+    size_t cr = sp_view_find(line, '\r', 0);
+    add_run(s, sp_view_sub(line, 0, cr));
+    if (cr + 1 == line.len && lf < in.len) {
+        end_line(s);
+        return lf + 1;
+    }
+    if (cr < line.len) {
+        s->after_cr = true;
+        return cr + 1;
+    }
+    if (lf == in.len)
+        return lf;
+    (void)bare_lf(s);
+    return lf + 1;
+}
+
+int sp_client_content(struct sp_client *s, struct sp_view octets, size_t *used_out)
+{
+    size_t used = 0;
+    if (!client_asks(s, CLIENT_CONTENT) || s->out.dot)
+        return SP_ERR_MISUSE;
+    while (used < octets.len && !s->ending.on && client_output_queued(s) < CLIENT_WINDOW &&
+           !sp_buf_status(&s->out.octets)) {
+        size_t room = CLIENT_WINDOW - client_output_queued(s);
+        used += take_line(s, sp_view_sub(octets, used, room));
+    }
+    s->out.shown = s->out.octets.len;
+    *used_out = used;
+    return client_check(s, SP_OK);
+}
+
+int sp_client_content_end(struct sp_client *s)
+{
+    if (!client_asks(s, CLIENT_CONTENT) || s->out.dot)
+        return SP_ERR_MISUSE;
+    if (s->after_cr && bare_cr(s) == SP_OK && s->ending.on)
+        return SP_OK;
+    if (!s->line_start)
+        end_line(s);
+    s->out.shown = s->out.octets.len;
+    client_say(s, ".", SP_LIT(""));
+    s->out.dot = true;
+    return client_check(s, SP_OK);
+}
