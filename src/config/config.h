@@ -22,7 +22,7 @@ struct config_listener {
     bool              auth_in_clear; /* PLAIN and LOGIN without TLS; loopback listeners only */
     struct os_network *relay_from;   /* networks that may relay without AUTH                */
     size_t            relay_from_n;
-    bool              last;          /* sandbox's 2525: listens when all else is up         */
+    bool              last;          /* listen-last: listens when all else is up            */
 };
 
 enum config_route_kind { CONFIG_ROUTE_HOLD, CONFIG_ROUTE_DISCARD, CONFIG_ROUTE_RELAY, CONFIG_ROUTE_MAILDIR };
@@ -53,7 +53,7 @@ struct config_domain {
     size_t       mailbox_n;
 };
 
-/* limits { ... }: name, unit, default and reason of each stand in config_limits.def */
+/* limits { ... }: name, unit, default, range and reason of each stand in config_limits.def */
 struct config_limits {
     uint64_t message_octets;
     uint32_t recipients;
@@ -66,6 +66,7 @@ struct config_limits {
     uint32_t command_timeout_s;
     uint32_t data_timeout_s;
     uint32_t tls_timeout_s;
+    bool     auth_slow_down;          /* false: addresses and users are not slowed down after failed AUTH */
 };
 
 /* queue { ... } */
@@ -98,7 +99,7 @@ struct config {
 /*
  * Parse a text.
  *
- *   path       for messages
+ *   path       for messages; relative paths in the text start from its folder, so give an absolute one
  *   error      "FILE:LINE: key: what is wrong; allowed: ..." for the operator, one line per fault
  *   config_out owned by the caller: config_free
  *

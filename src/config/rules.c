@@ -1,0 +1,207 @@
+#include "config/parse.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/view.h"
+
+struct rules {
+    struct config *config;
+    const struct config_block *block; /* the one looked at */
+    struct config_faults *faults;
+};
+
+static bool given(const struct rules *r, const char *key)
+{
+    return config_block_setting(r->block, key) != NULL;
+}
+
+/* A fault at a key's line when it is given, else at the section's. */
+static void fault(const struct rules *r, const char *key, const char *text)
+{
+    const struct config_setting *s = config_block_setting(r->block, key);
+    config_fault(r->faults, s ? s->line : r->block->section->line, "%s: %s",
+                 config_block_where(r->block, key, r->faults->arena), text);
+}
+
+/* --- listeners ----------------------------------------------------------------------------------- */
+
+static void check_same_address(const struct rules *r, const struct config_listener *l)
+{
+    if (os_address_port(&l->address) == 0)
+        return;
+    for (const struct config_listener *other = r->config->listeners; other < l; other++)
+        if (other->address.len == l->address.len &&
+            memcmp(&other->address.as, &l->address.as, l->address.len) == 0)
+            fault(r, "address",
+                  config_text(r->faults->arena, "listener \"%s\" has this address already", other->name));
+}
+
+static void check_listener(const struct rules *r)
+{
+    struct config_listener *l = r->block->target;
+    bool plain_auth = l->auth != CONFIG_AUTH_OFF && l->tls == CONFIG_TLS_OFF && !l->auth_in_clear;
+    if (l->address.len == 0)
+        return;
+    if (l->auth_in_clear && !os_address_is_loopback(&l->address))
+        fault(r, "auth-in-clear",
+              "anybody on the way could read the passwords; allowed: yes on a loopback address "
+              "(127.0.0.0/8, ::1) only; elsewhere use tls");
+    else if (plain_auth)
+        fault(r, "auth",
+              "AUTH would never be offered, since this listener has no TLS; allowed: tls = starttls or "
+              "implicit, or auth-in-clear = yes on a loopback address");
+    if (l->auth_in_clear && l->auth == CONFIG_AUTH_OFF)
+        fault(r, "auth-in-clear", "has no effect with auth = off; allowed: with auth = offered or required");
+    if (l->tls_required && l->tls == CONFIG_TLS_OFF)
+        fault(r, "require-tls",
+              "nobody could fulfil it with tls = off; allowed: with tls = starttls or implicit");
+    if (l->auth == CONFIG_AUTH_REQUIRED && !l->auth_in_clear)
+        l->tls_required = true;
+    check_same_address(r, l);
+}
+
+/* --- routes -------------------------------------------------------------------------------------- */
+
+static bool is_loopback_host(const char *host)
+{
+    struct in_addr v4;
+    struct in6_addr v6;
+    if (inet_pton(AF_INET, host, &v4) == 1)
+        return ntohl(v4.s_addr) >> 24 == 127;
+    return inet_pton(AF_INET6, host, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+}
+
+static void check_relay_login(const struct rules *r, const struct config_route *route)
+{
+    if (given(r, "user") != given(r, "password-file"))
+        fault(r, given(r, "user") ? "user" : "password-file", "user and password-file go together");
+    if (given(r, "user") && route->host && route->tls != CONFIG_ROUTE_TLS_REQUIRED &&
+        !is_loopback_host(route->host))
+        fault(r, "user", "the password could be read on the way; allowed: with tls = required");
+    if (route->implicit_tls && route->tls == CONFIG_ROUTE_TLS_OFF)
+        fault(r, "implicit-tls", "contradicts tls = off");
+    if (given(r, "ca-file") && route->tls != CONFIG_ROUTE_TLS_REQUIRED)
+        fault(r, "ca-file", "has no effect unless tls = required");
+}
+
+/* Keys of one kind are faults under another: a value that does nothing misleads. */
+static void check_foreign_keys(const struct rules *r, const struct config_route *route)
+{
+    static const char *const relay_keys[] = {"host",    "port", "tls",           "implicit-tls",
+                                             "ca-file", "user", "password-file", "connections"};
+    for (size_t i = 0; i < sizeof relay_keys / sizeof *relay_keys; i++)
+        if (route->kind != CONFIG_ROUTE_RELAY && given(r, relay_keys[i]))
+            fault(r, relay_keys[i], "belongs to kind = relay");
+    if (route->kind != CONFIG_ROUTE_MAILDIR && given(r, "path"))
+        fault(r, "path", "belongs to kind = maildir");
+}
+
+static void check_route(const struct rules *r)
+{
+    struct config_route *route = r->block->target;
+    if (strcmp(route->name, "hold") == 0 || strcmp(route->name, "discard") == 0)
+        config_fault(r->faults, r->block->section->line,
+                     "route \"%s\" always exists; give this one another name", route->name);
+    if (!given(r, "kind"))
+        return;
+    check_foreign_keys(r, route);
+    if (route->kind == CONFIG_ROUTE_MAILDIR && !given(r, "path"))
+        fault(r, "path", "is missing: kind = maildir needs the folder, such as \"/var/mail/%d/%l\"");
+    if (route->kind != CONFIG_ROUTE_RELAY)
+        return;
+    if (!given(r, "host"))
+        fault(r, "host", "is missing: kind = relay needs the server's name or address");
+    check_relay_login(r, route);
+    if (route->port == 0)
+        route->port = route->implicit_tls ? 465 : route->user ? 587 : 25;
+}
+
+/* --- references to routes ------------------------------------------------------------------------ */
+
+static const char *route_names(const struct rules *r)
+{
+    const char *names = "hold, discard";
+    for (size_t i = 2; i < r->config->route_n; i++)
+        names = config_text(r->faults->arena, "%s, %s", names, r->config->routes[i].name);
+    return names;
+}
+
+static const struct config_route *resolve_route(const struct rules *r, const char *key)
+{
+    const struct config_setting *s = config_block_setting(r->block, key);
+    if (!s || s->list || s->n == 0)
+        return NULL;
+    const struct config_route *route = config_find_route(r->config, sp_view_of(s->values->text));
+    if (!route)
+        config_fault(r->faults, s->line, "%s: no route is called '%.60s'; allowed: %s",
+                     config_block_where(r->block, key, r->faults->arena), s->values->text, route_names(r));
+    return route;
+}
+
+static void check_domain(const struct rules *r)
+{
+    struct config_domain *domain = r->block->target;
+    domain->route = resolve_route(r, "route");
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const struct config_domain *)a)->name, ((const struct config_domain *)b)->name);
+}
+
+/* --- the rest ------------------------------------------------------------------------------------ */
+
+static void check_queue(const struct rules *r)
+{
+    const struct config_queue *q = r->block->target;
+    if (q->retry_most_s < q->retry_first_s)
+        fault(r, "retry-most", "is less than retry-first");
+    if (q->expire_s < q->retry_first_s)
+        fault(r, "expire", "is less than retry-first: nothing would be tried again");
+}
+
+/* The name of this machine, when it is one that can be said to others. */
+static const char *machine_name(const struct rules *r)
+{
+    char name[256] = "";
+    const char *domain = "localhost";
+    if (gethostname(name, sizeof name - 1) == 0)
+        (void)config_value_read(CONFIG_KIND_DOMAIN, "", name, r->faults->arena,
+                                &domain); /* untouched when it is none */
+    return domain;
+}
+
+static void check_top(const struct rules *r)
+{
+    struct config *c = r->block->target;
+    if (given(r, "tls-certificate") != given(r, "tls-key"))
+        fault(r, given(r, "tls-key") ? "tls-key" : "tls-certificate",
+              "tls-certificate and tls-key go together");
+    c->default_route = resolve_route(r, "default-route");
+    if (!c->hostname && !given(r, "hostname"))
+        c->hostname = machine_name(r);
+    if (c->listener_n == 0)
+        config_fault(r->faults, 1,
+                     "no listener: nobody could connect; write listener \"smtp\" { address = \"...\" }");
+    if (c->domain_n == 0 && !given(r, "default-route"))
+        config_fault(r->faults, 1, "neither a domain nor default-route: every recipient would be refused");
+}
+
+void config_rules(struct config *c, const struct config_block *blocks, struct config_faults *faults)
+{
+    static void (*const checks[CONFIG_SECTION_N])(const struct rules *r) = {
+        [CONFIG_SECTION_TOP] = check_top,     [CONFIG_SECTION_LISTENER] = check_listener,
+        [CONFIG_SECTION_ROUTE] = check_route, [CONFIG_SECTION_DOMAIN] = check_domain,
+        [CONFIG_SECTION_QUEUE] = check_queue,
+    };
+    for (const struct config_block *b = blocks; b; b = b->next) {
+        struct rules r = {c, b, faults};
+        if (checks[b->id])
+            checks[b->id](&r);
+    }
+    if (c->domain_n)
+        qsort(c->domains, c->domain_n, sizeof *c->domains, by_name);
+}
