@@ -13,11 +13,18 @@
 
 enum { TEXT_MAX = 1 << 20, PEM_MAX = 1 << 20, PASSWORD_FILE_MAX = 4096 };
 
+/* Absolute, since relative paths in the file begin at its folder and every role parses it from its own. */
+static char *absolute(const char *path)
+{
+    char *whole = path ? realpath(path, NULL) : NULL;
+    return whole ? whole : os_text(sp_view_of(path ? path : "(sandbox)"));
+}
+
 static struct generation *make(uint32_t number, const char *path)
 {
     struct generation *g = os_new(sizeof *g);
     g->number = number;
-    g->path = os_text(sp_view_of(path));
+    g->path = absolute(path);
     sp_buf_init(&g->text, &os_heap, TEXT_MAX);
     sp_buf_init(&g->certificates_pem, &os_heap, PEM_MAX);
     sp_buf_init(&g->key_pem, &os_heap, PEM_MAX);
@@ -51,7 +58,7 @@ static int read_named(const char *path, struct sp_buf *out, struct sp_buf *error
 int generation_read(const struct supervisor_options *options, uint32_t number, struct sp_buf *error,
                     struct generation **generation_out)
 {
-    struct generation *g = make(number, options->path ? options->path : "(sandbox)");
+    struct generation *g = make(number, options->path);
     int code = EX_OK;
     if (options->path)
         code = read_named(options->path, &g->text, error);
