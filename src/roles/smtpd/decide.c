@@ -1,0 +1,114 @@
+#include "roles/smtpd/decide.h"
+
+#include "base/view.h"
+#include "os/heap.h"
+#include "roles/smtpd/exchange.h"
+#include "roles/smtpd/log.h"
+#include "roles/smtpd/mail.h"
+#include "roles/smtpd/policy.h"
+#include "roles/smtpd/terms.h"
+
+#include <stdlib.h>
+
+static const struct sp_view own_text; /* empty: the table's own words */
+
+static int accept_it(struct session *s) { return sp_server_yes(s->engine, own_text); }
+
+static int refuse(struct session *s, const char *at, enum smtpd_refusal why, struct sp_view about)
+{
+    log_refused(s, at, why, about);
+    return sp_server_no(s->engine, smtpd_refusal(why));
+}
+
+static int decide_open(struct session *s)
+{
+    uint32_t all, of_address;
+    tally_enter(s->smtpd->tally, terms_key(&s->address), &all, &of_address);
+    s->counted = true;
+    if (all > s->terms->connections)
+        return refuse(s, "connect", SMTPD_TOO_MANY_CONNECTIONS, own_text);
+    if (s->terms->connections_per_address && of_address > s->terms->connections_per_address)
+        return refuse(s, "connect", SMTPD_TOO_MANY_FROM_ADDRESS, own_text);
+    return accept_it(s);
+}
+
+static int decide_hello(struct session *s, struct sp_view domain)
+{
+    free(s->hello);
+    s->hello = os_text(domain);
+    return accept_it(s);
+}
+
+static int decide_mail(struct session *s, const struct sp_server_event *ev)
+{
+    s->mail = mail_begin(s, &ev->as.mail.sender, ev->as.mail.body);
+    return accept_it(s);
+}
+
+static int decide_recipient(struct session *s, const struct sp_path *recipient)
+{
+    const char *route = NULL;
+    bool may_relay = sp_server_is_authenticated(s->engine) || terms_may_relay(s->terms, &s->address);
+    enum smtpd_refusal why = policy_recipient(s->smtpd->role->config, may_relay, recipient, &route);
+    if (why != SMTPD_FINE)
+        return refuse(s, "RCPT", why, recipient->text);
+    mail_add_recipient(s->mail, recipient->text, route);
+    return accept_it(s);
+}
+
+static int decide_data(struct session *s)
+{
+    enum smtpd_refusal why = mail_open(s->mail);
+    return why == SMTPD_FINE ? accept_it(s) : refuse(s, "DATA", why, sp_buf_view(&s->mail->sender));
+}
+
+static int decide_end(struct session *s)
+{
+    enum smtpd_refusal why = mail_submit(s->mail);
+    if (why == SMTPD_FINE)
+        return SP_OK;
+    log_not_stored(s->mail, why);
+    mail_drop(s->mail);
+    return sp_server_no(s->engine, smtpd_refusal(why));
+}
+
+int decide(struct session *s, const struct sp_server_event *ev)
+{
+    switch (ev->type) {
+    case SP_SERVER_ASK_OPEN:
+        return decide_open(s);
+    case SP_SERVER_ASK_HELLO:
+        return decide_hello(s, ev->as.hello.domain);
+    case SP_SERVER_ASK_AUTH:
+        return exchange_begin(s, ev);
+    case SP_SERVER_ASK_ANSWER:
+        return exchange_answer(s, ev->as.answer);
+    case SP_SERVER_ASK_MAIL:
+        return decide_mail(s, ev);
+    case SP_SERVER_ASK_RCPT:
+        return decide_recipient(s, &ev->as.rcpt.recipient);
+    case SP_SERVER_ASK_VRFY:
+        return accept_it(s);
+    case SP_SERVER_ASK_EXPN:
+        return refuse(s, "EXPN", SMTPD_EXPN_OFF, own_text);
+    case SP_SERVER_ASK_DATA:
+        return decide_data(s);
+    case SP_SERVER_ASK_END:
+        return decide_end(s);
+    case SP_SERVER_CONTENT:
+        mail_add(s->mail, ev->as.content);
+        return SP_OK;
+    case SP_SERVER_AUTH_GIVEN_UP:
+        exchange_drop(s);
+        return SP_OK;
+    case SP_SERVER_MAIL_DROPPED:
+        if (s->mail)
+            mail_drop(s->mail);
+        return SP_OK;
+    case SP_SERVER_START_TLS:
+    case SP_SERVER_CLOSED:
+    case SP_SERVER_NOTHING:
+        break; /* the session's own */
+    }
+    return SP_OK;
+}

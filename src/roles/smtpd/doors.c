@@ -1,0 +1,144 @@
+#include "roles/smtpd/doors.h"
+
+#include "base/view.h"
+#include "os/heap.h"
+#include "roles/smtpd/log.h"
+#include "roles/smtpd/session.h"
+#include "roles/smtpd/terms.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum {
+    ACCEPTS_A_TURN = 16, /* the rest waits for its turn like everything else          */
+    DOOR_PAUSE_MS = 100, /* when descriptors have run out: until some session ends    */
+    BEYOND_LIMIT = 64    /* connections over the limit that are still told so         */
+};
+
+/* Readiness would be told again and again while no descriptor is to be had. */
+static void rest(struct smtpd *smtpd, int why)
+{
+    if (!smtpd->resting)
+        os_log(OS_WARN, "accept-failed", OS_STR("why", strerror(why)), OS_NUM("sessions", smtpd->session_n));
+    smtpd->resting = true;
+    for (struct door *d = smtpd->doors; d; d = d->next)
+        (void)event_del(d->event);
+    os_timer_set(&smtpd->door_timer, DOOR_PAUSE_MS);
+}
+
+void doors_rest_over(void *ctx)
+{
+    struct smtpd *smtpd = ctx;
+    smtpd->resting = false;
+    for (struct door *d = smtpd->doors; d; d = d->next)
+        (void)event_add(d->event, NULL);
+}
+
+static void welcome(struct door *d, int fd, const struct os_address *from)
+{
+    const int on = 1;
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* slower without, not wrong */
+    if (d->smtpd->session_n >= (size_t)d->terms->connections + BEYOND_LIMIT) {
+        close(fd);
+        return;
+    }
+    session_begin(d->smtpd, d->terms, fd, from);
+}
+
+static void answer_door(evutil_socket_t listening, short what, void *ctx)
+{
+    struct door *d = ctx;
+    (void)what;
+    for (int i = 0; i < ACCEPTS_A_TURN; i++) {
+        struct os_address from = {.len = sizeof from.as};
+        int fd = accept4(listening, &from.as.any, &from.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0) {
+            welcome(d, fd, &from);
+            continue;
+        }
+        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+            rest(d->smtpd, errno);
+        if (errno != ECONNABORTED && errno != EINTR)
+            return; /* EAGAIN: another process was faster */
+    }
+}
+
+static void watch(struct door *d, int fd)
+{
+    d->fd = fd;
+    d->event = event_new(d->smtpd->role->base, fd, EV_READ | EV_PERSIST, answer_door, d);
+    if (!d->event || event_priority_set(d->event, OS_PRIORITY_IO) != 0)
+        os_panic("door", "cannot watch a listening socket");
+    if (!d->smtpd->resting && event_add(d->event, NULL) != 0)
+        os_panic("door", "cannot watch a listening socket");
+}
+
+static void leave(struct door *d)
+{
+    event_free(d->event);
+    close(d->fd);
+}
+
+static void free_door(struct door *d)
+{
+    leave(d);
+    terms_unref(d->terms);
+    free(d);
+}
+
+static struct door *find(const struct smtpd *smtpd, struct sp_view name)
+{
+    for (struct door *d = smtpd->doors; d; d = d->next)
+        if (sp_view_eq(sp_view_of(d->terms->name), name))
+            return d;
+    return NULL;
+}
+
+void doors_open(struct smtpd *smtpd, struct sp_view name, int fd)
+{
+    const struct config_listener *listener = config_find_listener(smtpd->role->config, name);
+    struct door *d = find(smtpd, name);
+    if (!listener || smtpd->stopping) {
+        close(fd);
+        return;
+    }
+    if (d) {
+        leave(d);
+    } else {
+        d = os_new(sizeof *d);
+        d->smtpd = smtpd;
+        d->terms = terms_new(smtpd->role->config, listener);
+        d->next = smtpd->doors;
+        smtpd->doors = d;
+    }
+    watch(d, fd);
+}
+
+void doors_renew(struct smtpd *smtpd)
+{
+    for (struct door **link = &smtpd->doors; *link;) {
+        struct door *d = *link;
+        const struct config_listener *listener =
+            config_find_listener(smtpd->role->config, sp_view_of(d->terms->name));
+        if (!listener) {
+            *link = d->next;
+            free_door(d);
+            continue;
+        }
+        terms_unref(d->terms);
+        d->terms = terms_new(smtpd->role->config, listener);
+        link = &d->next;
+    }
+}
+
+void doors_close(struct smtpd *smtpd)
+{
+    os_timer_stop(&smtpd->door_timer);
+    while (smtpd->doors) {
+        struct door *d = smtpd->doors;
+        smtpd->doors = d->next;
+        free_door(d);
+    }
+}

@@ -1,0 +1,147 @@
+#include "roles/smtpd/exchange.h"
+
+#include "base/view.h"
+#include "os/heap.h"
+#include "roles/smtpd/log.h"
+#include "roles/smtpd/session.h"
+
+#include <stdlib.h>
+
+static struct sp_view key_of(const struct session *s) { return sp_view_make(&s->number, sizeof s->number); }
+
+static struct os_edge *auth_of(const struct session *s)
+{
+    return role_peer_at(s->smtpd->role, IPC_AUTH, s->auth_index);
+}
+
+static int refuse(struct session *s, enum smtpd_refusal why)
+{
+    log_refused(s, "AUTH", why, (struct sp_view){0});
+    return sp_server_no(s->engine, smtpd_refusal(why));
+}
+
+/* --- questions --------------------------------------------------------------------------------------- */
+
+static void wait_for_auth(struct session *s)
+{
+    s->wait = WAIT_AUTH;
+    if (sp_table_put(&s->smtpd->exchanges, key_of(s), s) != SP_OK)
+        os_panic("exchanges", "out of memory");
+}
+
+int exchange_begin(struct session *s, const struct sp_server_event *ev)
+{
+    struct os_edge *auth = role_peer_for(s->smtpd->role, IPC_AUTH, s->number);
+    if (!auth)
+        return refuse(s, SMTPD_AUTH_UNAVAILABLE);
+    s->auth_index = os_edge_peer_index(auth);
+    s->auth_open = true;
+    wait_for_auth(s);
+    struct ipc_message begin = {.type = IPC_TYPE_auth_begin,
+                                .as.auth_begin = {.session = s->number,
+                                                  .mechanism = ev->as.auth.mechanism,
+                                                  .has_initial = ev->as.auth.has_initial,
+                                                  .initial = ev->as.auth.initial,
+                                                  .tls = sp_server_is_tls(s->engine),
+                                                  .client = sp_view_of(os_stream_peer_address(s->stream)),
+                                                  .session_name = sp_view_of(s->name)}};
+    (void)os_edge_send(auth, &begin); /* an edge that is gone is told to exchange_note_auth_gone */
+    return SP_OK;
+}
+
+int exchange_answer(struct session *s, struct sp_view response)
+{
+    struct os_edge *auth = s->auth_open ? auth_of(s) : NULL;
+    if (!auth)
+        return refuse(s, SMTPD_AUTH_UNAVAILABLE);
+    wait_for_auth(s);
+    struct ipc_message answer = {.type = IPC_TYPE_auth_answer,
+                                 .as.auth_answer = {.session = s->number, .response = response}};
+    (void)os_edge_send(auth, &answer);
+    return SP_OK;
+}
+
+void exchange_drop(struct session *s)
+{
+    struct os_edge *auth = s->auth_open ? auth_of(s) : NULL;
+    s->auth_open = false;
+    (void)sp_table_take(&s->smtpd->exchanges, key_of(s));
+    if (auth)
+        (void)os_edge_send(auth,
+                           &(struct ipc_message){.type = IPC_TYPE_auth_drop, .as.auth_drop = {s->number}});
+}
+
+/* --- answers ------------------------------------------------------------------------------------------- */
+
+static void go_on(struct session *s, int status)
+{
+    if (status != SP_OK && status != SP_ERR_CLOSED)
+        os_panic("engine", "session %s: the engine answered %d to AUTH's end", s->name, status);
+    session_go_on(s);
+}
+
+static struct session *take_waiting(struct smtpd *smtpd, uint64_t number)
+{
+    return sp_table_take(&smtpd->exchanges, sp_view_make(&number, sizeof number));
+}
+
+static void note_yes(struct session *s, struct sp_view user)
+{
+    s->auth_open = false;
+    free(s->user);
+    s->user = os_text(user);
+    os_log(OS_INFO, "authenticated", OS_STR("session", s->name),
+           OS_STR("client", os_stream_peer_address(s->stream)), OS_STR("user", s->user));
+    go_on(s, sp_server_yes(s->engine, (struct sp_view){0}));
+}
+
+static enum smtpd_refusal refusal_of(uint8_t verdict)
+{
+    switch (verdict) {
+    case IPC_AUTH_BAD_CREDENTIALS:
+        return SMTPD_AUTH_FAILED;
+    case IPC_AUTH_MALFORMED:
+        return SMTPD_AUTH_MALFORMED;
+    case IPC_AUTH_NO_INITIAL:
+        return SMTPD_AUTH_NO_INITIAL;
+    default: /* a mechanism that we offer and auth does not know is our fault, not the client's */
+        return SMTPD_AUTH_UNAVAILABLE;
+    }
+}
+
+void exchange_take_message(struct smtpd *smtpd, const struct ipc_message *m)
+{
+    struct session *s;
+    switch (m->type) {
+    case IPC_TYPE_auth_more:
+        if ((s = take_waiting(smtpd, m->as.auth_more.session)))
+            go_on(s, sp_server_more(s->engine, m->as.auth_more.challenge));
+        break;
+    case IPC_TYPE_auth_yes:
+        if ((s = take_waiting(smtpd, m->as.auth_yes.session)))
+            note_yes(s, m->as.auth_yes.user);
+        break;
+    case IPC_TYPE_auth_no:
+        if ((s = take_waiting(smtpd, m->as.auth_no.session))) {
+            s->auth_open = false;
+            go_on(s, refuse(s, refusal_of(m->as.auth_no.verdict)));
+        }
+        break;
+    default:
+        break;
+    }
+}
+
+/* A session whose exchange is lost between two answers is told with the next one. */
+void exchange_note_auth_gone(struct smtpd *smtpd, uint32_t index)
+{
+    struct session *next;
+    for (struct session *s = smtpd->sessions; s; s = next) {
+        next = s->next;
+        if (!s->auth_open || s->auth_index != index)
+            continue;
+        s->auth_open = false;
+        if (take_waiting(smtpd, s->number))
+            go_on(s, refuse(s, SMTPD_AUTH_UNAVAILABLE));
+    }
+}

@@ -1,0 +1,358 @@
+#include "roles/smtpd/mail.h"
+
+#include "base/view.h"
+#include "message/trace.h"
+#include "os/clock.h"
+#include "os/heap.h"
+#include "roles/smtpd/log.h"
+#include "roles/smtpd/session.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum {
+    SUBMIT_MAX = 65536,    /* octets of content in one message to the queue     */
+    CONTENT_MAX = 2 << 20, /* and what may come in one piece before it is noticed */
+    ADDRESS_MAX = 1024,
+    RECIPIENTS_MAX = 4 << 20, /* within IPC_PAYLOAD_MAX with all that goes along   */
+    RECEIVED_MAX = 100        /* RFC 5321 6.3                                      */
+};
+
+static struct sp_view tag_key(const struct mail *m) { return sp_view_make(&m->tag, sizeof m->tag); }
+
+/* --- birth and death ---------------------------------------------------------------------------- */
+
+struct mail *mail_begin(struct session *s, const struct sp_path *sender, enum sp_server_body body)
+{
+    struct mail *m = os_new(sizeof *m);
+    m->session = s;
+    m->spool = -1;
+    m->body = (uint8_t)body;
+    memcpy(m->session_name, s->name, sizeof m->session_name);
+    sp_buf_init(&m->sender, &os_heap, ADDRESS_MAX);
+    sp_buf_init(&m->first_recipient, &os_heap, ADDRESS_MAX);
+    sp_buf_init(&m->recipients, &os_heap, RECIPIENTS_MAX);
+    sp_buf_init(&m->content, &os_heap, CONTENT_MAX);
+    sp_buf_add(&m->sender, sender->text);
+    return m;
+}
+
+static void free_mail(struct mail *m)
+{
+    if (m->session)
+        m->session->mail = NULL;
+    if (m->spool >= 0)
+        close(m->spool);
+    sp_buf_fini(&m->sender);
+    sp_buf_fini(&m->first_recipient);
+    sp_buf_fini(&m->recipients);
+    sp_buf_fini(&m->content);
+    free(m);
+}
+
+static struct os_edge *queue_of(const struct mail *m)
+{
+    return role_peer_at(smtpd_self.role, IPC_QUEUE, m->queue_index);
+}
+
+static void drop_spool(struct mail *m)
+{
+    struct os_edge *queue = queue_of(m);
+    if (m->spooled && queue)
+        (void)os_edge_send(queue,
+                           &(struct ipc_message){.type = IPC_TYPE_spool_drop, .as.spool_drop = {m->id}});
+    m->spooled = false;
+}
+
+void mail_drop(struct mail *m)
+{
+    if (m->tag) { /* the queue was asked: its answer ends it */
+        if (m->session)
+            m->session->mail = NULL;
+        m->session = NULL;
+        return;
+    }
+    drop_spool(m);
+    free_mail(m);
+}
+
+void mail_add_recipient(struct mail *m, struct sp_view address, const char *route)
+{
+    struct ipc_recipient r = {.address = address, .route = sp_view_of(route)};
+    (void)ipc_add_recipient(&m->recipients, &r); /* sticks; asked for at the end */
+    if (m->recipient_n++ == 0)
+        sp_buf_add(&m->first_recipient, address);
+}
+
+/* --- questions to the queue ---------------------------------------------------------------------- */
+
+static void ask(struct mail *m, enum session_wait wait)
+{
+    m->tag = ++smtpd_self.last_tag;
+    m->session->wait = wait;
+    if (sp_table_put(&smtpd_self.mails, tag_key(m), m) != SP_OK)
+        os_panic("mails", "out of memory");
+}
+
+static struct mail *take_asked(struct smtpd *smtpd, uint64_t tag)
+{
+    struct mail *m = sp_table_take(&smtpd->mails, sp_view_make(&tag, sizeof tag));
+    if (m)
+        m->tag = 0;
+    return m;
+}
+
+/* --- content ---------------------------------------------------------------------------------------- */
+
+static void add_received(struct mail *m)
+{
+    const struct session *s = m->session;
+    const struct os_tls_facts *tls = os_stream_tls(s->stream);
+    struct message_received r = {.hello = sp_view_of(s->hello),
+                                 .client = os_stream_peer_address(s->stream),
+                                 .hostname = s->terms->hostname,
+                                 .esmtp = sp_server_is_esmtp(s->engine),
+                                 .tls = tls != NULL,
+                                 .authenticated = sp_server_is_authenticated(s->engine),
+                                 .tls_version = tls ? tls->version : NULL,
+                                 .tls_cipher = tls ? tls->cipher : NULL,
+                                 .id = m->id_text,
+                                 .wall_ms = (int64_t)m->received_ms};
+    if (m->recipient_n == 1)
+        r.only_recipient = sp_buf_view(&m->first_recipient);
+    (void)message_add_received(&m->content, &r); /* sticks; asked for at the end */
+    m->size = m->content.len;
+}
+
+enum smtpd_refusal mail_open(struct mail *m)
+{
+    int64_t now_ms = os_wall_ms();
+    m->id = message_id_next(&smtpd_self.ids, now_ms);
+    m->received_ms = (uint64_t)now_ms;
+    message_id_text(m->id, m->id_text);
+    message_scan_init(&m->scan);
+    struct os_edge *queue = role_peer_for(smtpd_self.role, IPC_QUEUE, m->id);
+    if (!queue)
+        return SMTPD_QUEUE_UNAVAILABLE;
+    m->queue_index = os_edge_peer_index(queue);
+    add_received(m);
+    return SMTPD_FINE;
+}
+
+/* What the disk says of writing counts for END: until then the content has to be read anyway. */
+static void write_spool(struct mail *m, struct sp_view octets)
+{
+    while (octets.len > 0 && m->failed == SMTPD_FINE) {
+        ssize_t n = write(m->spool, octets.p, octets.len);
+        if (n >= 0) {
+            octets = sp_view_from(octets, (size_t)n);
+        } else if (errno != EINTR) {
+            m->failed = errno == ENOSPC || errno == EDQUOT ? SMTPD_DISK_FULL : SMTPD_QUEUE_BROKEN;
+            os_log(OS_WARN, "spool-failed", OS_STR("id", m->id_text), OS_STR("why", strerror(errno)));
+        }
+    }
+}
+
+static void ask_spool(struct mail *m)
+{
+    struct os_edge *queue = queue_of(m);
+    if (!queue) {
+        m->failed = SMTPD_QUEUE_UNAVAILABLE;
+        return;
+    }
+    ask(m, WAIT_SPOOL);
+    struct ipc_message want = {.type = IPC_TYPE_spool_want, .as.spool_want = {.tag = m->tag, .id = m->id}};
+    (void)os_edge_send(queue, &want); /* an edge that is gone is told to mail_note_queue_gone */
+}
+
+void mail_add(struct mail *m, struct sp_view octets)
+{
+    m->size += octets.len;
+    message_scan_feed(&m->scan, octets);
+    if (m->failed != SMTPD_FINE) {
+        sp_buf_fini(&m->content);
+    } else if (m->spool >= 0) {
+        write_spool(m, octets);
+    } else {
+        sp_buf_add(&m->content, octets);
+        if (m->content.len > SUBMIT_MAX)
+            ask_spool(m);
+    }
+}
+
+/* --- submit ------------------------------------------------------------------------------------------ */
+
+static enum smtpd_refusal close_spool(struct mail *m)
+{
+    int failed = fdatasync(m->spool);
+    int why = errno;
+    failed |= close(m->spool);
+    m->spool = -1;
+    if (!failed)
+        return SMTPD_FINE;
+    os_log(OS_WARN, "spool-failed", OS_STR("id", m->id_text), OS_STR("why", strerror(why)));
+    return why == ENOSPC || why == EDQUOT ? SMTPD_DISK_FULL : SMTPD_QUEUE_BROKEN;
+}
+
+static void fill_submit(const struct mail *m, struct ipc_submit *out)
+{
+    const struct session *s = m->session;
+    *out = (struct ipc_submit){.tag = m->tag,
+                               .id = m->id,
+                               .received_ms = m->received_ms,
+                               .session = sp_view_of(m->session_name),
+                               .client = sp_view_of(os_stream_peer_address(s->stream)),
+                               .user = sp_view_of(s->user),
+                               .sender = sp_buf_view(&m->sender),
+                               .body = m->body,
+                               .recipients = sp_buf_view(&m->recipients),
+                               .size = m->size,
+                               .spooled = m->spooled,
+                               .content = sp_buf_view(&m->content)};
+}
+
+enum smtpd_refusal mail_submit(struct mail *m)
+{
+    struct os_edge *queue = queue_of(m);
+    if (m->scan.received_n > RECEIVED_MAX)
+        return SMTPD_MAIL_LOOP;
+    if (m->failed == SMTPD_FINE && m->spooled)
+        m->failed = close_spool(m);
+    if (m->failed == SMTPD_FINE && !queue)
+        m->failed = SMTPD_QUEUE_UNAVAILABLE;
+    if (m->failed == SMTPD_FINE && (sp_buf_status(&m->content) || sp_buf_status(&m->recipients)))
+        m->failed = SMTPD_QUEUE_BROKEN;
+    if (m->failed != SMTPD_FINE)
+        return m->failed;
+    ask(m, WAIT_SUBMIT);
+    struct ipc_message submit = {.type = IPC_TYPE_submit};
+    fill_submit(m, &submit.as.submit);
+    if (os_edge_send(queue, &submit) == SP_ERR_LONG) {
+        (void)take_asked(&smtpd_self, m->tag);
+        m->session->wait = WAIT_NOTHING;
+        return SMTPD_QUEUE_BROKEN;
+    }
+    if (os_edge_full(queue))
+        smtpd_self.queue_full = true;
+    sp_buf_fini(&m->content);
+    return SMTPD_FINE;
+}
+
+/* --- answers ------------------------------------------------------------------------------------------ */
+
+static enum smtpd_refusal refusal_of(uint8_t why)
+{
+    return why == IPC_SUBMIT_DISK_FULL ? SMTPD_DISK_FULL : SMTPD_QUEUE_BROKEN;
+}
+
+/* The session goes on without its mail, and may begin another one at once. */
+static struct session *part(struct mail *m)
+{
+    struct session *s = m->session;
+    if (s)
+        s->mail = NULL;
+    m->session = NULL;
+    m->spooled = false; /* the queue has it, swept it, or is gone and will */
+    return s;
+}
+
+/* A client that left after its final dot is not told, and may send the message again: RFC 5321 4.2.5. */
+static void note_accepted(struct mail *m)
+{
+    log_accepted(m);
+    struct session *s = part(m);
+    if (s)
+        session_note_stored(s, m->id_text);
+    free_mail(m);
+}
+
+static void note_refused(struct mail *m, enum smtpd_refusal why)
+{
+    log_not_stored(m, why);
+    struct session *s = part(m);
+    if (s)
+        session_note_not_stored(s, why);
+    free_mail(m);
+}
+
+static void note_spool(struct mail *m, int fd)
+{
+    m->spool = fd;
+    m->spooled = true;
+    if (!m->session) {
+        mail_drop(m);
+        return;
+    }
+    write_spool(m, sp_buf_view(&m->content));
+    sp_buf_fini(&m->content);
+    session_go_on(m->session);
+}
+
+static void note_no_spool(struct mail *m, enum smtpd_refusal why)
+{
+    m->failed = why;
+    sp_buf_fini(&m->content);
+    if (m->session)
+        session_go_on(m->session);
+    else
+        free_mail(m);
+}
+
+void mail_take_message(struct smtpd *smtpd, const struct ipc_message *message)
+{
+    struct mail *m;
+    switch (message->type) {
+    case IPC_TYPE_submit_yes:
+        if ((m = take_asked(smtpd, message->as.submit_yes.tag)))
+            note_accepted(m);
+        break;
+    case IPC_TYPE_submit_no:
+        if ((m = take_asked(smtpd, message->as.submit_no.tag)))
+            note_refused(m, refusal_of(message->as.submit_no.why));
+        break;
+    case IPC_TYPE_spool_here:
+        if ((m = take_asked(smtpd, message->as.spool_here.tag)))
+            note_spool(m, message->as.spool_here.fd);
+        else if (message->as.spool_here.fd >= 0)
+            close(message->as.spool_here.fd);
+        break;
+    case IPC_TYPE_spool_no:
+        if ((m = take_asked(smtpd, message->as.spool_no.tag)))
+            note_no_spool(m, refusal_of(message->as.spool_no.why));
+        break;
+    default:
+        break;
+    }
+}
+
+/* Mails that this queue was asked about; answering one may end others, so each is looked up anew. */
+static struct mail *next_asked(struct smtpd *smtpd, uint32_t index)
+{
+    size_t cursor = 0;
+    struct sp_view key;
+    void *value;
+    while (sp_table_next(&smtpd->mails, &cursor, &key, &value))
+        if (((struct mail *)value)->queue_index == index)
+            return value;
+    return NULL;
+}
+
+void mail_note_queue_gone(struct smtpd *smtpd, uint32_t index)
+{
+    struct mail *m;
+    while ((m = next_asked(smtpd, index))) {
+        bool submitted = !m->session || m->session->wait == WAIT_SUBMIT;
+        (void)take_asked(smtpd, m->tag);
+        if (submitted)
+            note_refused(m, SMTPD_QUEUE_UNAVAILABLE);
+        else
+            note_no_spool(m, SMTPD_QUEUE_UNAVAILABLE);
+    }
+    /* What was written for a queue that is gone is swept when it starts again. */
+    for (struct session *s = smtpd->sessions; s; s = s->next)
+        if (s->mail && s->mail->spooled && s->mail->queue_index == index) {
+            s->mail->spooled = false;
+            s->mail->failed = SMTPD_QUEUE_UNAVAILABLE;
+        }
+}

@@ -1,0 +1,52 @@
+/*
+ * A transaction from MAIL to its answer: sender, recipients with their routes, and the content on its way
+ * to the queue. A mail that was submitted outlives its session: the queue may have it whoever has left.
+ */
+#ifndef SMTPD_MAIL_H
+#define SMTPD_MAIL_H
+
+#include "roles/smtpd/smtpd.h"
+
+struct mail {
+    struct session *session; /* NULL: the client has left */
+    uint64_t id, tag;
+    char id_text[MESSAGE_ID_TEXT + 1];
+    char session_name[MESSAGE_ID_TEXT + 1];
+    struct sp_buf sender;
+    struct sp_buf first_recipient;
+    struct sp_buf recipients; /* list of ipc_recipient */
+    uint32_t recipient_n;
+    uint8_t body;          /* enum sp_server_body */
+    struct sp_buf content; /* until it is submitted or spooled */
+    struct message_scan scan;
+    uint64_t size;             /* of the content, trace field included */
+    uint64_t received_ms;      /* wall time */
+    int spool;                 /* descriptor of incoming/<id>, or -1 */
+    bool spooled;              /* incoming/<id> is ours at the queue */
+    uint32_t queue_index;      /* the queue process that has or gets it */
+    enum smtpd_refusal failed; /* what END will be answered with */
+};
+
+struct mail *mail_begin(struct session *s, const struct sp_path *sender, enum sp_server_body body);
+void mail_add_recipient(struct mail *m, struct sp_view address, const char *route);
+
+/* DATA: the id is made and the Received field begins the content. SMTPD_FINE, or why not. */
+enum smtpd_refusal mail_open(struct mail *m);
+
+/* Content. The session waits (WAIT_SPOOL) when it grew over what one message to the queue carries. */
+void mail_add(struct mail *m, struct sp_view octets);
+
+/*
+ * The content is whole: hand it to the queue. SMTPD_FINE: the session waits (WAIT_SUBMIT) and
+ * mail_note_answer goes on; or the refusal.
+ */
+enum smtpd_refusal mail_submit(struct mail *m);
+
+/* The transaction is gone, or its session. */
+void mail_drop(struct mail *m);
+
+/* From the queue. */
+void mail_take_message(struct smtpd *smtpd, const struct ipc_message *m);
+void mail_note_queue_gone(struct smtpd *smtpd, uint32_t index);
+
+#endif

@@ -1,0 +1,69 @@
+#include "roles/smtpd/policy.h"
+
+#include "base/view.h"
+
+enum { DOMAIN_MAX = 255, LOCAL_MAX = 128 };
+
+/* Lower case, so that Example.ORG is example.org. An empty view: longer than any of ours. */
+static struct sp_view lower(struct sp_view v, uint8_t *out, size_t max)
+{
+    if (v.len > max)
+        return (struct sp_view){0};
+    for (size_t i = 0; i < v.len; i++)
+        out[i] = sp_ascii_lower(v.p[i]);
+    return sp_view_make(out, v.len);
+}
+
+/* "a b" and a\ b are the same mailbox, RFC 5321 4.1.2: without quotes and backslashes. */
+static struct sp_view unquote(struct sp_view local, uint8_t *out, size_t max)
+{
+    size_t n = 0;
+    if (local.len > max || local.len < 2 || local.p[0] != '"')
+        return local;
+    for (size_t i = 1; i + 1 < local.len; i++) {
+        if (local.p[i] == '\\' && i + 2 < local.len)
+            i++;
+        out[n++] = local.p[i];
+    }
+    return sp_view_make(out, n);
+}
+
+static bool has_mailbox(const struct config_domain *d, struct sp_view local)
+{
+    uint8_t bare[LOCAL_MAX], small[LOCAL_MAX];
+    struct sp_view name = lower(unquote(local, bare, sizeof bare), small, sizeof small);
+    if (d->mailbox_n == 0 || sp_view_eq(name, SP_LIT("postmaster"))) /* RFC 5321 4.5.1 */
+        return true;
+    for (size_t i = 0; i < d->mailbox_n; i++)
+        if (sp_view_eq(name, sp_view_of(d->mailboxes[i])))
+            return true;
+    return false;
+}
+
+/* <postmaster> alone is the server's own: in the domain of its name, else in the first it serves. */
+static const struct config_domain *domain_of(const struct config *c, struct sp_view domain)
+{
+    uint8_t small[DOMAIN_MAX];
+    if (domain.len > 0)
+        return config_find_domain(c, lower(domain, small, sizeof small));
+    const struct config_domain *own = config_find_domain(c, sp_view_of(c->hostname));
+    return own || c->domain_n == 0 ? own : &c->domains[0];
+}
+
+enum smtpd_refusal policy_recipient(const struct config *c, bool may_relay, const struct sp_path *recipient,
+                                    const char **route_out)
+{
+    const struct config_domain *d = domain_of(c, recipient->domain);
+    if (d) {
+        if (!has_mailbox(d, recipient->local))
+            return SMTPD_UNKNOWN_RECIPIENT;
+        *route_out = d->route->name;
+        return SMTPD_FINE;
+    }
+    if (!may_relay)
+        return SMTPD_RELAY_DENIED;
+    if (!c->default_route)
+        return SMTPD_NO_ROUTE;
+    *route_out = c->default_route->name;
+    return SMTPD_FINE;
+}

@@ -1,0 +1,16 @@
+/* Who may send to whom, and the route that a recipient takes: decided when it is accepted. */
+#ifndef SMTPD_POLICY_H
+#define SMTPD_POLICY_H
+
+#include "config/config.h"
+#include "roles/smtpd/refusals.h"
+#include "sallyport/smtp_server.h"
+
+/*
+ *   may_relay  authenticated, or from a network of relay-from
+ *   route_out  name of the route, valid as long as the configuration
+ */
+enum smtpd_refusal policy_recipient(const struct config *c, bool may_relay, const struct sp_path *recipient,
+                                    const char **route_out);
+
+#endif

@@ -1,0 +1,243 @@
+#include "roles/smtpd/session.h"
+
+#include "base/view.h"
+#include "os/clock.h"
+#include "os/heap.h"
+#include "roles/smtpd/decide.h"
+#include "roles/smtpd/exchange.h"
+#include "roles/smtpd/log.h"
+#include "roles/smtpd/mail.h"
+#include "roles/smtpd/terms.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Replies that the client does not read: above this nothing more is done for it. */
+enum { CLOGGED_LEN = 65536 };
+
+/* --- end ------------------------------------------------------------------------------------------ */
+
+static void end(struct session *s, const char *why)
+{
+    struct smtpd *smtpd = s->smtpd;
+    log_ended(s, why);
+    exchange_drop(s);
+    if (s->mail)
+        mail_drop(s->mail);
+    if (s->over)
+        os_stream_finish(s->stream);
+    else
+        os_stream_free(s->stream);
+    if (s->counted)
+        tally_leave(smtpd->tally, terms_key(&s->address));
+    wheel_remove(&smtpd->wheel, &s->timer);
+    *(s->prev ? &s->prev->next : &smtpd->sessions) = s->next;
+    if (s->next)
+        s->next->prev = s->prev;
+    sp_server_free(s->engine);
+    terms_unref(s->terms);
+    free(s->hello);
+    free(s->user);
+    free(s);
+    if (--smtpd->session_n == 0 && smtpd->stopping)
+        os_timer_set(&smtpd->last_words, SMTPD_LAST_WORDS_MS);
+}
+
+/* --- the engine's turn ------------------------------------------------------------------------------ */
+
+/* A call of the engine failed: it cannot go on, and we cannot mend it. */
+static void check(struct session *s, int status)
+{
+    if (status == SP_ERR_CLOSED)
+        s->over = true;
+    else if (status != SP_OK)
+        os_panic("engine", "session %s: the engine answered %d", s->name, status);
+}
+
+static bool may_read(const struct session *s)
+{
+    return s->wait == WAIT_NOTHING && !s->handshaking && !s->over && !s->clogged && !s->held;
+}
+
+static void send_output(struct session *s)
+{
+    struct sp_view out = sp_server_output(s->engine);
+    if (out.len == 0)
+        return;
+    log_replies(s, out);
+    os_stream_write(s->stream, out);
+    sp_server_sent(s->engine, out.len);
+    s->clogged = os_stream_backlog(s->stream) > CLOGGED_LEN;
+}
+
+static void start_tls(struct session *s)
+{
+    send_output(s);
+    s->handshaking = true;
+    os_stream_start_tls(s->stream, s->smtpd->tls, NULL, s->terms->options.timeouts.tls_ms);
+}
+
+static void advance(struct session *s)
+{
+    struct sp_server_event ev;
+    while (s->wait == WAIT_NOTHING && !s->handshaking && !s->over &&
+           sp_server_event(s->engine, &ev) != SP_SERVER_NOTHING) {
+        if (ev.type == SP_SERVER_CLOSED)
+            s->over = true;
+        else if (ev.type == SP_SERVER_START_TLS)
+            start_tls(s);
+        else
+            check(s, decide(s, &ev));
+    }
+}
+
+/* The last thing that every way into a session does. false: the session is no more. */
+static bool settle(struct session *s)
+{
+    send_output(s);
+    if (s->over) {
+        end(s, NULL);
+        return false;
+    }
+    /* A handshake has a deadline of its own. */
+    wheel_set(&s->smtpd->wheel, &s->timer, s->handshaking ? UINT64_MAX : sp_server_deadline(s->engine));
+    return true;
+}
+
+void session_go_on(struct session *s)
+{
+    s->wait = WAIT_NOTHING;
+    advance(s);
+    if (settle(s) && may_read(s))
+        os_stream_resume(s->stream);
+}
+
+/* --- the connection's handlers ------------------------------------------------------------------------ */
+
+static size_t take_input(void *ctx, struct sp_view in)
+{
+    struct session *s = ctx;
+    size_t total = 0, used = 1;
+    s->held = s->smtpd->queue_full;
+    while (may_read(s) && total < in.len && used > 0) {
+        check(s, sp_server_feed(s->engine, sp_view_from(in, total), os_mono_ms(), &used));
+        total += used;
+        advance(s);
+    }
+    if (!settle(s))
+        return in.len;
+    if (!may_read(s))
+        os_stream_pause(s->stream);
+    return total;
+}
+
+static void note_drained(void *ctx)
+{
+    struct session *s = ctx;
+    if (!s->clogged)
+        return;
+    s->clogged = false;
+    if (may_read(s))
+        os_stream_resume(s->stream);
+}
+
+static void note_secure(void *ctx, const struct os_tls_facts *tls)
+{
+    struct session *s = ctx;
+    (void)tls;
+    s->handshaking = false;
+    free(s->user);
+    s->user = NULL;
+    if (s->terms->implicit_tls)
+        check(s, sp_server_open(s->engine, true, os_mono_ms()));
+    else
+        check(s, sp_server_secured(s->engine, os_mono_ms()));
+    session_go_on(s);
+}
+
+static void note_closed(void *ctx, const char *why)
+{
+    struct session *s = ctx;
+    s->over = false; /* nothing more can be said */
+    end(s, why);
+}
+
+static const struct os_stream_handlers handlers = {
+    .input = take_input, .drained = note_drained, .ready = note_secure, .closed = note_closed};
+
+/* --- begin ------------------------------------------------------------------------------------------------
+ */
+
+void session_begin(struct smtpd *smtpd, struct terms *terms, int fd, const struct os_address *from)
+{
+    struct session *s = os_new(sizeof *s);
+    s->smtpd = smtpd;
+    s->terms = terms_ref(terms);
+    s->address = *from;
+    s->born_ms = os_mono_ms();
+    s->number = message_id_next(&smtpd->names, os_wall_ms());
+    message_id_text(s->number, s->name);
+    s->next = smtpd->sessions;
+    if (s->next)
+        s->next->prev = s;
+    smtpd->sessions = s;
+    smtpd->session_n++;
+    if (sp_server_new(&terms->options, &os_heap, &s->engine) != SP_OK)
+        os_panic("engine", "a session cannot be made");
+    s->stream = os_stream_accepted(smtpd->role->base, fd, &handlers, s);
+    if (terms->implicit_tls) {
+        s->handshaking = true;
+        os_stream_start_tls(s->stream, smtpd->tls, NULL, terms->options.timeouts.tls_ms);
+        return;
+    }
+    check(s, sp_server_open(s->engine, false, s->born_ms));
+    session_go_on(s);
+}
+
+/* --- from outside ----------------------------------------------------------------------------------------
+ */
+
+void session_note_stored(struct session *s, const char *id_text)
+{
+    char text[32 + MESSAGE_ID_TEXT];
+    int len = snprintf(text, sizeof text, "Queued as %s", id_text);
+    s->mails++;
+    check(s, sp_server_yes(s->engine, sp_view_make(text, (size_t)len)));
+    session_go_on(s);
+}
+
+void session_note_not_stored(struct session *s, enum smtpd_refusal why)
+{
+    check(s, sp_server_no(s->engine, smtpd_refusal(why)));
+    session_go_on(s);
+}
+
+/* Who waits for the answer to END is still told; the engine sees to it. */
+void session_shut_down(struct session *s)
+{
+    if (s->handshaking) {
+        end(s, "the server stops");
+        return;
+    }
+    check(s, sp_server_shutdown(s->engine));
+    if (s->wait == WAIT_SUBMIT)
+        return;
+    exchange_drop(s);
+    session_go_on(s);
+}
+
+void session_release(struct session *s)
+{
+    s->held = false;
+    if (may_read(s))
+        os_stream_resume(s->stream);
+}
+
+void session_note_due(void *ctx, struct wheel_entry *e)
+{
+    struct session *s = (struct session *)((char *)e - offsetof(struct session, timer));
+    (void)ctx;
+    check(s, sp_server_tick(s->engine, os_mono_ms()));
+    advance(s);
+    (void)settle(s);
+}

@@ -1,0 +1,26 @@
+/* A session: the engine, its connection, and what it waits for. */
+#ifndef SMTPD_SESSION_H
+#define SMTPD_SESSION_H
+
+#include "roles/smtpd/smtpd.h"
+
+/* A connection was accepted; fd is owned from now on. */
+void session_begin(struct smtpd *smtpd, struct terms *terms, int fd, const struct os_address *from);
+
+/* The wait is over, whatever came of it. */
+void session_go_on(struct session *s);
+
+/* The answers to END. */
+void session_note_stored(struct session *s, const char *id_text);
+void session_note_not_stored(struct session *s, enum smtpd_refusal why);
+
+/* The server is going away. */
+void session_shut_down(struct session *s);
+
+/* The queue's edge has room again: read on. */
+void session_release(struct session *s);
+
+/* The deadline of this entry has passed. */
+void session_note_due(void *ctx, struct wheel_entry *e);
+
+#endif

@@ -1,0 +1,177 @@
+#include "roles/smtpd/smtpd.h"
+
+#include "base/view.h"
+#include "os/heap.h"
+#include "os/log.h"
+#include "roles/smtpd/doors.h"
+#include "roles/smtpd/exchange.h"
+#include "roles/smtpd/mail.h"
+#include "roles/smtpd/session.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+struct smtpd smtpd_self;
+
+/* --- TLS ------------------------------------------------------------------------------------------- */
+
+static void take_identity(struct smtpd *smtpd, const struct ipc_tls_identity *m)
+{
+    struct sp_buf error;
+    sp_buf_init(&error, &os_heap, 4096);
+    os_tls_unref(smtpd->next_tls);
+    smtpd->next_tls = os_tls_server_new(m->certificates_pem, m->key_pem, &error);
+    if (!smtpd->next_tls) /* the supervisor has tried it before */
+        os_panic("tls", "the certificate cannot be used: %.*s", (int)error.len, (const char *)error.p);
+    sp_buf_fini(&error);
+}
+
+static void take_ticket_keys(struct smtpd *smtpd, struct sp_view keys)
+{
+    sp_buf_clear(&smtpd->ticket_keys);
+    sp_buf_add(&smtpd->ticket_keys, keys);
+    if (smtpd->tls)
+        os_tls_set_ticket_keys(smtpd->tls, keys);
+}
+
+static void use_identity(struct smtpd *smtpd)
+{
+    if (!smtpd->next_tls)
+        return;
+    os_tls_unref(smtpd->tls);
+    smtpd->tls = smtpd->next_tls;
+    smtpd->next_tls = NULL;
+    os_tls_set_ticket_keys(smtpd->tls, sp_buf_view(&smtpd->ticket_keys));
+}
+
+static void take_tally(struct smtpd *smtpd, const struct ipc_tally *m)
+{
+    smtpd->tally = tally_open(m->fd, m->rows, smtpd->role->index);
+    if (!smtpd->tally)
+        os_panic("tally", "the shared counts cannot be opened: %s", strerror(errno));
+    close(m->fd);
+}
+
+/* --- stop ------------------------------------------------------------------------------------------- */
+
+static void leave_now(void *ctx) { role_exit(((struct smtpd *)ctx)->role); }
+
+/* All that had arrived when the end was announced has been read now. */
+static void shut_down_sessions(void *ctx)
+{
+    struct smtpd *smtpd = ctx;
+    if (smtpd->session_n == 0)
+        role_exit(smtpd->role);
+    struct session *next;
+    for (struct session *s = smtpd->sessions; s; s = next) {
+        next = s->next;
+        session_shut_down(s);
+    }
+}
+
+static void stop(struct role *r, uint32_t grace_ms)
+{
+    struct smtpd *smtpd = r->state;
+    if (smtpd->stopping)
+        return;
+    smtpd->stopping = true;
+    doors_close(smtpd);
+    os_timer_set(&smtpd->grace, grace_ms);
+    os_later_ask(&smtpd->leave);
+}
+
+/* --- the queue's edge ---------------------------------------------------------------------------------- */
+
+static void release_all(struct smtpd *smtpd)
+{
+    if (!smtpd->queue_full)
+        return;
+    smtpd->queue_full = false;
+    for (struct session *s = smtpd->sessions; s; s = s->next)
+        if (s->held)
+            session_release(s);
+}
+
+static void note_peer_drained(struct role *r, struct os_edge *peer)
+{
+    if (os_edge_peer(peer) == IPC_QUEUE)
+        release_all(r->state);
+}
+
+static void note_peer_gone(struct role *r, struct os_edge *peer)
+{
+    struct smtpd *smtpd = r->state;
+    if (os_edge_peer(peer) == IPC_QUEUE) {
+        mail_note_queue_gone(smtpd, os_edge_peer_index(peer));
+        release_all(smtpd);
+    } else if (os_edge_peer(peer) == IPC_AUTH) {
+        exchange_note_auth_gone(smtpd, os_edge_peer_index(peer));
+    }
+}
+
+/* --- life ------------------------------------------------------------------------------------------------
+ */
+
+static void prepare(struct smtpd *smtpd, struct role *r)
+{
+    uint64_t seed;
+    os_random(&seed, sizeof seed);
+    smtpd->role = r;
+    r->state = smtpd;
+    sp_buf_init(&smtpd->ticket_keys, &os_heap, (size_t)OS_TLS_TICKET_KEY_LEN * OS_TLS_TICKET_KEY_N);
+    sp_table_init(&smtpd->exchanges, &os_heap, seed);
+    sp_table_init(&smtpd->mails, &os_heap, seed ^ UINT64_C(0x9e3779b97f4a7c15));
+    smtpd->ids.process = smtpd->names.process = r->index;
+    wheel_init(&smtpd->wheel, r->base, session_note_due, smtpd);
+    os_timer_init(&smtpd->door_timer, r->base, doors_rest_over, smtpd);
+    os_timer_init(&smtpd->grace, r->base, leave_now, smtpd);
+    os_timer_init(&smtpd->last_words, r->base, leave_now, smtpd);
+    os_later_init(&smtpd->leave, r->base, shut_down_sessions, smtpd);
+}
+
+static void take_message(struct role *r, struct os_edge *from, const struct ipc_message *m)
+{
+    struct smtpd *smtpd = &smtpd_self;
+    if (!smtpd->role)
+        prepare(smtpd, r);
+    switch (os_edge_peer(from)) {
+    case IPC_QUEUE:
+        mail_take_message(smtpd, m);
+        return;
+    case IPC_AUTH:
+        exchange_take_message(smtpd, m);
+        return;
+    default:
+        break;
+    }
+    if (m->type == IPC_TYPE_tls_identity)
+        take_identity(smtpd, &m->as.tls_identity);
+    else if (m->type == IPC_TYPE_ticket_keys)
+        take_ticket_keys(smtpd, m->as.ticket_keys.keys);
+    else if (m->type == IPC_TYPE_tally)
+        take_tally(smtpd, &m->as.tally);
+    else if (m->type == IPC_TYPE_listener)
+        doors_open(smtpd, m->as.listener.name, m->as.listener.fd);
+}
+
+static void start(struct role *r)
+{
+    struct smtpd *smtpd = r->state;
+    if (!smtpd || !smtpd->tally || !smtpd->next_tls)
+        os_panic("start", "the supervisor gave no certificate or no shared counts");
+    use_identity(smtpd);
+}
+
+static void reload(struct role *r)
+{
+    use_identity(r->state);
+    doors_renew(r->state);
+}
+
+const struct role_ops smtpd_ops = {.start = start,
+                                   .reload = reload,
+                                   .message = take_message,
+                                   .peer_gone = note_peer_gone,
+                                   .peer_drained = note_peer_drained,
+                                   .stop = stop};

@@ -1,0 +1,93 @@
+/*
+ * smtpd: client connections, TLS and the server engine. This header is the inside of the role: one
+ * process, its doors (listening sockets), its sessions, and the mails that wait for an answer.
+ */
+#ifndef SMTPD_SMTPD_H
+#define SMTPD_SMTPD_H
+
+#include "base/table.h"
+#include "message/id.h"
+#include "message/scan.h"
+#include "os/stream.h"
+#include "os/tls.h"
+#include "roles/role.h"
+#include "roles/smtpd/refusals.h"
+#include "roles/smtpd/wheel.h"
+#include "roles/tally.h"
+#include "sallyport/smtp_server.h"
+
+/* After the last session: so that last replies reach clients that are still sending. */
+enum { SMTPD_LAST_WORDS_MS = 300 };
+
+/* What a listener wants of its sessions: as the configuration was when the session began. Counted. */
+struct terms {
+    size_t refs;
+    char *name;     /* of the listener */
+    char *hostname; /* ours            */
+    struct sp_server_options options;
+    struct os_network *relay_from;
+    size_t relay_from_n;
+    bool implicit_tls;
+    uint32_t connections, connections_per_address;
+};
+
+struct door {
+    struct door *next;
+    struct smtpd *smtpd;
+    struct terms *terms;
+    struct event *event;
+    int fd;
+};
+
+/* What a session waits for from another role: until then nothing of the client is read. */
+enum session_wait { WAIT_NOTHING, WAIT_AUTH, WAIT_SPOOL, WAIT_SUBMIT };
+
+struct session {
+    struct smtpd *smtpd;
+    struct session *prev, *next;
+    struct terms *terms;
+    struct os_stream *stream;
+    struct sp_server *engine;
+    struct mail *mail; /* the transaction, or NULL */
+    struct wheel_entry timer;
+    struct os_address address;
+    uint64_t number; /* unlike any other session's of this server */
+    char name[MESSAGE_ID_TEXT + 1];
+    char *hello, *user; /* NULL: none */
+    enum session_wait wait;
+    uint32_t auth_index; /* the auth process that the exchange is with */
+    bool auth_open;      /* an exchange is going on                    */
+    bool handshaking;    /* TLS                                        */
+    bool over;           /* the engine has closed the session          */
+    bool clogged;        /* the client does not read its replies       */
+    bool held;           /* not read: the queue's edge is full         */
+    bool counted;        /* in the tally                               */
+    uint32_t mails, refusals;
+    uint64_t born_ms;
+};
+
+struct smtpd {
+    struct role *role;
+    struct os_tls_context *tls;
+    struct os_tls_context *next_tls; /* of the generation to come */
+    struct sp_buf ticket_keys;
+    struct tally *tally;
+    struct door *doors;
+    struct os_timer door_timer; /* descriptors had run out */
+    bool resting;               /* and nothing is accepted for a moment */
+    struct session *sessions;
+    size_t session_n;
+    struct wheel wheel;
+    struct sp_table exchanges; /* session number -> session, while auth is asked */
+    struct sp_table mails;     /* tag -> mail, while queue is asked              */
+    uint64_t last_tag;
+    struct message_id_maker ids, names;
+    bool queue_full; /* clients are not read until its edge has room */
+    bool stopping;
+    struct os_later leave; /* begin to stop, when all that has arrived was read */
+    struct os_timer grace, last_words;
+};
+
+extern struct smtpd smtpd_self;
+
+#endif

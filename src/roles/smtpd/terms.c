@@ -1,0 +1,78 @@
+#include "roles/smtpd/terms.h"
+
+#include "base/view.h"
+#include "os/heap.h"
+
+#include <stdlib.h>
+
+/* The mechanisms of src/sasl, in the order in which EHLO lists them. */
+static const struct sp_view mechanisms = SP_LIT_INIT("PLAIN LOGIN");
+
+static void fill_options(struct sp_server_options *o, const struct config_limits *limits,
+                         const struct config_listener *listener)
+{
+    o->max_message_octets = limits->message_octets;
+    o->max_recipients = limits->recipients;
+    o->max_errors = limits->errors;
+    o->max_auth_failures = limits->auth_failures;
+    o->max_idle_commands = limits->idle_commands;
+    o->timeouts.command_ms = limits->command_timeout_s * 1000;
+    o->timeouts.data_ms = limits->data_timeout_s * 1000;
+    o->timeouts.tls_ms = limits->tls_timeout_s * 1000;
+    o->starttls = listener->tls == CONFIG_TLS_STARTTLS;
+    o->tls_required = listener->tls_required;
+    o->auth_required = listener->auth == CONFIG_AUTH_REQUIRED;
+    if (listener->auth != CONFIG_AUTH_OFF)
+        o->mechanisms_tls = mechanisms;
+    if (listener->auth != CONFIG_AUTH_OFF && listener->auth_in_clear)
+        o->mechanisms_plain = mechanisms;
+}
+
+struct terms *terms_new(const struct config *c, const struct config_listener *listener)
+{
+    struct terms *t = os_new(sizeof *t);
+    t->refs = 1;
+    t->name = os_text(sp_view_of(listener->name));
+    t->hostname = os_text(sp_view_of(c->hostname));
+    t->options.hostname = sp_view_of(t->hostname);
+    fill_options(&t->options, &c->limits, listener);
+    t->implicit_tls = listener->tls == CONFIG_TLS_IMPLICIT;
+    t->connections = c->limits.connections;
+    t->connections_per_address = c->limits.connections_per_address;
+    t->relay_from_n = listener->relay_from_n;
+    t->relay_from = os_new((t->relay_from_n + 1) * sizeof *t->relay_from);
+    for (size_t i = 0; i < t->relay_from_n; i++)
+        t->relay_from[i] = listener->relay_from[i];
+    return t;
+}
+
+struct terms *terms_ref(struct terms *t)
+{
+    t->refs++;
+    return t;
+}
+
+void terms_unref(struct terms *t)
+{
+    if (!t || --t->refs > 0)
+        return;
+    free(t->relay_from);
+    free(t->hostname);
+    free(t->name);
+    free(t);
+}
+
+bool terms_may_relay(const struct terms *t, const struct os_address *from)
+{
+    for (size_t i = 0; i < t->relay_from_n; i++)
+        if (os_network_has(&t->relay_from[i], from))
+            return true;
+    return false;
+}
+
+struct sp_view terms_key(const struct os_address *a)
+{
+    if (a->as.any.sa_family == AF_INET6)
+        return sp_view_make(&a->as.v6.sin6_addr, sizeof a->as.v6.sin6_addr);
+    return sp_view_make(&a->as.v4.sin_addr, sizeof a->as.v4.sin_addr);
+}

@@ -1,0 +1,17 @@
+/* What a listener wants of its sessions, kept for as long as a session lives by it. */
+#ifndef SMTPD_TERMS_H
+#define SMTPD_TERMS_H
+
+#include "roles/smtpd/smtpd.h"
+
+/* One reference, the caller's. */
+struct terms *terms_new(const struct config *c, const struct config_listener *listener);
+struct terms *terms_ref(struct terms *t);
+void terms_unref(struct terms *t);
+
+bool terms_may_relay(const struct terms *t, const struct os_address *from);
+
+/* The octets by which connections of an address are counted. */
+struct sp_view terms_key(const struct os_address *a);
+
+#endif
