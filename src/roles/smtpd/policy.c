@@ -2,9 +2,9 @@
 
 #include "base/view.h"
 
-enum { DOMAIN_MAX = 255, LOCAL_MAX = 128 };
+enum { LOCAL_MAX = 128 };
 
-/* Lower case, so that Example.ORG is example.org. An empty view: longer than any of ours. */
+/* In lower case, as the configuration keeps mailboxes. An empty view: longer than any of ours. */
 static struct sp_view lower(struct sp_view v, uint8_t *out, size_t max)
 {
     if (v.len > max)
@@ -43,9 +43,8 @@ static bool has_mailbox(const struct config_domain *d, struct sp_view local)
 /* <postmaster> alone is the server's own: in the domain of its name, else in the first it serves. */
 static const struct config_domain *domain_of(const struct config *c, struct sp_view domain)
 {
-    uint8_t small[DOMAIN_MAX];
     if (domain.len > 0)
-        return config_find_domain(c, lower(domain, small, sizeof small));
+        return config_find_domain(c, domain);
     const struct config_domain *own = config_find_domain(c, sp_view_of(c->hostname));
     return own || c->domain_n == 0 ? own : &c->domains[0];
 }

@@ -28,7 +28,7 @@ static void take_message(void *ctx, struct os_edge *edge, const struct ipc_messa
         c->ready_generation = m->as.ready.generation;
         supervisor_child_ready(c->supervisor, c);
     } else if (m->type == IPC_TYPE_user_known) {
-        supervisor_user_known(c->supervisor, m->as.user_known.name, m->as.user_known.changed);
+        supervisor_user_known(c->supervisor, &m->as.user_known);
     }
 }
 

@@ -34,6 +34,6 @@ void children_fini(struct supervisor *sv);
 /* What supervisor.c is told. */
 void supervisor_child_ready(struct supervisor *sv, struct child *c);
 void supervisor_child_died(struct supervisor *sv, struct child *c, int wait_status);
-void supervisor_user_known(struct supervisor *sv, struct sp_view name, bool changed);
+void supervisor_user_known(struct supervisor *sv, const struct ipc_user_known *known);
 
 #endif

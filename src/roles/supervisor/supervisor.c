@@ -110,9 +110,15 @@ void supervisor_child_ready(struct supervisor *sv, struct child *c)
         give_listeners(sv, c);
 }
 
-void supervisor_user_known(struct supervisor *sv, struct sp_view name, bool changed)
+void supervisor_user_known(struct supervisor *sv, const struct ipc_user_known *known)
 {
-    users_note_known(sv, name, changed);
+    if (known->fault.len > 0 && sv->phase == SUPERVISOR_STARTING) {
+        fprintf(stderr, "sallyport serve: user \"%.*s\": %.*s\n", (int)known->name.len,
+                (const char *)known->name.p, (int)known->fault.len, (const char *)known->fault.p);
+        stop(sv, EX_DATAERR);
+        return;
+    }
+    users_note_known(sv, known->name, known->changed);
     run_when_all_is_up(sv);
 }
 
