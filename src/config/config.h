@@ -92,7 +92,7 @@ struct config {
     const struct config_route *default_route;  /* for domains not ours; NULL: none: 550 */
     struct config_limits    limits;
     struct config_queue     queue;
-    uint32_t                smtpd_n, auth_n, delivery_n; /* processes; 0 in the file: one per core */
+    uint32_t                smtpd_n, auth_n, delivery_n; /* processes, 1..63; 0 in the file is one per core */
     void                   *memory; /* owner of all of the above */
 };
 

@@ -1,6 +1,7 @@
 #include "config/parse.h"
 
 #include <arpa/inet.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -174,6 +175,24 @@ static const char *machine_name(const struct rules *r)
     return domain;
 }
 
+/* The cores that this process may use, at most as many as a role may have processes. */
+static uint32_t core_n(void)
+{
+    enum { MOST = 63 };
+    cpu_set_t cores;
+    long n =
+        sched_getaffinity(0, sizeof cores, &cores) == 0 ? CPU_COUNT(&cores) : sysconf(_SC_NPROCESSORS_ONLN);
+    return n < 1 ? 1 : n > MOST ? MOST : (uint32_t)n;
+}
+
+static void fill_processes(struct config *c)
+{
+    uint32_t *const numbers[] = {&c->smtpd_n, &c->auth_n, &c->delivery_n};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        if (*numbers[i] == 0)
+            *numbers[i] = core_n();
+}
+
 static void check_top(const struct rules *r)
 {
     struct config *c = r->block->target;
@@ -183,6 +202,7 @@ static void check_top(const struct rules *r)
     c->default_route = resolve_route(r, "default-route");
     if (!c->hostname && !given(r, "hostname"))
         c->hostname = machine_name(r);
+    fill_processes(c);
     if (c->listener_n == 0)
         config_fault(r->faults, 1,
                      "no listener: nobody could connect; write listener \"smtp\" { address = \"...\" }");
