@@ -232,6 +232,6 @@ struct os_tls_context *os_tls_client_new(enum os_tls_verify verify, const char *
         return NULL;
     }
     ERR_clear_error();
-    SSL_CTX_set_verify(t->ctx, SSL_VERIFY_PEER, verify == OS_TLS_ANY ? accept_any : NULL);
+    SSL_CTX_set_verify(t->ctx, SSL_VERIFY_PEER, verify == OS_TLS_ANY ? accept_any : tls_note_refused);
     return t;
 }

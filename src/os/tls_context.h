@@ -20,6 +20,9 @@ struct os_tls_context {
  */
 SSL *tls_begin(struct os_tls_context *t, int fd, const char *server_name);
 
+/* A verify callback that refuses what is faulty, and remembers whose it was for tls_explain. */
+int tls_note_refused(int ok, X509_STORE_CTX *chain);
+
 /* What was agreed on; owned by the caller: tls_facts_free. */
 struct os_tls_facts *tls_facts_new(SSL *ssl, const struct os_tls_context *t, const char *server_name);
 void tls_facts_free(struct os_tls_facts *facts);

@@ -10,6 +10,60 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* --- names ----------------------------------------------------------------------------------- */
+
+static char *common_name(X509 *leaf)
+{
+    X509_NAME *subject = X509_get_subject_name(leaf);
+    int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
+    unsigned char *utf8 = NULL;
+    int n =
+        at < 0 ? -1 : ASN1_STRING_to_UTF8(&utf8, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)));
+    char *name = n > 0 && !memchr(utf8, 0, (size_t)n) ? os_text(sp_view_make(utf8, (size_t)n)) : NULL;
+    OPENSSL_free(utf8);
+    return name;
+}
+
+static char *first_dns_name(X509 *leaf)
+{
+    char *name = NULL;
+    GENERAL_NAMES *names = X509_get_ext_d2i(leaf, NID_subject_alt_name, NULL, NULL);
+    for (int i = 0; names && !name && i < sk_GENERAL_NAME_num(names); i++) {
+        const GENERAL_NAME *one = sk_GENERAL_NAME_value(names, i);
+        if (one->type != GEN_DNS)
+            continue;
+        const unsigned char *p = ASN1_STRING_get0_data(one->d.dNSName);
+        size_t n = (size_t)ASN1_STRING_length(one->d.dNSName);
+        if (n > 0 && !memchr(p, 0, n))
+            name = os_text(sp_view_make(p, n));
+    }
+    GENERAL_NAMES_free(names);
+    return name;
+}
+
+static char *name_of(X509 *leaf)
+{
+    char *name = common_name(leaf);
+    return name ? name : first_dns_name(leaf);
+}
+
+/* --- handshakes ------------------------------------------------------------------------------ */
+
+/* Whose certificate was refused: OpenSSL forgets it before the handshake returns, where tls_explain follows.
+ */
+static char refused_name[128];
+
+int tls_note_refused(int ok, X509_STORE_CTX *chain)
+{
+    if (ok)
+        return ok;
+    X509 *leaf = X509_STORE_CTX_get0_cert(chain);
+    char *name = leaf ? name_of(leaf) : NULL;
+    snprintf(refused_name, sizeof refused_name, "%s", name ? name : "");
+    free(name);
+    return ok;
+}
+
 static bool is_ip(const char *name)
 {
     uint8_t ip[16];
@@ -41,35 +95,6 @@ SSL *tls_begin(struct os_tls_context *t, int fd, const char *server_name)
 
 /* --- facts ---------------------------------------------------------------------------------- */
 
-static char *common_name(X509 *leaf)
-{
-    X509_NAME *subject = X509_get_subject_name(leaf);
-    int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
-    unsigned char *utf8 = NULL;
-    int n =
-        at < 0 ? -1 : ASN1_STRING_to_UTF8(&utf8, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)));
-    char *name = n > 0 && !memchr(utf8, 0, (size_t)n) ? os_text(sp_view_make(utf8, (size_t)n)) : NULL;
-    OPENSSL_free(utf8);
-    return name;
-}
-
-static char *first_dns_name(X509 *leaf)
-{
-    char *name = NULL;
-    GENERAL_NAMES *names = X509_get_ext_d2i(leaf, NID_subject_alt_name, NULL, NULL);
-    for (int i = 0; names && !name && i < sk_GENERAL_NAME_num(names); i++) {
-        const GENERAL_NAME *one = sk_GENERAL_NAME_value(names, i);
-        if (one->type != GEN_DNS)
-            continue;
-        const unsigned char *p = ASN1_STRING_get0_data(one->d.dNSName);
-        size_t n = (size_t)ASN1_STRING_length(one->d.dNSName);
-        if (n > 0 && !memchr(p, 0, n))
-            name = os_text(sp_view_make(p, n));
-    }
-    GENERAL_NAMES_free(names);
-    return name;
-}
-
 struct os_tls_facts *tls_facts_new(SSL *ssl, const struct os_tls_context *t, const char *server_name)
 {
     struct os_tls_facts *f = os_new(sizeof *f);
@@ -80,8 +105,7 @@ struct os_tls_facts *tls_facts_new(SSL *ssl, const struct os_tls_context *t, con
         .bits = SSL_get_cipher_bits(ssl, NULL),
         .peer_verified = leaf && !t->server && server_name && SSL_get_verify_result(ssl) == X509_V_OK,
     };
-    if (leaf && !(f->peer_name = common_name(leaf)))
-        f->peer_name = first_dns_name(leaf);
+    f->peer_name = leaf ? name_of(leaf) : NULL;
     ERR_clear_error();
     return f;
 }
@@ -144,11 +168,8 @@ static void explain_certificate(SSL *ssl, const char *name, char *text_out)
     long verdict = SSL_get_verify_result(ssl);
     const char *why = X509_verify_cert_error_string(verdict);
     if (verdict == X509_V_ERR_HOSTNAME_MISMATCH || verdict == X509_V_ERR_IP_ADDRESS_MISMATCH) {
-        X509 *leaf = SSL_get0_peer_certificate(ssl);
-        char *other = leaf ? common_name(leaf) : NULL;
-        snprintf(text_out, TLS_WORDS_LEN, "TLS: the server's certificate is not for %.120s%s%.120s",
-                 name ? name : "the expected name", other ? " but for " : "", other ? other : "");
-        free(other);
+        snprintf(text_out, TLS_WORDS_LEN, "TLS: the server's certificate is not for %.120s%s%s",
+                 name ? name : "the expected name", *refused_name ? " but for " : "", refused_name);
     } else {
         snprintf(text_out, TLS_WORDS_LEN, "TLS: the server's certificate cannot be verified: %.120s", why);
     }
