@@ -173,7 +173,10 @@ int sqlite_body(struct store *base, uint64_t mail, struct store_body *body_out)
     if (spooled && bodies_read(&s->bodies, mail, &body.fd) != SP_OK) {
         char name[MESSAGE_ID_TEXT + 8] = "bodies/";
         message_id_text(mail, name + 7);
-        return sqlite_fail_errno(s, name);
+        bool spoiled = s->spoiled; /* nothing was changed: the transaction can go on */
+        int failed = sqlite_fail_errno(s, name);
+        s->spoiled = spoiled;
+        return failed;
     }
     *body_out = body;
     return SP_OK;

@@ -4,8 +4,7 @@
 
 #include "roles/supervisor/state.h"
 
-/* Fix how many processes each role has, for the server's life; then make their places. */
-void children_count(struct supervisor *sv);
+/* Make places for the processes that the configuration asks for. */
 void children_init(struct supervisor *sv);
 
 /* Start all. EX_OK, EX_OSERR; error says why. */

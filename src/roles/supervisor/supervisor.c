@@ -289,8 +289,7 @@ static int prepare(struct supervisor *sv, struct sp_buf *error)
     if (code != EX_OK)
         return code;
     limits_raise(sv->generation->config);
-    children_count(sv);
-    sv->tally = tally_make(sv->child_n[IPC_SMTPD]);
+    sv->tally = tally_make(sv->generation->config->smtpd_n);
     if (sv->tally >= 0)
         return EX_OK;
     sp_buf_add_str(error, "memory to share cannot be made: ");

@@ -1,0 +1,284 @@
+/* The way in: files for large messages, and messages. Nothing is said to be stored before it is. */
+#include "roles/queue/queue.h"
+
+#include "base/view.h"
+#include "os/heap.h"
+#include "os/log.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+/* A file in incoming that a smtpd process writes. */
+struct queue_spool {
+    struct queue_spool *next;
+    uint64_t id;
+    uint32_t peer;
+};
+
+/* --- free space ----------------------------------------------------------------------------- */
+
+/* Below the floor? Said in the log when it begins and when it ends. */
+static bool is_low(struct queue *q, uint64_t octets)
+{
+    uint64_t floor = q->role->config->limits.free_octets;
+    bool low = octets < floor;
+    if (low != q->disk_low)
+        os_log(low ? OS_WARN : OS_INFO, low ? "disk-low" : "disk-enough", OS_NUM("free", octets),
+               OS_NUM("floor", floor),
+               OS_STR("note", low ? "new mail is refused for now (452 4.3.1)" : NULL));
+    q->disk_low = low;
+    return low;
+}
+
+/* --- spool ---------------------------------------------------------------------------------- */
+
+static struct queue_spool **find_spool(struct queue *q, uint64_t id, uint32_t peer)
+{
+    struct queue_spool **at = &q->spools;
+    while (*at && ((*at)->id != id || (*at)->peer != peer))
+        at = &(*at)->next;
+    return at;
+}
+
+static bool forget_spool(struct queue *q, uint64_t id, uint32_t peer)
+{
+    struct queue_spool **at = find_spool(q, id, peer), *spool = *at;
+    if (!spool)
+        return false;
+    *at = spool->next;
+    free(spool);
+    return true;
+}
+
+static void refuse_spool(struct os_edge *to, uint64_t tag, enum ipc_submit_why why)
+{
+    struct ipc_message no = {.type = IPC_TYPE_spool_no, .as.spool_no = {.tag = tag, .why = (uint8_t)why}};
+    (void)os_edge_send(to, &no); /* a peer that is gone needs no answer */
+}
+
+void queue_take_spool_want(struct queue *q, struct os_edge *from, const struct ipc_spool_want *m)
+{
+    struct store_space space;
+    int fd = -1;
+    int status = store_space(q->store, &space);
+    if (!status && is_low(q, space.free_octets)) {
+        refuse_spool(from, m->tag, IPC_SUBMIT_DISK_FULL);
+        return;
+    }
+    if (!status)
+        status = store_spool(q->store, m->id, &fd);
+    if (status) {
+        if (status != SP_ERR_EXISTS)
+            os_log(OS_WARN, "store-failed", OS_STR("what", "spool"), OS_STR("error", store_error(q->store)));
+        refuse_spool(from, m->tag, status == SP_ERR_EXISTS ? IPC_SUBMIT_EXISTS : queue_batch_why(q));
+        return;
+    }
+    struct queue_spool *spool = os_new(sizeof *spool);
+    *spool = (struct queue_spool){q->spools, m->id, os_edge_peer_index(from)};
+    q->spools = spool;
+    struct ipc_message here = {.type = IPC_TYPE_spool_here, .as.spool_here = {.tag = m->tag, .fd = fd}};
+    (void)os_edge_send(from, &here); /* when the peer is gone, so is the file, in queue_drop_spools */
+    close(fd);
+}
+
+void queue_take_spool_drop(struct queue *q, struct os_edge *from, const struct ipc_spool_drop *m)
+{
+    if (forget_spool(q, m->id, os_edge_peer_index(from)))
+        store_unspool(q->store, m->id);
+}
+
+void queue_drop_spools(struct queue *q, uint32_t peer)
+{
+    for (struct queue_spool **at = &q->spools; *at;) {
+        struct queue_spool *spool = *at;
+        if (spool->peer != peer) {
+            at = &spool->next;
+            continue;
+        }
+        store_unspool(q->store, spool->id);
+        *at = spool->next;
+        free(spool);
+    }
+}
+
+/* --- submit --------------------------------------------------------------------------------- */
+
+struct acceptance {
+    struct queue_entry entry; /* first: the batch gives it back                       */
+    struct os_edge *from;     /* lives until the batch ends: see queue_peer_gone      */
+    uint64_t tag;
+    struct store_mail mail;   /* views are into text                                  */
+    struct queue_item *items; /* by next: go into the window                          */
+    size_t held, discarded, recipients;
+    bool refused; /* this message alone, for this reason                  */
+    enum ipc_submit_why why;
+    struct sp_buf text;
+};
+
+static struct sp_view keep(struct sp_buf *text, struct sp_view v)
+{
+    size_t at = text->len;
+    (void)sp_buf_add(text, v); /* reserved before: the buffer does not move */
+    return sp_view_make(text->p + at, v.len);
+}
+
+static struct acceptance *acceptance_new(struct os_edge *from, const struct ipc_submit *m)
+{
+    struct acceptance *a = os_new(sizeof *a);
+    a->from = from;
+    a->tag = m->tag;
+    sp_buf_init(&a->text, &os_heap, SIZE_MAX / 2);
+    size_t octets = m->session.len + m->client.len + m->user.len + m->sender.len;
+    (void)sp_buf_reserve(&a->text, octets + 1); /* os_heap never says no */
+    a->mail = (struct store_mail){.id = m->id,
+                                  .received_ms = (int64_t)m->received_ms,
+                                  .session = keep(&a->text, m->session),
+                                  .client = keep(&a->text, m->client),
+                                  .user = keep(&a->text, m->user),
+                                  .sender = keep(&a->text, m->sender),
+                                  .body = m->body,
+                                  .size = m->size};
+    return a;
+}
+
+static void acceptance_free(struct acceptance *a)
+{
+    sp_buf_fini(&a->text);
+    free(a);
+}
+
+static void log_stored(const struct acceptance *a)
+{
+    struct queue_id id = queue_id(a->mail.id);
+    os_log(OS_INFO, "mail-stored", OS_STR("id", id.text), OS_VIEW("session", a->mail.session),
+           OS_VIEW("client", a->mail.client), OS_VIEW("user", a->mail.user),
+           OS_VIEW("sender", a->mail.sender.len ? a->mail.sender : SP_LIT("<>")),
+           OS_NUM("size", a->mail.size), OS_NUM("recipients", a->recipients));
+    if (a->held)
+        os_log(OS_INFO, "mail-held", OS_STR("id", id.text), OS_VIEW("session", a->mail.session),
+               OS_NUM("recipients", a->held));
+    if (a->discarded)
+        os_log(OS_INFO, "mail-discarded", OS_STR("id", id.text), OS_VIEW("session", a->mail.session),
+               OS_NUM("recipients", a->discarded));
+}
+
+static void answer(const struct acceptance *a, bool ok, enum ipc_submit_why why)
+{
+    struct ipc_message m = {.type = IPC_TYPE_submit_yes, .as.submit_yes = {.tag = a->tag}};
+    if (!ok)
+        m = (struct ipc_message){.type = IPC_TYPE_submit_no,
+                                 .as.submit_no = {.tag = a->tag, .why = (uint8_t)why}};
+    (void)os_edge_send(a->from, &m); /* a peer that is gone needs no answer */
+}
+
+static void accepted(struct queue *q, struct queue_entry *entry, bool ok, enum ipc_submit_why why)
+{
+    struct acceptance *a = (struct acceptance *)entry;
+    bool yes = ok && !a->refused;
+    answer(a, yes, ok ? a->why : why);
+    if (yes) {
+        q->counters.accepted++;
+        log_stored(a);
+        if (!a->items && a->held + a->discarded < a->recipients)
+            q->window.next_ms = 0; /* it waits in the store */
+    }
+    while (a->items) {
+        struct queue_item *item = a->items;
+        a->items = item->next;
+        item->next = NULL;
+        if (yes)
+            queue_window_put(q, item);
+        else
+            queue_item_free(q, item, STORE_NEVER);
+    }
+    acceptance_free(a);
+}
+
+/* What the recipients' routes mean now. Returns how many are to be stored. */
+static size_t sort_recipients(const struct queue *q, struct acceptance *a, struct sp_view list,
+                              struct store_recipient *to)
+{
+    size_t n = 0;
+    uint32_t number = 0;
+    for (struct ipc_recipient r; ipc_next_recipient(&list, &r); number++) {
+        const struct config_route *route = config_find_route(q->role->config, r.route);
+        enum config_route_kind kind =
+            route ? route->kind : CONFIG_ROUTE_RELAY; /* its absence is met at the lease */
+        a->recipients++;
+        a->held += kind == CONFIG_ROUTE_HOLD;
+        a->discarded += kind == CONFIG_ROUTE_DISCARD;
+        if (kind != CONFIG_ROUTE_DISCARD)
+            to[n++] = (struct store_recipient){.number = number,
+                                               .address = r.address,
+                                               .route = r.route,
+                                               .state = kind == CONFIG_ROUTE_HOLD ? STORE_HELD : STORE_QUEUED,
+                                               .next_ms = a->mail.received_ms};
+    }
+    return n;
+}
+
+static void make_items(struct queue *q, struct acceptance *a, const struct store_recipient *to, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!store_state_waits(to[i].state))
+            continue;
+        struct queue_item *item = a->items;
+        while (item && (!sp_view_eq(queue_route(item), to[i].route) || item->target_n >= QUEUE_TARGETS_MAX))
+            item = item->next;
+        if (!item) {
+            item = queue_item_new(&a->mail, true);
+            queue_item_aim(q, item, to[i].route);
+            item->next = a->items;
+            a->items = item;
+        }
+        queue_item_add(item, &to[i]);
+    }
+}
+
+static int store_message(struct queue *q, struct acceptance *a, const struct ipc_submit *m)
+{
+    size_t most = m->recipients.len / 8; /* two lengths of four octets at least */
+    struct store_recipient *to = os_new((most + 1) * sizeof *to);
+    size_t n = sort_recipients(q, a, m->recipients, to);
+    bool leased = queue_window_has_room(q, n);
+    int status = SP_OK;
+    if (n)
+        status = store_add(q->store, &a->mail, to, n, m->spooled ? NULL : &m->content, leased);
+    if (!status && leased)
+        make_items(q, a, to, n);
+    if (m->spooled && (status || !n))
+        store_unspool(q->store, m->id);
+    free(to);
+    return status;
+}
+
+void queue_take_submit(struct queue *q, struct os_edge *from, const struct ipc_submit *m)
+{
+    struct acceptance *a = acceptance_new(from, m);
+    bool owned = m->spooled && forget_spool(q, m->id, os_edge_peer_index(from));
+    enum ipc_submit_why why = IPC_SUBMIT_BROKEN;
+    bool refused = (m->spooled && !owned) || m->recipients.len == 0;
+    if (!refused && !queue_batch_open(q)) {
+        refused = true;
+        why = queue_batch_why(q);
+    }
+    const struct store_space *space = &q->batch.space;
+    if (!refused && is_low(q, space->free_octets + (m->spooled ? 0 : space->reusable_octets))) {
+        refused = true;
+        why = IPC_SUBMIT_DISK_FULL;
+    }
+    if (refused) {
+        if (owned)
+            store_unspool(q->store, m->id);
+        answer(a, false, why);
+        acceptance_free(a);
+        return;
+    }
+    int status = store_message(q, a, m);
+    a->entry.done = accepted;
+    a->refused = status != SP_OK;
+    a->why = status == SP_ERR_EXISTS ? IPC_SUBMIT_EXISTS : IPC_SUBMIT_BROKEN;
+    queue_batch_add(q, &a->entry, m->content.len);
+    if (status == SP_ERR_IO)
+        queue_batch_fail(q);
+}

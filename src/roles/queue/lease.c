@@ -1,0 +1,256 @@
+/* Attempts: given to delivery, and what comes back. */
+#include "roles/queue/queue.h"
+
+#include "base/view.h"
+#include "os/heap.h"
+#include "os/log.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+enum {
+    LEASES_AT_ONCE = 512,      /* given in one turn                                                    */
+    LEASES_PER_CONNECTION = 4, /* under way for a destination, so that none of its connections waits */
+    LEASES_LEAST = 64,
+    DEATHS_AT_ONCE =
+        2, /* so often a message is due at once when its process went away: it may be the cause */
+    DEATHS_MOST = 4096
+};
+
+/* --- who may have it ------------------------------------------------------------------------ */
+
+static struct sp_view route_name(const struct queue_destination *d)
+{
+    return sp_view_make(d->route, d->route_len);
+}
+
+static bool is_delivered(const struct config_route *route)
+{
+    return route && route->kind != CONFIG_ROUTE_HOLD && route->kind != CONFIG_ROUTE_DISCARD;
+}
+
+/* One process keeps a destination's connections; mailboxes have none, so all processes fill them. */
+static struct os_edge *peer_of(const struct queue *q, const struct queue_destination *d,
+                               const struct config_route *route)
+{
+    uint64_t number = route->kind == CONFIG_ROUTE_MAILDIR ? q->last_lease : sp_hash(route_name(d), 0);
+    return role_peer_for(q->role, IPC_DELIVERY, number);
+}
+
+static bool may_go(struct queue *q, const struct queue_destination *d)
+{
+    const struct config_route *route = config_find_route(q->role->config, route_name(d));
+    if (!is_delivered(route))
+        return true; /* needs no process */
+    uint32_t most = route->connections * LEASES_PER_CONNECTION;
+    if (d->active >= (most > LEASES_LEAST ? most : LEASES_LEAST))
+        return false;
+    struct os_edge *peer = peer_of(q, d, route);
+    return peer && !os_edge_full(peer);
+}
+
+/* --- give ----------------------------------------------------------------------------------- */
+
+static void settle_all(struct queue *q, struct queue_item *item, const struct queue_outcome *outcome)
+{
+    queue_settle(q, item, outcome, 1);
+}
+
+/* The route is not one that delivers (any more): what the operator has now written there counts. */
+static void settle_without_attempt(struct queue *q, struct queue_item *item, const struct config_route *route)
+{
+    struct sp_view name = queue_route(item);
+    struct sp_buf why;
+    sp_buf_init(&why, &os_heap, 4096);
+    sp_buf_add_str(&why, "route \"");
+    sp_buf_add(&why, name);
+    sp_buf_add_str(&why, !route ? "\" is no longer in the configuration: add it again, or remove the message"
+                         : route->kind == CONFIG_ROUTE_HOLD ? "\" now holds its mail"
+                                                            : "\" now discards its mail");
+    struct queue_outcome outcome = {.kind = !route ? IPC_OUTCOME_DEFERRED : IPC_OUTCOME_DELIVERED,
+                                    .hold = route && route->kind == CONFIG_ROUTE_HOLD,
+                                    .reply = sp_buf_view(&why)};
+    settle_all(q, item, &outcome);
+    sp_buf_fini(&why);
+}
+
+static void settle_unreadable(struct queue *q, struct queue_item *item)
+{
+    struct queue_outcome outcome = {.kind = IPC_OUTCOME_DEFERRED,
+                                    .attempted = true,
+                                    .reply =
+                                        SP_LIT("the queue cannot read the message's content; see its log")};
+    struct queue_id id = queue_id(item->mail.id);
+    os_log(OS_WARN, "content-unreadable", OS_STR("id", id.text), OS_STR("error", store_error(q->store)));
+    settle_all(q, item, &outcome);
+}
+
+static int send_attempt(struct queue_item *item, struct os_edge *peer, const struct store_body *body)
+{
+    struct sp_buf targets;
+    sp_buf_init(&targets, &os_heap, IPC_PAYLOAD_MAX);
+    for (const struct queue_target *t = item->targets; t; t = t->next)
+        (void)ipc_add_target(&targets,
+                             &(struct ipc_target){t->number, queue_address(t)}); /* os_heap never says no */
+    struct ipc_message m = {.type = IPC_TYPE_attempt,
+                            .as.attempt = {.lease = item->lease,
+                                           .id = item->mail.id,
+                                           .sender = item->mail.sender,
+                                           .route = queue_route(item),
+                                           .body = item->mail.body,
+                                           .targets = sp_buf_view(&targets),
+                                           .size = item->mail.size,
+                                           .content = body->content,
+                                           .fd = body->fd}};
+    int status = os_edge_send(peer, &m);
+    sp_buf_fini(&targets);
+    return status;
+}
+
+/* false: it went back into the window, and so would the next. */
+static bool give(struct queue *q, struct queue_item *item, const struct config_route *route)
+{
+    struct queue_destination *d = item->destination;
+    struct os_edge *peer = peer_of(q, d, route);
+    struct store_body body;
+    int status = store_body(q->store, item->mail.id, &body);
+    if (status == SP_ERR_ABSENT) {
+        queue_item_free(q, item, STORE_NEVER); /* removed by a tool */
+        return true;
+    }
+    if (status) {
+        settle_unreadable(q, item);
+        return true;
+    }
+    item->lease = ++q->last_lease;
+    item->peer = os_edge_peer_index(peer);
+    status = send_attempt(item, peer, &body);
+    if (body.fd >= 0)
+        close(body.fd);
+    if (status) {
+        item->lease = 0;
+        queue_window_put(q, item);
+        return false;
+    }
+    d->active++;
+    q->window.active += item->target_n;
+    int put = sp_table_put(&q->leases, queue_key(&item->lease), item);
+    (void)put; /* os_heap never says no */
+    return true;
+}
+
+void queue_lease(struct queue *q)
+{
+    if (q->stopping)
+        return;
+    for (size_t n = 0; q->leases.n < q->role->config->queue.attempts; n++) {
+        if (n == LEASES_AT_ONCE) {
+            os_later_ask(&q->turn);
+            return;
+        }
+        struct queue_item *item = queue_window_next(q, may_go);
+        if (!item)
+            return;
+        const struct config_route *route = config_find_route(q->role->config, queue_route(item));
+        if (!is_delivered(route))
+            settle_without_attempt(q, item, route);
+        else if (!give(q, item, route))
+            return;
+    }
+}
+
+/* --- take back ------------------------------------------------------------------------------ */
+
+static void end_lease(struct queue *q, struct queue_item *item)
+{
+    (void)sp_table_take(&q->leases, queue_key(&item->lease)); /* it is the item */
+    item->lease = 0;
+    item->destination->active--;
+    q->window.active -= item->target_n;
+}
+
+void queue_take_result(struct queue *q, struct os_edge *from, const struct ipc_attempt_result *result)
+{
+    struct queue_item *item = sp_table_get(&q->leases, queue_key(&result->lease));
+    if (!item || item->peer != os_edge_peer_index(from)) {
+        os_log(OS_WARN, "result-unknown", OS_NUM("lease", result->lease),
+               OS_NUM("delivery", os_edge_peer_index(from)));
+        return;
+    }
+    struct queue_outcome outcomes[QUEUE_TARGETS_MAX];
+    size_t i = 0;
+    for (const struct queue_target *t = item->targets; t; t = t->next, i++) {
+        outcomes[i] = (struct queue_outcome){.kind = IPC_OUTCOME_DEFERRED,
+                                             .attempted = true,
+                                             .reply = SP_LIT("the delivery process told no outcome")};
+        struct sp_view rest = result->outcomes;
+        for (struct ipc_outcome o; ipc_next_outcome(&rest, &o);)
+            if (o.recipient == t->number && o.kind < IPC_OUTCOME_N)
+                outcomes[i] = (struct queue_outcome){.kind = (enum ipc_outcome_kind)o.kind,
+                                                     .attempted = true,
+                                                     .code = o.code,
+                                                     .enhanced = o.enhanced,
+                                                     .reply = o.reply,
+                                                     .remote = o.remote};
+    }
+    end_lease(q, item);
+    (void)sp_table_take(&q->deaths, queue_key(&item->mail.id)); /* its process lives */
+    if (i == 1)
+        queue_settle(q, item, outcomes, 1);
+    else
+        queue_settle(q, item, outcomes, i);
+}
+
+/* How often this message's process went away, this time included. */
+static uintptr_t count_death(struct queue *q, uint64_t mail)
+{
+    if (q->deaths.n >= DEATHS_MOST) {
+        uint64_t seed = q->deaths.seed;
+        sp_table_fini(&q->deaths);
+        sp_table_init(&q->deaths, &os_heap, seed);
+    }
+    uintptr_t n = (uintptr_t)sp_table_get(&q->deaths, queue_key(&mail)) + 1;
+    int status = sp_table_put(&q->deaths, queue_key(&mail), (void *)n);
+    (void)status; /* os_heap never says no */
+    return n;
+}
+
+/* Items that a process has, no longer leased, in a line. */
+static struct queue_item *take_back(struct queue *q, uint32_t peer)
+{
+    struct queue_item *first = NULL;
+    size_t cursor = 0;
+    struct sp_view key;
+    for (void *value; sp_table_next(&q->leases, &cursor, &key, &value);) {
+        struct queue_item *item = value;
+        if (item->peer != peer)
+            continue;
+        item->next = first;
+        first = item;
+    }
+    for (struct queue_item *item = first; item; item = item->next)
+        end_lease(q, item);
+    return first;
+}
+
+void queue_end_leases(struct queue *q, uint32_t peer)
+{
+    for (struct queue_item *item = take_back(q, peer), *next; item; item = next) {
+        next = item->next;
+        item->next = NULL;
+        struct queue_outcome outcome = {
+            .kind = IPC_OUTCOME_UNKNOWN,
+            .attempted = true,
+            .at_once = count_death(q, item->mail.id) <= DEATHS_AT_ONCE,
+            .reply = SP_LIT("the delivery process went away during the attempt: may be delivered twice")};
+        settle_all(q, item, &outcome);
+    }
+}
+
+void queue_forget_leases(struct queue *q, uint32_t peer)
+{
+    for (struct queue_item *item = take_back(q, peer), *next; item; item = next) {
+        next = item->next;
+        queue_item_free(q, item, STORE_NEVER);
+    }
+}

@@ -1,0 +1,277 @@
+/* What became of recipients: decided, written down with the batch, and said in the log once it is on disk. */
+#include "roles/queue/queue.h"
+
+#include "base/time.h"
+#include "base/view.h"
+#include "os/heap.h"
+#include "os/log.h"
+
+#include <stdlib.h>
+
+enum { AGAIN_MS = 1000 };
+
+struct settled {
+    struct queue_outcome outcome; /* views are into the settling's text */
+    enum store_state state;
+    int64_t next_ms;
+    bool expired;
+};
+
+struct queue_settling {
+    struct queue_entry entry; /* first: the batch gives it back */
+    struct queue_settling *next;
+    struct queue_item *item;
+    bool absent;               /* the message was removed meanwhile */
+    bool gone;                 /* it is finished                    */
+    struct queue_item *bounce; /* goes into the window              */
+    uint64_t bounce_id;
+    bool bouncing;
+    struct sp_buf text;
+    struct settled ones[]; /* item->target_n */
+};
+
+static struct sp_view keep(struct sp_buf *text, struct sp_view v)
+{
+    size_t at = text->len;
+    (void)sp_buf_add(text, v); /* reserved before: the buffer does not move */
+    return sp_view_make(text->p + at, v.len);
+}
+
+static struct queue_settling *settling_new(struct queue_item *item, const struct queue_outcome *outcomes,
+                                           size_t n)
+{
+    struct queue_settling *s = os_new(sizeof *s + item->target_n * sizeof *s->ones);
+    size_t octets = 0;
+    s->item = item;
+    for (size_t i = 0; i < n; i++)
+        octets += outcomes[i].enhanced.len + outcomes[i].reply.len + outcomes[i].remote.len;
+    sp_buf_init(&s->text, &os_heap, SIZE_MAX / 2);
+    (void)sp_buf_reserve(&s->text, octets * (n == 1 ? item->target_n : 1) + 1); /* os_heap never says no */
+    for (size_t i = 0; i < item->target_n; i++) {
+        struct queue_outcome *o = &s->ones[i].outcome;
+        *o = outcomes[n == 1 ? 0 : i];
+        o->enhanced = keep(&s->text, o->enhanced);
+        o->reply = keep(&s->text, o->reply);
+        o->remote = keep(&s->text, o->remote);
+    }
+    return s;
+}
+
+static void settling_free(struct queue_settling *s)
+{
+    sp_buf_fini(&s->text);
+    free(s);
+}
+
+/* --- decide --------------------------------------------------------------------------------- */
+
+/* After that many attempts: doubling, with up to a sixteenth more so that what failed together spreads. */
+static int64_t pause_ms(const struct queue *q, uint32_t attempts)
+{
+    const struct config_queue *c = &q->role->config->queue;
+    uint64_t pause = (uint64_t)c->retry_first_s * 1000, most = (uint64_t)c->retry_most_s * 1000;
+    for (uint32_t i = 1; i < attempts && pause < most; i++)
+        pause *= 2;
+    if (pause > most)
+        pause = most;
+    uint32_t random;
+    os_random(&random, sizeof random);
+    return (int64_t)(pause + random % (pause / 16 + 1));
+}
+
+static void decide(const struct queue *q, const struct queue_item *item, const struct queue_target *t,
+                   struct settled *one, int64_t now)
+{
+    const struct queue_outcome *o = &one->outcome;
+    int64_t end = item->mail.received_ms + (int64_t)q->role->config->queue.expire_s * 1000;
+    one->next_ms = STORE_NEVER;
+    one->expired = false;
+    if (o->hold) {
+        one->state = STORE_HELD;
+    } else if (o->kind == IPC_OUTCOME_DELIVERED) {
+        one->state = STORE_DELIVERED;
+    } else if (o->kind == IPC_OUTCOME_FAILED) {
+        one->state = STORE_FAILED;
+    } else if (now >= end) {
+        one->state = STORE_FAILED;
+        one->expired = true;
+    } else {
+        one->state = STORE_DEFERRED;
+        one->next_ms = o->at_once ? now : now + pause_ms(q, t->attempts + 1);
+        if (one->next_ms > end)
+            one->next_ms = end; /* the last attempt */
+    }
+}
+
+/* --- write down ----------------------------------------------------------------------------- */
+
+static int add_bounce(struct queue *q, struct queue_settling *s, int64_t now)
+{
+    const struct queue_item *item = s->item;
+    struct message_dsn_recipient *failed = os_new(item->target_n * sizeof *failed);
+    size_t n = 0, i = 0;
+    for (const struct queue_target *t = item->targets; t; t = t->next, i++) {
+        const struct queue_outcome *o = &s->ones[i].outcome;
+        if (s->ones[i].state == STORE_FAILED)
+            failed[n++] = (struct message_dsn_recipient){.address = queue_address(t),
+                                                         .code = o->code,
+                                                         .enhanced = o->enhanced,
+                                                         .reply = o->reply,
+                                                         .remote = o->remote,
+                                                         .last_ms = now,
+                                                         .expired = s->ones[i].expired};
+    }
+    s->bouncing = n > 0;
+    int status = n ? queue_bounce(q, &item->mail, failed, n, &s->bounce, &s->bounce_id) : SP_OK;
+    free(failed);
+    return status;
+}
+
+static int write_down(struct queue *q, struct queue_settling *s)
+{
+    const struct queue_item *item = s->item;
+    int64_t now = q->wall_ms();
+    struct store_settlement *list = os_new(item->target_n * sizeof *list);
+    size_t i = 0;
+    s->absent = s->gone = s->bouncing = false;
+    s->bounce = NULL;
+    s->bounce_id = 0;
+    for (const struct queue_target *t = item->targets; t; t = t->next, i++) {
+        const struct queue_outcome *o = &s->ones[i].outcome;
+        decide(q, item, t, &s->ones[i], now);
+        list[i] = (struct store_settlement){.number = t->number,
+                                            .state = s->ones[i].state,
+                                            .attempted = o->attempted,
+                                            .next_ms = s->ones[i].next_ms,
+                                            .last_ms = now,
+                                            .code = o->code,
+                                            .enhanced = o->enhanced,
+                                            .reply = o->reply,
+                                            .remote = o->remote};
+    }
+    int status = add_bounce(q, s, now);
+    if (!status)
+        status = store_settle(q->store, item->mail.id, list, i, &s->gone);
+    free(list);
+    return status;
+}
+
+/* --- after the commit ----------------------------------------------------------------------- */
+
+static void log_one(struct queue *q, const struct queue_settling *s, const struct queue_target *t,
+                    const struct settled *one)
+{
+    static const char *const events[STORE_STATE_N] = {[STORE_DEFERRED] = "mail-deferred",
+                                                      [STORE_HELD] = "mail-held",
+                                                      [STORE_DELIVERED] = "mail-delivered",
+                                                      [STORE_FAILED] = "mail-failed"};
+    const struct queue_outcome *o = &one->outcome;
+    struct queue_id id = queue_id(s->item->mail.id);
+    struct sp_buf next;
+    sp_buf_init(&next, &os_heap, 64);
+    if (one->next_ms != STORE_NEVER)
+        (void)sp_buf_add_rfc3339(&next, one->next_ms, false); /* fits */
+    const char *note = one->expired                     ? "expired"
+                       : o->kind == IPC_OUTCOME_UNKNOWN ? "may be delivered twice"
+                                                        : NULL;
+    os_log(OS_INFO, events[one->state], OS_STR("id", id.text), OS_VIEW("session", s->item->mail.session),
+           OS_VIEW("recipient", queue_address(t)), OS_VIEW("route", queue_route(s->item)),
+           OS_VIEW("remote", o->remote), OS_VIEW("reply", o->reply),
+           OS_NUM("attempts", t->attempts + o->attempted), OS_VIEW("next", sp_buf_view(&next)),
+           OS_STR("note", note), OS_STR("finished", s->gone ? "yes" : NULL));
+    sp_buf_fini(&next);
+    q->counters.delivered += one->state == STORE_DELIVERED;
+    q->counters.deferred += one->state == STORE_DEFERRED;
+    q->counters.bounced += one->state == STORE_FAILED;
+}
+
+static void log_bounce(const struct queue_settling *s)
+{
+    struct queue_id id = queue_id(s->item->mail.id), bounce = queue_id(s->bounce_id);
+    if (s->bounce_id)
+        os_log(OS_INFO, "mail-bounced", OS_STR("id", id.text), OS_VIEW("session", s->item->mail.session),
+               OS_VIEW("to", s->item->mail.sender), OS_STR("bounce", bounce.text));
+    else
+        os_log(OS_WARN, "mail-undeliverable", OS_STR("id", id.text),
+               OS_VIEW("session", s->item->mail.session),
+               OS_STR("note", s->item->mail.sender.len ? "the sender is no mailbox here: nobody was told"
+                                                       : "it was a report itself: nobody was told"));
+}
+
+static void keep_for_later(struct queue *q, struct queue_settling *s)
+{
+    s->next = q->unsettled;
+    q->unsettled = s;
+    os_timer_set(&q->again, AGAIN_MS);
+}
+
+static void settled_done(struct queue *q, struct queue_entry *entry, bool ok, enum ipc_submit_why why)
+{
+    struct queue_settling *s = (struct queue_settling *)entry;
+    (void)why;
+    if (!ok) {
+        /* The bounce never was; what became of the recipients is still to be written down. */
+        if (s->bounce)
+            queue_item_free(q, s->bounce, STORE_NEVER);
+        keep_for_later(q, s);
+        return;
+    }
+    int64_t due = STORE_NEVER;
+    size_t i = 0;
+    for (const struct queue_target *t = s->item->targets; t; t = t->next, i++) {
+        if (!s->absent)
+            log_one(q, s, t, &s->ones[i]);
+        if (!s->absent && s->ones[i].next_ms < due)
+            due = s->ones[i].next_ms;
+    }
+    if (s->bouncing && !s->absent)
+        log_bounce(s);
+    if (s->bounce)
+        queue_window_put(q, s->bounce);
+    else if (s->bounce_id)
+        q->window.next_ms = 0; /* it waits in the store, or is held */
+    queue_item_free(q, s->item, due);
+    settling_free(s);
+}
+
+/* --- settle --------------------------------------------------------------------------------- */
+
+static void settle(struct queue *q, struct queue_settling *s)
+{
+    if (!queue_batch_open(q)) {
+        keep_for_later(q, s);
+        return;
+    }
+    int status = write_down(q, s);
+    s->absent = status == SP_ERR_ABSENT;
+    s->entry.done = settled_done;
+    queue_batch_add(q, &s->entry, s->text.len);
+    if (status && !s->absent)
+        queue_batch_fail(q);
+}
+
+void queue_settle(struct queue *q, struct queue_item *item, const struct queue_outcome *outcomes, size_t n)
+{
+    settle(q, settling_new(item, outcomes, n));
+}
+
+void queue_settle_again(struct queue *q)
+{
+    struct queue_settling *s = q->unsettled;
+    q->unsettled = NULL;
+    while (s) {
+        struct queue_settling *next = s->next;
+        settle(q, s);
+        s = next;
+    }
+}
+
+void queue_settle_forget(struct queue *q)
+{
+    while (q->unsettled) {
+        struct queue_settling *s = q->unsettled;
+        q->unsettled = s->next;
+        queue_item_free(q, s->item, STORE_NEVER);
+        settling_free(s);
+    }
+}
