@@ -11,6 +11,17 @@
 #include "base/nearest.h"
 #include "cli/commands.h"
 
+int cli_fault(const char *command, int code, const char *format, ...)
+{
+    va_list args;
+    fprintf(stderr, "sallyport %s: ", command);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
+    return code;
+}
+
 int cli_usage_fault(const char *command, const char *format, ...)
 {
     va_list args;

@@ -45,6 +45,9 @@ struct cli_option *cli_option(struct cli_option *options, const char *name);
 /* The value of an option that is not repeatable, or NULL. */
 const char *cli_value(struct cli_option *options, const char *name);
 
+/* "sallyport COMMAND: text" on stderr; returns the sysexits code. */
+int cli_fault(const char *command, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
 /* "sallyport COMMAND: text; see 'sallyport help COMMAND'" on stderr; returns EX_USAGE. */
 int cli_usage_fault(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -105,7 +106,9 @@ int os_address_bind(const struct os_address *a)
         return -1;
     /* [::]:25 and 0.0.0.0:25 are two listeners, whatever the machine's default. */
     bool v6 = a->as.any.sa_family == AF_INET6;
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) ||
+    /* Accepted connections inherit it: replies leave whole, and waiting to fill a packet only delays them. */
+    if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) ||
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) ||
         (v6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on)) || bind(fd, &a->as.any, a->len)) {
         int why = errno;
         close(fd);

@@ -29,7 +29,8 @@ struct os_stream_handlers {
      * all, the rest is kept; it is pushed again with more input or after os_stream_resume.
      */
     size_t (*input)(void *ctx, struct sp_view in);
-    /* All output was handed to the kernel (called after a write that could not be finished at once). */
+    /* All output was handed to the kernel, where some had been left over when the owner returned to the loop.
+     */
     void (*drained)(void *ctx);
     /* connect() or a handshake ended. tls: NULL after a plain connect. May be NULL for accepted plain
      * streams. */
@@ -63,25 +64,31 @@ void os_stream_free(struct os_stream *s);
  */
 void os_stream_finish(struct os_stream *s);
 
-/* Queue octets; sent at once as far as the kernel takes them. Copies what it must keep. */
+/*
+ * Queue octets; copied. They are sent at the end of this turn of the loop, together with what else is
+ * written in it; large ones at once, as far as the kernel takes them, without a copy.
+ */
 void os_stream_write(struct os_stream *s, struct sp_view out);
 
-/* Octets queued and not yet taken by the kernel: stop producing above a limit of your own, go on at
- * `drained`. */
+/* Octets not yet taken by the kernel: stop producing above a limit of your own, go on at `drained`. */
 size_t os_stream_backlog(const struct os_stream *s);
 
-/* Stop pushing and reading input; go on. Resume pushes kept input at once, before it returns to the loop's
- * turn end. */
+/* Stop pushing and reading input; go on. Kept input is pushed at the end of this turn, not inside resume. */
 void os_stream_pause(struct os_stream *s);
 void os_stream_resume(struct os_stream *s);
 
 /*
- * Begin a handshake, as the server or as the client of the context's kind. Output queued before is sent
- * first. Input that was kept is thrown away (RFC 3207 4.2, injection). `ready` or `closed` tells. server_name
- * for a client: SNI and the name to verify; NULL for none timeout_ms   for the handshake
+ * Begin a handshake, as the server or as the client of the context's kind. Output queued before is
+ * sent first. Input that was kept is thrown away (RFC 3207 4.2, injection). `ready` or `closed` tells.
+ *
+ *   server_name  for a client: SNI and the name to verify; NULL for none
+ *   timeout_ms   for the handshake
  */
 void os_stream_start_tls(struct os_stream *s, struct os_tls_context *tls, const char *server_name,
                          uint32_t timeout_ms);
+
+/* Streams of this loop that are not gone yet; those that finish count too. */
+size_t os_stream_n(struct event_base *base);
 
 /* NULL while plain. */
 const struct os_tls_facts *os_stream_tls(const struct os_stream *s);

@@ -4,12 +4,14 @@
 
 #include "reference/reference.h"
 
-extern const struct reference_code   reference_data_codes[];
-extern const size_t                  reference_data_codes_n;
+extern const struct reference_code reference_data_codes[];
+extern const size_t reference_data_codes_n;
 extern const struct reference_reason reference_data_reasons[];
-extern const size_t                  reference_data_reasons_n;
-extern const struct reference_pair   reference_data_pairs[];
-extern const size_t                  reference_data_pairs_n;
-extern const struct reference_text   reference_data_words[REFERENCE_WORD_N];
+extern const size_t reference_data_reasons_n;
+extern const struct reference_pair reference_data_pairs[];
+extern const size_t reference_data_pairs_n;
+extern const struct reference_meaning reference_data_meanings[];
+extern const size_t reference_data_meanings_n;
+extern const struct reference_text reference_data_words[REFERENCE_WORD_N];
 
 #endif

@@ -90,8 +90,6 @@ static void note_yes(struct session *s, struct sp_view user)
     s->auth_open = false;
     free(s->user);
     s->user = os_text(user);
-    os_log(OS_INFO, "authenticated", OS_STR("session", s->name),
-           OS_STR("client", os_stream_peer_address(s->stream)), OS_STR("user", s->user));
     go_on(s, sp_server_yes(s->engine, (struct sp_view){0}));
 }
 

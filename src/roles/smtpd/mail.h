@@ -11,7 +11,7 @@ struct mail {
     struct session *session; /* NULL: the client has left */
     uint64_t id, tag;
     char id_text[MESSAGE_ID_TEXT + 1];
-    char session_name[MESSAGE_ID_TEXT + 1];
+    char session_name[SESSION_NAME + 1];
     struct sp_buf sender;
     struct sp_buf first_recipient;
     struct sp_buf recipients; /* list of ipc_recipient */

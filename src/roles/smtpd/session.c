@@ -176,7 +176,8 @@ void session_begin(struct smtpd *smtpd, struct terms *terms, int fd, const struc
     s->address = *from;
     s->born_ms = os_mono_ms();
     s->number = message_id_next(&smtpd->names, os_wall_ms());
-    message_id_text(s->number, s->name);
+    s->name[0] = 's';
+    message_id_text(s->number, s->name + 1);
     s->next = smtpd->sessions;
     if (s->next)
         s->next->prev = s;

@@ -16,6 +16,9 @@
 #include "roles/tally.h"
 #include "sallyport/smtp_server.h"
 
+/* "s" and the digits of an id, so that nobody takes it for a message's. */
+enum { SESSION_NAME = 1 + MESSAGE_ID_TEXT };
+
 /* After the last session: so that last replies reach clients that are still sending. */
 enum { SMTPD_LAST_WORDS_MS = 300 };
 
@@ -52,7 +55,7 @@ struct session {
     struct wheel_entry timer;
     struct os_address address;
     uint64_t number; /* unlike any other session's of this server */
-    char name[MESSAGE_ID_TEXT + 1];
+    char name[SESSION_NAME + 1];
     char *hello, *user; /* NULL: none */
     enum session_wait wait;
     uint32_t auth_index; /* the auth process that the exchange is with */

@@ -125,24 +125,25 @@ void children_start_again(struct supervisor *sv, struct child *c)
     os_timer_set(&c->again, c->pause_ms);
 }
 
-static void init_role(struct supervisor *sv, enum ipc_role kind, uint32_t n)
+void children_count(struct supervisor *sv)
 {
-    sv->child_n[kind] = n;
-    sv->children[kind] = os_new(n * sizeof(struct child));
-    for (uint32_t i = 0; i < n; i++) {
-        struct child *c = &sv->children[kind][i];
-        *c = (struct child){.supervisor = sv, .kind = kind, .index = i};
-        os_timer_init(&c->again, sv->base, start_after_pause, c);
-    }
+    const struct config *c = sv->generation->config;
+    sv->child_n[IPC_QUEUE] = 1;
+    sv->child_n[IPC_AUTH] = c->auth_n;
+    sv->child_n[IPC_DELIVERY] = c->delivery_n;
+    sv->child_n[IPC_SMTPD] = c->smtpd_n;
 }
 
 void children_init(struct supervisor *sv)
 {
-    const struct config *c = sv->generation->config;
-    init_role(sv, IPC_QUEUE, 1);
-    init_role(sv, IPC_AUTH, c->auth_n);
-    init_role(sv, IPC_DELIVERY, c->delivery_n);
-    init_role(sv, IPC_SMTPD, c->smtpd_n);
+    for (size_t kind = 0; kind < IPC_ROLE_N; kind++) {
+        sv->children[kind] = os_new((sv->child_n[kind] + 1) * sizeof(struct child));
+        for (uint32_t i = 0; i < sv->child_n[kind]; i++) {
+            struct child *c = &sv->children[kind][i];
+            *c = (struct child){.supervisor = sv, .kind = (enum ipc_role)kind, .index = i};
+            os_timer_init(&c->again, sv->base, start_after_pause, c);
+        }
+    }
 }
 
 int children_start(struct supervisor *sv, struct sp_buf *error)

@@ -4,7 +4,8 @@
 
 #include "roles/supervisor/state.h"
 
-/* Make places for the processes that the configuration asks for. */
+/* Fix how many processes each role has, for the server's life; then make their places. */
+void children_count(struct supervisor *sv);
 void children_init(struct supervisor *sv);
 
 /* Start all. EX_OK, EX_OSERR; error says why. */

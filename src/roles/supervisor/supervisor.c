@@ -289,7 +289,8 @@ static int prepare(struct supervisor *sv, struct sp_buf *error)
     if (code != EX_OK)
         return code;
     limits_raise(sv->generation->config);
-    sv->tally = tally_make(sv->generation->config->smtpd_n);
+    children_count(sv);
+    sv->tally = tally_make(sv->child_n[IPC_SMTPD]);
     if (sv->tally >= 0)
         return EX_OK;
     sp_buf_add_str(error, "memory to share cannot be made: ");

@@ -1,0 +1,187 @@
+/* `sallyport check -c FILE`: is this configuration in order, and what would it do? Nothing is changed by
+ * asking. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "base/view.h"
+#include "cli/commands.h"
+#include "config/config.h"
+#include "os/heap.h"
+#include "os/tls.h"
+#include "roles/supervisor/file.h"
+
+enum { TEXT_MAX = 4 << 20, PEM_MAX = 1 << 20, ERROR_MAX = 1 << 20 };
+
+/* --- what the configuration would do ------------------------------------------------------------- */
+
+static void print_listener(const struct config_listener *l)
+{
+    static const char *const tls[] = {"no TLS", "STARTTLS", "TLS from the first octet"};
+    static const char *const auth[] = {"no AUTH", "AUTH offered", "AUTH required"};
+    char address[OS_ADDRESS_TEXT];
+    os_address_text(&l->address, address);
+    printf("  listener %s: %s, %s%s, %s%s", l->name, address, tls[l->tls],
+           l->tls_required && l->tls == CONFIG_TLS_STARTTLS ? " required" : "", auth[l->auth],
+           l->auth_in_clear ? " (in clear too)" : "");
+    if (l->relay_from_n)
+        printf(", %zu network%s may relay", l->relay_from_n, l->relay_from_n == 1 ? "" : "s");
+    puts("");
+}
+
+static void print_route(const struct config_route *r)
+{
+    static const char *const tls[] = {"without TLS", "with TLS when offered", "with verified TLS"};
+    printf("route %s", r->name);
+    if (r->kind == CONFIG_ROUTE_RELAY)
+        printf(" (to %s port %u, %s%s%s)", r->host, (unsigned)r->port, tls[r->tls], r->user ? ", as " : "",
+               r->user ? r->user : "");
+    else if (r->kind == CONFIG_ROUTE_MAILDIR)
+        printf(" (into %s)", r->path);
+    puts("");
+}
+
+static void print_summary(const struct config *c)
+{
+    printf("  hostname: %s\n  data: %s\n", c->hostname, c->data);
+    for (size_t i = 0; i < c->listener_n; i++)
+        print_listener(&c->listeners[i]);
+    for (size_t i = 0; i < c->domain_n; i++) {
+        printf("  domain %s: ", c->domains[i].name);
+        if (c->domains[i].mailbox_n)
+            printf("%zu mailbox%s, ", c->domains[i].mailbox_n, c->domains[i].mailbox_n == 1 ? "" : "es");
+        print_route(c->domains[i].route);
+    }
+    printf("  other domains: ");
+    if (c->default_route)
+        print_route(c->default_route);
+    else
+        puts("refused");
+}
+
+/* --- the files it names -------------------------------------------------------------------------- */
+
+/*
+ * Read a file that the configuration names. EX_OK also when only its owner may read it: that is as it should
+ * be, and said. unread_out: nothing was read.
+ */
+static int read_named(const char *path, const char *what, struct sp_buf *out, bool *unread_out)
+{
+    int status = file_read(AT_FDCWD, path, out);
+    *unread_out = status != SP_OK;
+    if (status == SP_OK)
+        return EX_OK;
+    if (status == SP_ERR_IO && errno == EACCES) {
+        printf("  %s: not looked at, since this user may not read it (%s)\n", path, what);
+        return EX_OK;
+    }
+    fprintf(stderr, "%s: %s cannot be read: %s\n", path, what,
+            status == SP_ERR_LONG ? "it is too long" : strerror(errno));
+    return EX_CONFIG;
+}
+
+/* Certificate and key are there and belong together. */
+static int check_identity(const struct config *c)
+{
+    struct sp_buf certificate, key, error;
+    bool no_certificate, no_key;
+    sp_buf_init(&certificate, &os_heap, PEM_MAX);
+    sp_buf_init(&key, &os_heap, PEM_MAX);
+    sp_buf_init(&error, &os_heap, ERROR_MAX);
+    int code = read_named(c->tls_certificate, "tls-certificate", &certificate, &no_certificate);
+    int key_code = read_named(c->tls_key, "tls-key", &key, &no_key);
+    if (code == EX_OK)
+        code = key_code;
+    if (!no_certificate && !no_key) {
+        struct os_tls_context *tls = os_tls_server_new(sp_buf_view(&certificate), sp_buf_view(&key), &error);
+        if (!tls) {
+            fprintf(stderr, "%s: %.*s\n", c->tls_certificate, (int)error.len, (const char *)error.p);
+            code = EX_CONFIG;
+        }
+        os_tls_unref(tls);
+    }
+    sp_buf_fini(&error);
+    sp_buf_fini_secret(&key);
+    sp_buf_fini(&certificate);
+    return code;
+}
+
+static int check_route_files(const struct config_route *r)
+{
+    struct sp_buf b;
+    bool unread;
+    int code = EX_OK;
+    sp_buf_init(&b, &os_heap, PEM_MAX);
+    if (r->password_file)
+        code = read_named(r->password_file, "password-file", &b, &unread);
+    sp_buf_fini_secret(&b);
+    if (r->ca_file) {
+        int ca_code = read_named(r->ca_file, "ca-file", &b, &unread);
+        code = code != EX_OK ? code : ca_code;
+    }
+    sp_buf_fini(&b);
+    return code;
+}
+
+static int check_files(const struct config *c)
+{
+    int code = c->tls_certificate ? check_identity(c) : EX_OK;
+    for (size_t i = 0; i < c->route_n; i++) {
+        int route_code = check_route_files(&c->routes[i]);
+        code = code != EX_OK ? code : route_code;
+    }
+    return code;
+}
+
+/* --- the command --------------------------------------------------------------------------------- */
+
+static int check_text(const char *path, struct sp_view text)
+{
+    struct config *c = NULL;
+    struct sp_buf error;
+    sp_buf_init(&error, &os_heap, ERROR_MAX);
+    int code = EX_CONFIG;
+    if (config_parse(path, text, &error, &c) != SP_OK) {
+        fwrite(error.p, 1, error.len, stderr);
+    } else {
+        code = check_files(c);
+        if (code == EX_OK) {
+            printf("%s: ok\n", path);
+            print_summary(c);
+        }
+    }
+    config_free(c);
+    sp_buf_fini(&error);
+    return code;
+}
+
+static struct cli_option options[] = {
+    {.name = "c", .argument = "FILE", .help = "the configuration to look at"},
+    {.name = NULL},
+};
+
+const struct cli_option *cmd_check_options(void) { return options; }
+
+int cmd_check(int argc, char **argv)
+{
+    struct cli_operands operands;
+    if (!cli_parse("check", argc, argv, options, &operands))
+        return EX_USAGE;
+    const char *path = cli_value(options, "c");
+    if (operands.n > 0 || !path)
+        return cli_usage_fault("check", "write the configuration as: sallyport check -c FILE");
+    struct sp_buf text;
+    sp_buf_init(&text, &os_heap, TEXT_MAX);
+    int status = file_read(AT_FDCWD, path, &text);
+    int code;
+    if (status != SP_OK) {
+        fprintf(stderr, "%s: cannot be read: %s\n", path,
+                status == SP_ERR_LONG ? "it is too long" : strerror(errno));
+        code = EX_NOINPUT;
+    } else {
+        code = check_text(path, sp_buf_view(&text));
+    }
+    sp_buf_fini(&text);
+    return code;
+}

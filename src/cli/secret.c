@@ -1,0 +1,137 @@
+#include "cli/secret.h"
+
+#include "base/view.h"
+#include "cli/options.h"
+#include "os/heap.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+#include <termios.h>
+#include <unistd.h>
+
+static void init(struct sp_buf *b)
+{
+    sp_buf_init(b, &os_heap, CLI_SECRET_MAX);
+    (void)sp_buf_reserve(b, CLI_SECRET_MAX); /* so that growing leaves no copy behind; failure sticks */
+}
+
+/* --- a pipe or a file --------------------------------------------------------------------- */
+
+/* Up to the end of the input; false: too long, or it cannot be read. */
+static bool read_all(int fd, struct sp_buf *out)
+{
+    for (;;) {
+        size_t room = out->max - out->len;
+        ssize_t n = room ? read(fd, out->p + out->len, room) : 0;
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n > 0)
+            out->len += (size_t)n;
+        else
+            return n == 0 && room > 0;
+    }
+}
+
+static int read_line_of_input(const char *command, struct sp_buf *out)
+{
+    if (!read_all(STDIN_FILENO, out))
+        return cli_fault(
+            command, EX_DATAERR,
+            "standard input holds more than a password of at most 1,024 octets, or cannot be read");
+    size_t end = sp_view_find(sp_buf_view(out), '\n', 0);
+    if (end + 1 < out->len)
+        return cli_fault(command, EX_DATAERR,
+                         "standard input has more than one line; give the password alone");
+    out->len = end < out->len ? end : out->len;
+    if (out->len && end == out->len && out->p[out->len - 1] == '\r')
+        out->len--;
+    return EX_OK;
+}
+
+/* --- the terminal -------------------------------------------------------------------------- */
+
+static volatile sig_atomic_t caught;
+
+static void note_signal(int number) { caught = number; }
+
+static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP};
+enum { SIGNAL_N = sizeof signals / sizeof *signals };
+
+static void write_text(int fd, const char *text)
+{
+    if (write(fd, text, strlen(text)) < 0)
+        return; /* a prompt that cannot be shown: the answer may still come */
+}
+
+/* A line without its end; false: an interrupt, the end of input, or too long. */
+static bool read_line(int fd, struct sp_buf *out)
+{
+    char c = 0;
+    while (!caught) {
+        ssize_t n = read(fd, &c, 1);
+        if (n == 1 && c == '\n')
+            return true;
+        if (n == 1 && sp_buf_add_u8(out, (uint8_t)c) == SP_OK)
+            continue;
+        if (n == 1 || n == 0 || errno != EINTR)
+            return false;
+    }
+    return false;
+}
+
+/* Ask without echo; the terminal is as before afterwards, and a signal is delivered then. */
+static bool ask(int tty, const char *prompt, struct sp_buf *out)
+{
+    struct termios before, quiet;
+    struct sigaction act = {.sa_handler = note_signal}, old[SIGNAL_N];
+    if (tcgetattr(tty, &before) != 0)
+        return false;
+    caught = 0;
+    for (size_t i = 0; i < SIGNAL_N; i++)
+        sigaction(signals[i], &act, &old[i]);
+    quiet = before;
+    quiet.c_lflag &= ~(tcflag_t)ECHO;
+    quiet.c_lflag |= ICANON | ISIG;
+    write_text(tty, prompt);
+    bool done = tcsetattr(tty, TCSAFLUSH, &quiet) == 0 && read_line(tty, out);
+    (void)tcsetattr(tty, TCSAFLUSH, &before); /* nothing more can be done for it */
+    write_text(tty, "\n");
+    for (size_t i = 0; i < SIGNAL_N; i++)
+        sigaction(signals[i], &old[i], NULL);
+    if (caught) {
+        sp_buf_fini_secret(out);
+        raise(caught);
+    }
+    return done;
+}
+
+static int ask_twice(const char *command, const char *name, struct sp_buf *out)
+{
+    char prompt[320];
+    struct sp_buf again;
+    int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+    if (tty < 0)
+        return cli_fault(command, EX_NOINPUT,
+                         "there is no terminal to ask at; give the password on standard input");
+    (void)snprintf(prompt, sizeof prompt, "New password for %s: ", name); /* cut when the name is long */
+    init(&again);
+    int code = EX_OK;
+    if (!ask(tty, prompt, out) || !ask(tty, "The same again: ", &again))
+        code = cli_fault(command, EX_NOINPUT, "no password was given; nothing was changed");
+    else if (!sp_view_eq_secret(sp_buf_view(out), sp_buf_view(&again)))
+        code = cli_fault(command, EX_DATAERR, "the two passwords differ; nothing was changed");
+    sp_buf_fini_secret(&again);
+    close(tty);
+    return code;
+}
+
+int cli_read_new_password(const char *command, const char *name, struct sp_buf *secret_out)
+{
+    init(secret_out);
+    return isatty(STDIN_FILENO) ? ask_twice(command, name, secret_out)
+                                : read_line_of_input(command, secret_out);
+}

@@ -1,0 +1,43 @@
+/* What tls.c and stream*.c share: OpenSSL's side of a context, and its errors in words. */
+#ifndef OS_TLS_CONTEXT_H
+#define OS_TLS_CONTEXT_H
+
+#include "os/stream.h"
+#include "os/tls.h"
+
+#include <openssl/ssl.h>
+
+struct os_tls_context {
+    SSL_CTX *ctx;
+    unsigned refs;
+    bool server;
+    enum os_tls_verify verify;
+    uint8_t keys[OS_TLS_TICKET_KEY_N][OS_TLS_TICKET_KEY_LEN]; /* of tickets, newest first */
+    size_t key_n;
+};
+
+/* One handshake: OpenSSL's object, with what a client expects. server_name may be NULL. NULL: out of memory.
+ */
+SSL *tls_begin(struct os_tls_context *t, int fd, const char *server_name);
+
+/* A verify callback that refuses what is faulty, and remembers whose it was for tls_explain. */
+int tls_note_refused(int ok, X509_STORE_CTX *chain);
+
+/* What was agreed on; owned by the caller: tls_facts_free. */
+struct os_tls_facts *tls_facts_new(SSL *ssl, const struct os_tls_context *t, const char *server_name);
+void tls_facts_free(struct os_tls_facts *facts);
+
+/*
+ * Why an SSL_* call failed, as a sentence that begins with "TLS: ".
+ *   result     what the call returned
+ *   why_errno  errno right after it
+ *   name       the server's name that was to be verified, or NULL
+ *   text_out   TLS_WORDS_LEN octets
+ */
+enum { TLS_WORDS_LEN = 400 };
+void tls_explain(SSL *ssl, int result, int why_errno, bool server, const char *name, char *text_out);
+
+/* The last OpenSSL error's reason, or "unknown reason". */
+const char *tls_reason(void);
+
+#endif
