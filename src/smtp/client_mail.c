@@ -103,8 +103,8 @@ static int after_rcpt(struct sp_client *s)
     if (m->unanswered > 0)
         return client_check(s, SP_OK);
     if (m->taken > 0)
-        return client_enter(s, CLIENT_DATA);
-    return client_enter(s, m->data_sent ? CLIENT_DATA_VOID : CLIENT_READY);
+        return client_phase_enter(s, CLIENT_DATA);
+    return client_phase_enter(s, m->data_sent ? CLIENT_DATA_VOID : CLIENT_READY);
 }
 
 int client_mail_enter(struct sp_client *s)
@@ -113,7 +113,7 @@ int client_mail_enter(struct sp_client *s)
     switch (s->phase) {
     case CLIENT_RSET:
         if (!s->left_open)
-            return client_enter(s, CLIENT_MAIL);
+            return client_phase_enter(s, CLIENT_MAIL);
         client_say(s, "RSET", SP_LIT(""));
         break;
     case CLIENT_MAIL:
@@ -128,11 +128,11 @@ int client_mail_enter(struct sp_client *s)
         break;
     case CLIENT_RCPT_VOID:
         if (m->unanswered == 0)
-            return client_enter(s, CLIENT_DATA_VOID);
+            return client_phase_enter(s, CLIENT_DATA_VOID);
         break;
     case CLIENT_DATA_VOID:
         if (!m->data_sent)
-            return client_enter(s, CLIENT_READY);
+            return client_phase_enter(s, CLIENT_READY);
         break;
     default:
         break;

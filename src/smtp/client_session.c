@@ -120,11 +120,11 @@ static int choose(struct sp_client *s)
 {
     enum sp_client_tls policy = s->options->tls;
     if (s->tls || policy == SP_CLIENT_TLS_OFF)
-        return client_enter(s, CLIENT_READY);
+        return client_phase_enter(s, CLIENT_READY);
     if (s->capabilities.starttls && !s->tls_refused)
-        return client_enter(s, CLIENT_STARTTLS);
+        return client_phase_enter(s, CLIENT_STARTTLS);
     if (policy == SP_CLIENT_TLS_OPPORTUNISTIC)
-        return client_enter(s, CLIENT_READY);
+        return client_phase_enter(s, CLIENT_READY);
     s->facts.failed = true;
     s->facts.failed_fate = SP_CLIENT_RETRY;
     s->facts.failed_by = s->facts.last;
@@ -132,7 +132,7 @@ static int choose(struct sp_client *s)
         s->facts.failed_by = (struct sp_client_reply){
             .enhanced = SP_LIT("4.7.4"),
             .text = SP_LIT("TLS is required here, but the server does not offer STARTTLS")};
-    return client_enter(s, CLIENT_QUIT);
+    return client_phase_enter(s, CLIENT_QUIT);
 }
 
 static void close_session(struct sp_client *s)
@@ -143,7 +143,7 @@ static void close_session(struct sp_client *s)
     s->facts.mail_done = s->mail.mail != NULL;
 }
 
-int client_enter(struct sp_client *s, enum client_phase phase)
+int client_phase_enter(struct sp_client *s, enum client_phase phase)
 {
     s->phase = phase;
     client_arm(s);
@@ -208,7 +208,7 @@ int client_move(struct sp_client *s, enum client_input input)
         return SP_ERR_MISUSE;
     if (rule->left != CLIENT_LEFT_AS_IS)
         s->left_open = rule->left == CLIENT_LEFT_OPEN;
-    return client_enter(s, (enum client_phase)rule->next);
+    return client_phase_enter(s, (enum client_phase)rule->next);
 }
 
 static void settle(struct sp_client *s, const struct client_rule *rule, size_t recipient)

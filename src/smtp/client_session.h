@@ -98,7 +98,7 @@ int client_move(struct sp_client *s, enum client_input input);
 int client_apply(struct sp_client *s, enum client_input input, const struct sp_client_reply *what);
 
 /* Enter a phase that was passed on to, and send its command. */
-int client_enter(struct sp_client *s, enum client_phase phase);
+int client_phase_enter(struct sp_client *s, enum client_phase phase);
 
 /* End the session by this input as soon as the facts before it are read. The first ending counts. */
 void client_end(struct sp_client *s, enum client_input input, const char *enhanced, struct sp_view text);
