@@ -59,8 +59,8 @@ void log_replies(struct session *s, struct sp_view out)
     while (sp_view_word(&out, '\n', &line)) {
         line = sp_view_trim(sp_view_sub(line, 0, line.len > 0 ? line.len - 1 : 0));
         struct sp_view reason = reason_of(line);
-        if (reason.len == 0 || smtpd_is_own_reason(reason))
-            continue;
+        if (reason.len == 0 || smtpd_is_own_reason(reason) || sp_view_starts(line, SP_LIT("421")))
+            continue; /* the session's end says why */
         s->refusals++;
         os_log(OS_INFO, "refused", OS_STR("session", s->name),
                OS_STR("client", os_stream_peer_address(s->stream)), OS_STR("at", sp_server_phase(s->engine)),
@@ -71,6 +71,8 @@ void log_replies(struct session *s, struct sp_view out)
 void log_ended(const struct session *s, const char *why)
 {
     const struct os_tls_facts *tls = os_stream_tls(s->stream);
+    if (!why && sp_server_last_code(s->engine) == 421)
+        why = sp_server_last_reason(s->engine);
     os_log(OS_INFO, "session-ended", OS_STR("session", s->name),
            OS_STR("client", os_stream_peer_address(s->stream)), OS_STR("listener", s->terms->name),
            OS_STR("hello", s->hello), OS_STR("tls", tls ? tls->version : NULL), OS_STR("user", s->user),

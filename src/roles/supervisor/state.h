@@ -59,7 +59,8 @@ struct supervisor {
     struct event *signals[SUPERVISOR_SIGNAL_N];
     struct os_timer deadline; /* of a stop */
     bool queue_stopped;
-    bool reload_asked;
+    bool reload_asked; /* SIGHUP came before there was anything to reload      */
+    bool reloading;    /* a generation was given that not every role uses yet */
     int exit_code;
 };
 

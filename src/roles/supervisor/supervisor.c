@@ -102,12 +102,23 @@ static void run_when_all_is_up(struct supervisor *sv)
         reload(sv);
 }
 
+static void note_in_use(struct supervisor *sv, struct child *c)
+{
+    if (c->kind == IPC_SMTPD)
+        give_listeners(sv, c);
+    if (!sv->reloading || !children_ready(sv))
+        return;
+    sv->reloading = false;
+    os_log(OS_INFO, "reloaded", OS_STR("configuration", sv->generation->path),
+           OS_NUM("generation", sv->generation->number));
+}
+
 void supervisor_child_ready(struct supervisor *sv, struct child *c)
 {
     if (sv->phase == SUPERVISOR_STARTING)
         run_when_all_is_up(sv);
-    else if (sv->phase == SUPERVISOR_RUNNING && c->kind == IPC_SMTPD)
-        give_listeners(sv, c);
+    else if (sv->phase == SUPERVISOR_RUNNING)
+        note_in_use(sv, c);
 }
 
 void supervisor_user_known(struct supervisor *sv, const struct ipc_user_known *known)
@@ -214,7 +225,7 @@ static void reload(struct supervisor *sv)
             give_generation(sv, c);
             give_start(sv, c); /* smtpd gets its listeners once it is ready */
         }
-        os_log(OS_INFO, "reloaded", OS_STR("configuration", next->path), OS_NUM("generation", next->number));
+        sv->reloading = true;
     }
     sp_buf_fini(&error);
 }
