@@ -163,13 +163,27 @@ static int make_schema(sqlite3 *db)
     return SP_ERR_IO;
 }
 
+/* Of two processes that make the file at once one is told "locked" here, whatever the busy timeout. */
+static int use_wal(sqlite3 *db)
+{
+    enum { STEP_MS = 5 };
+    int result = SQLITE_BUSY;
+    for (int waited_ms = 0; result == SQLITE_BUSY && waited_ms < BUSY_MS; waited_ms += STEP_MS) {
+        result = sqlite3_exec(db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL);
+        if (result == SQLITE_BUSY)
+            sqlite3_sleep(STEP_MS);
+    }
+    return result;
+}
+
 static int prepare_file(sqlite3 *db, const char *path, struct sp_buf *error, uint8_t *secret_out)
 {
     int version = 0;
     sqlite3_busy_timeout(db, BUSY_MS);
     /* secure_delete: the verifier of an old password is overwritten, not only unlinked. */
-    if (sqlite3_exec(db,
-                     "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;"
+    if (use_wal(db) != SQLITE_OK ||
+        sqlite3_exec(db,
+                     "PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;"
                      "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON",
                      NULL, NULL, NULL) != SQLITE_OK ||
         read_version(db, &version) != SP_OK)
