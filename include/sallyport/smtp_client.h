@@ -265,14 +265,14 @@ SP_MUST_USE int sp_client_secured(struct sp_client *s, uint64_t now_ms);
 uint64_t sp_client_deadline(const struct sp_client *s);
 
 /* Time has passed. Past the deadline the session fails. */
-SP_MUST_USE int sp_client_tick(struct sp_client *s, uint64_t now_ms);
+void sp_client_tick(struct sp_client *s, uint64_t now_ms);
 
 /*
  * The connection is gone, or the caller gives it up.
  *   why  for the outcomes' text: "Connection reset by peer"; at most 200 octets are kept. Empty:
  *        "connection closed by the server"
  */
-SP_MUST_USE int sp_client_eof(struct sp_client *s, struct sp_view why);
+void sp_client_eof(struct sp_client *s, struct sp_view why);
 
 /* Facts for policies and logs. */
 const struct sp_client_capabilities *sp_client_capabilities(const struct sp_client *s);

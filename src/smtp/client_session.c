@@ -390,24 +390,22 @@ static struct sp_view timeout_text(const struct sp_client *s, struct sp_buf *b)
     return sp_buf_view(b);
 }
 
-int sp_client_tick(struct sp_client *s, uint64_t now_ms)
+void sp_client_tick(struct sp_client *s, uint64_t now_ms)
 {
     if (now_ms < s->deadline_ms)
-        return SP_OK;
+        return;
     s->now_ms = now_ms;
     s->deadline_ms = UINT64_MAX;
     uint8_t store[CLIENT_WHY_MAX];
     struct sp_buf text = fixed_buf(store, sizeof store);
     client_end(s, CLIENT_IN_TIMEOUT, "4.4.2", timeout_text(s, &text));
-    return SP_OK;
 }
 
-int sp_client_eof(struct sp_client *s, struct sp_view why)
+void sp_client_eof(struct sp_client *s, struct sp_view why)
 {
     if (why.len == 0)
         why = SP_LIT("connection closed by the server");
     client_end(s, CLIENT_IN_EOF, "4.4.2", why);
-    return SP_OK;
 }
 
 int sp_client_quit(struct sp_client *s, uint64_t now_ms)

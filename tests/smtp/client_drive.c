@@ -289,9 +289,9 @@ enum fault { NO_FAULT, LOST, TIMED_OUT };
 static void injure(struct world *w, enum fault fault)
 {
     if (fault == LOST)
-        assert_int_equal(sp_client_eof(w->s, SP_LIT("Connection reset by peer")), SP_OK);
+        sp_client_eof(w->s, SP_LIT("Connection reset by peer"));
     else
-        assert_int_equal(sp_client_tick(w->s, sp_client_deadline(w->s)), SP_OK);
+        sp_client_tick(w->s, sp_client_deadline(w->s));
 }
 
 /* Run a session to its end; `fault` strikes at step `at`. Returns the number of steps. */

@@ -1,0 +1,82 @@
+/* A connection from inside: shared by the files of this folder. */
+#ifndef CLIENT_STATE_H
+#define CLIENT_STATE_H
+
+#include "client/client.h"
+
+enum client_stage {
+    CLIENT_DIALLING, /* resolving, connecting, and the handshake of implicit TLS */
+    CLIENT_TALKING,  /* there is a session                                       */
+    CLIENT_OVER
+};
+
+struct client {
+    struct event_base *base;
+    struct dns *dns;
+    const struct client_options *options;
+    const struct client_handlers *on;
+    void *ctx;
+    enum client_stage stage;
+
+    struct dns_query *query;
+    struct dns_addresses addresses;
+    size_t address; /* the one that is dialled, from 1            */
+    char remote[CLIENT_REMOTE_MAX];
+
+    struct os_stream *stream;
+    struct sp_client_options session_options; /* as given; without TLS after a fallback */
+    struct sp_client *session;
+    struct os_timer timer;
+    uint64_t timer_ms; /* when it is due; 0: not set                 */
+    bool handshaking;  /* after STARTTLS                             */
+    bool fell_back;    /* that failed once: no TLS now               */
+
+    struct sasl_client *sasl;
+    bool authenticated, login_over;
+    const char *secret_name;
+
+    uint64_t offset; /* octets of content given                                      */
+    bool ready;      /* the owner was asked what next                                */
+
+    unsigned depth; /* handlers in progress: freeing waits for the outermost         */
+    bool working, freed;
+
+    bool failed; /* why it will end; the text stands in `why`        */
+    struct client_verdict failure;
+    char enhanced[16]; /* of failure                                */
+    struct sp_buf why;
+    struct sp_buf text; /* of the verdict that is being told                 */
+};
+
+/* client.c */
+void client_work(struct client *c);
+void client_talk(struct client *c, bool tls);
+void client_tell_end(struct client *c);
+void client_note(struct client *c, enum client_note_type type, const char *text);
+
+/* Every entry from the loop stands between these; after leave c may be gone. */
+void client_enter(struct client *c);
+void client_leave(struct client *c);
+
+/* Remember why it ends; the first reason counts. */
+void client_fail(struct client *c, enum sp_client_fate fate, const char *phase,
+                 const struct sp_client_reply *by);
+void client_fail_here(struct client *c, enum sp_client_fate fate, const char *phase, const char *enhanced,
+                      struct sp_view text);
+
+/* dial.c */
+void client_dial(struct client *c);
+void client_redial_plain(struct client *c);
+void client_start_tls(struct client *c);
+extern const struct os_stream_handlers client_stream_handlers;
+
+/* login.c: answer ASK_NEXT. false: nothing is to be done, the owner is asked. */
+bool client_login(struct client *c);
+void client_login_answer(struct client *c, struct sp_view challenge);
+void client_login_done(struct client *c, bool ok, const struct sp_client_reply *reply);
+void client_login_forget(struct client *c);
+
+/* text.c */
+void client_text_of_reply(const struct sp_client_reply *reply, struct sp_buf *out);
+
+#endif
