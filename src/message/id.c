@@ -20,6 +20,8 @@ uint64_t message_id_next(struct message_id_maker *m, int64_t wall_ms)
     return (m->last_ms & 0x1ffffffffffu) << 22 | (uint64_t)(m->process & 63) << 16 | m->counter;
 }
 
+int64_t message_id_wall_ms(uint64_t id) { return EPOCH_MS + (int64_t)(id >> 22); }
+
 void message_id_text(uint64_t id, char text_out[MESSAGE_ID_TEXT + 1])
 {
     for (size_t i = MESSAGE_ID_TEXT; i-- > 0; id >>= 5)

@@ -19,6 +19,9 @@ struct message_id_maker {
 /* The next id; never the same twice from one maker, even when the clock goes back. */
 uint64_t message_id_next(struct message_id_maker *m, int64_t wall_ms);
 
+/* When it was made, by the maker's clock. */
+int64_t message_id_wall_ms(uint64_t id);
+
 /* MESSAGE_ID_TEXT characters and a NUL. */
 void message_id_text(uint64_t id, char text_out[MESSAGE_ID_TEXT + 1]);
 

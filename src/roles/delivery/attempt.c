@@ -1,0 +1,155 @@
+/* An attempt from its message to its result. */
+#include "base/view.h"
+#include "os/heap.h"
+#include "os/log.h"
+#include "roles/delivery/delivery.h"
+#include "sallyport/smtp_server.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { OUTCOMES_MAX = IPC_PAYLOAD_MAX, ENHANCED_MAX = 16 };
+
+static size_t count_targets(struct sp_view list)
+{
+    struct ipc_target t;
+    size_t n = 0;
+    while (ipc_next_target(&list, &t))
+        n++;
+    return n;
+}
+
+/* Copy v to *at and move on. */
+static struct sp_view keep(uint8_t **at, struct sp_view v)
+{
+    struct sp_view kept = {*at, v.len};
+    if (v.len > 0)
+        memcpy(*at, v.p, v.len);
+    *at += v.len;
+    return kept;
+}
+
+static bool has_eight_bit(struct sp_view v)
+{
+    uint8_t any = 0;
+    for (size_t i = 0; i < v.len; i++)
+        any |= v.p[i];
+    return any & 0x80;
+}
+
+struct delivery_attempt *delivery_attempt_new(struct delivery *d, struct os_edge *queue,
+                                              const struct ipc_attempt *m)
+{
+    size_t n = count_targets(m->targets);
+    size_t fixed = sizeof(struct delivery_attempt) + n * sizeof(struct delivery_target);
+    if (n == 0) {
+        if (m->fd >= 0)
+            close(m->fd);
+        return NULL;
+    }
+    struct delivery_attempt *a =
+        os_new(fixed + m->sender.len + m->route.len + m->content.len + m->targets.len);
+    uint8_t *at = (uint8_t *)a + fixed;
+    struct sp_view list = m->targets;
+    *a = (struct delivery_attempt){
+        .delivery = d,
+        .lease = m->lease,
+        .id = m->id,
+        .queue = queue,
+        .fd = m->fd,
+        .size = m->size,
+        .declared_eight_bit = m->body == SP_BODY_8BITMIME,
+        .target_n = n,
+        .open_n = n,
+    };
+    a->sender = keep(&at, m->sender);
+    a->route = keep(&at, m->route);
+    a->content = keep(&at, m->content);
+    for (size_t i = 0; i < n; i++) {
+        struct ipc_target t;
+        if (ipc_next_target(&list, &t))
+            a->targets[i] =
+                (struct delivery_target){.recipient = t.recipient, .address = keep(&at, t.address)};
+    }
+    a->eight_bit = m->fd >= 0 ? a->declared_eight_bit : has_eight_bit(a->content);
+    message_id_text(a->id, a->id_text);
+    sp_buf_init(&a->outcomes, &os_heap, OUTCOMES_MAX);
+    return a;
+}
+
+/* --- outcomes ---------------------------------------------------------------------------- */
+
+static const char *const events[IPC_OUTCOME_N] = {
+    [IPC_OUTCOME_DELIVERED] = "delivered",
+    [IPC_OUTCOME_DEFERRED] = "deferred",
+    [IPC_OUTCOME_FAILED] = "failed",
+    [IPC_OUTCOME_UNKNOWN] = "delivery-unknown",
+};
+
+static void log_outcome(const struct delivery_attempt *a, const struct delivery_target *t,
+                        const struct delivery_outcome *o)
+{
+    os_log(OS_INFO, events[o->kind], OS_STR("id", a->id_text), OS_VIEW("to", t->address),
+           OS_VIEW("route", a->route), OS_STR("remote", o->remote[0] ? o->remote : NULL),
+           OS_VIEW("reply", o->reply));
+}
+
+/* A reason of ours that is not final has a code that is not final (RFC 3463 2). */
+static struct sp_view fit_enhanced(const struct delivery_outcome *o, uint8_t store[ENHANCED_MAX])
+{
+    bool lasting = o->enhanced.len > 0 && o->enhanced.len <= ENHANCED_MAX && o->enhanced.p[0] == '5';
+    if (o->kind != IPC_OUTCOME_DEFERRED || o->code > 0 || !lasting)
+        return o->enhanced;
+    memcpy(store, o->enhanced.p, o->enhanced.len);
+    store[0] = '4';
+    return sp_view_make(store, o->enhanced.len);
+}
+
+void delivery_attempt_settle(struct delivery_attempt *a, size_t target, const struct delivery_outcome *o)
+{
+    struct delivery_target *t = &a->targets[target];
+    uint8_t store[ENHANCED_MAX];
+    if (t->settled)
+        os_panic("delivery-twice", "a second outcome for a recipient of %s", a->id_text);
+    struct ipc_outcome outcome = {
+        .recipient = t->recipient,
+        .kind = (uint8_t)o->kind,
+        .code = (uint32_t)o->code,
+        .enhanced = fit_enhanced(o, store),
+        .reply = o->reply,
+        .remote = sp_view_of(o->remote),
+    };
+    ipc_add_outcome(&a->outcomes, &outcome);
+    t->settled = true;
+    a->open_n--;
+    if (o->kind == IPC_OUTCOME_DELIVERED)
+        delivery_done_add(&a->delivery->done, a->id, t->recipient);
+    log_outcome(a, t, o);
+}
+
+void delivery_attempt_settle_open(struct delivery_attempt *a, const struct delivery_outcome *o)
+{
+    for (size_t i = 0; i < a->target_n; i++)
+        if (!a->targets[i].settled)
+            delivery_attempt_settle(a, i, o);
+}
+
+void delivery_attempt_finish(struct delivery_attempt *a)
+{
+    struct ipc_message m = {.type = IPC_TYPE_attempt_result};
+    m.as.attempt_result.lease = a->lease;
+    m.as.attempt_result.outcomes = sp_buf_view(&a->outcomes);
+    if (sp_buf_status(&a->outcomes))
+        os_panic("delivery-outcomes", "the outcomes of %s do not fit a message", a->id_text);
+    if (a->queue && os_edge_send(a->queue, &m) == SP_ERR_LONG)
+        os_panic("delivery-outcomes", "the outcomes of %s do not fit a message", a->id_text);
+    delivery_attempt_drop(a);
+}
+
+void delivery_attempt_drop(struct delivery_attempt *a)
+{
+    if (a->fd >= 0)
+        close(a->fd);
+    sp_buf_fini(&a->outcomes);
+    free(a);
+}

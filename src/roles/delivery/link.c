@@ -1,0 +1,243 @@
+/*
+ * One connection to a relay, used for mail after mail.
+ *
+ * Two cases are not what the outcome says, and are tried anew at once:
+ * - a server closes idle connections, and the close crosses with our MAIL: nothing of the mail was answered,
+ * so it goes over another connection;
+ * - a server takes only so many recipients in a transaction (452, 552): the others go in the next one.
+ */
+#include "base/view.h"
+#include "os/heap.h"
+#include "os/log.h"
+#include "roles/delivery/delivery.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { IDLE_MS = 10000, BLOCK = 65536 };
+
+bool delivery_link_is_idle(const struct delivery_link *l)
+{
+    return !l->attempt && client_is_ready(l->client);
+}
+
+static enum ipc_outcome_kind kind_of(enum sp_client_fate fate)
+{
+    switch (fate) {
+    case SP_CLIENT_DELIVERED:
+        return IPC_OUTCOME_DELIVERED;
+    case SP_CLIENT_BOUNCE:
+        return IPC_OUTCOME_FAILED;
+    case SP_CLIENT_UNKNOWN:
+        return IPC_OUTCOME_UNKNOWN;
+    default:
+        return IPC_OUTCOME_DEFERRED;
+    }
+}
+
+static struct delivery_outcome outcome_of(const struct client_verdict *v)
+{
+    return (struct delivery_outcome){.kind = kind_of(v->fate),
+                                     .code = v->code,
+                                     .enhanced = v->enhanced,
+                                     .reply = v->text,
+                                     .remote = v->remote};
+}
+
+/* --- a mail ------------------------------------------------------------------------------ */
+
+void delivery_link_begin(struct delivery_link *l, struct delivery_attempt *a)
+{
+    size_t n = 0;
+    os_timer_stop(&l->idle);
+    l->attempt = a;
+    l->crowded_n = l->taken_n = 0;
+    l->lost = false;
+    for (size_t i = 0; i < a->target_n && n < DELIVERY_RECIPIENTS; i++) {
+        if (a->targets[i].settled)
+            continue;
+        l->crowded[n] = false;
+        l->targets[n] = i;
+        l->recipients[n++] = a->targets[i].address;
+    }
+    l->mail = (struct sp_client_mail){
+        .sender = a->sender,
+        .recipients = l->recipients,
+        .recipient_n = n,
+        .size = a->size,
+        .eight_bit = a->eight_bit,
+        .send_eight_bit = !a->declared_eight_bit, /* its sender did not ask for more than trying */
+    };
+    client_mail(l->client, &l->mail);
+}
+
+static int read_block(struct delivery_link *l, uint64_t offset, struct sp_view *piece_out)
+{
+    ssize_t n;
+    if (!l->block)
+        l->block = os_new(BLOCK);
+    do
+        n = pread(l->attempt->fd, l->block, BLOCK, (off_t)offset);
+    while (n < 0 && errno == EINTR);
+    if (n < 0 || (n == 0 && offset < l->attempt->size)) {
+        os_log(OS_WARN, "content-unreadable", OS_STR("id", l->attempt->id_text),
+               OS_STR("why", n < 0 ? strerror(errno) : "the file is shorter than the message"));
+        return SP_ERR_IO;
+    }
+    *piece_out = sp_view_make(l->block, (size_t)n);
+    return SP_OK;
+}
+
+static int give_content(void *ctx, uint64_t offset, struct sp_view *piece_out)
+{
+    struct delivery_link *l = ctx;
+    if (l->attempt->fd >= 0)
+        return read_block(l, offset, piece_out);
+    *piece_out = sp_view_from(l->attempt->content, (size_t)offset);
+    return SP_OK;
+}
+
+/* Nothing of this mail was answered, over a connection that has worked before. */
+static bool was_stale(const struct delivery_link *l, const struct client_verdict *v)
+{
+    bool unanswered =
+        strcmp(v->phase, "MAIL") == 0 || strcmp(v->phase, "RSET") == 0 || strcmp(v->phase, "READY") == 0;
+    return l->mail_n > 0 && v->fate == SP_CLIENT_RETRY && unanswered && (v->code == 0 || v->code == 421);
+}
+
+static bool was_crowded(const struct client_verdict *v)
+{
+    return v->fate == SP_CLIENT_RETRY && strcmp(v->phase, "RCPT") == 0 && (v->code == 452 || v->code == 552);
+}
+
+static void keep_crowd(struct delivery_link *l, size_t recipient, const struct client_verdict *v)
+{
+    l->crowded[recipient] = true;
+    if (l->crowded_n++ > 0)
+        return;
+    sp_buf_clear(&l->crowd_text);
+    sp_buf_add(&l->crowd_text, v->enhanced);
+    sp_buf_add(&l->crowd_text, v->text);
+    struct sp_view all = sp_buf_view(&l->crowd_text);
+    l->crowd = outcome_of(v);
+    l->crowd.enhanced = sp_view_sub(all, 0, v->enhanced.len);
+    l->crowd.reply = sp_view_from(all, v->enhanced.len);
+}
+
+static void take_outcome(void *ctx, size_t recipient, const struct client_verdict *v)
+{
+    struct delivery_link *l = ctx;
+    struct delivery_outcome o = outcome_of(v);
+    if (was_stale(l, v)) {
+        l->lost = true;
+    } else if (was_crowded(v)) {
+        keep_crowd(l, recipient, v);
+    } else {
+        l->taken_n += v->fate == SP_CLIENT_DELIVERED;
+        delivery_attempt_settle(l->attempt, l->targets[recipient], &o);
+    }
+}
+
+static void end_mail(void *ctx)
+{
+    struct delivery_link *l = ctx;
+    struct delivery_attempt *a = l->attempt;
+    l->mail_n++;
+    for (size_t i = 0; i < l->mail.recipient_n && l->taken_n == 0 && !l->lost; i++)
+        if (l->crowded[i])
+            delivery_attempt_settle(a, l->targets[i], &l->crowd);
+    if (a->open_n == 0) {
+        l->attempt = NULL;
+        delivery_attempt_finish(a);
+    }
+}
+
+/* --- a connection -------------------------------------------------------------------------- */
+
+static void take_next(void *ctx)
+{
+    struct delivery_link *l = ctx;
+    struct delivery_pool *p = l->pool;
+    p->dialling_n -= !l->was_ready;
+    l->was_ready = true;
+    struct delivery_attempt *a = l->attempt ? l->attempt : delivery_pool_next(p);
+    if (a)
+        delivery_link_begin(l, a);
+    else if (p->retired || p->delivery->stopping)
+        client_quit(l->client);
+    else
+        os_timer_set(&l->idle, IDLE_MS);
+}
+
+void delivery_link_leave(struct delivery_link *l)
+{
+    os_timer_stop(&l->idle);
+    client_quit(l->client);
+}
+
+static void leave_when_idle(void *ctx)
+{
+    struct delivery_link *l = ctx;
+    if (delivery_link_is_idle(l))
+        client_quit(l->client);
+}
+
+static void remove_link(struct delivery_link *l)
+{
+    struct delivery_pool *p = l->pool;
+    struct delivery_link **at = &p->links;
+    while (*at != l)
+        at = &(*at)->next;
+    *at = l->next;
+    p->link_n--;
+    p->dialling_n -= !l->was_ready;
+    if (l->attempt)
+        delivery_pool_give_back(p, l->attempt);
+    client_free(l->client);
+    os_timer_fini(&l->idle);
+    sp_buf_fini(&l->crowd_text);
+    free(l->block);
+    free(l);
+}
+
+static void end_link(void *ctx, const struct client_verdict *v)
+{
+    struct delivery_link *l = ctx;
+    struct delivery_pool *p = l->pool;
+    struct delivery *d = p->delivery;
+    bool never = !l->was_ready;
+    /* What fails before a mail is given says nothing of the mail: a wrong host name is ours to mend. */
+    struct delivery_outcome o = outcome_of(v);
+    o.kind = IPC_OUTCOME_DEFERRED;
+    if (never && p->link_n == 1)
+        delivery_pool_settle_waiting(p, &o);
+    remove_link(l);
+    delivery_pool_feed(p);
+    delivery_link_ended(d);
+}
+
+static const struct client_handlers handlers = {
+    .ready = take_next,
+    .content = give_content,
+    .outcome = take_outcome,
+    .mail_done = end_mail,
+    .ended = end_link,
+};
+
+void delivery_link_open(struct delivery_pool *p)
+{
+    struct delivery *d = p->delivery;
+    struct delivery_link *l = os_new(sizeof *l);
+    l->pool = p;
+    l->next = p->links;
+    os_timer_init(&l->idle, d->role->base, leave_when_idle, l);
+    sp_buf_init(&l->crowd_text, &os_heap, CLIENT_TEXT_MAX + 64);
+    l->client = client_new(d->role->base, d->dns, &p->options, &handlers, l);
+    if (!l->client)
+        os_panic("delivery-hello", "the host name %s cannot stand in EHLO", p->hello);
+    p->links = l;
+    p->link_n++;
+    p->dialling_n++;
+}
