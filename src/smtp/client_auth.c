@@ -22,17 +22,18 @@ static void say_auth(struct sp_client *s, struct sp_view mechanism, bool has_ini
     size_t n = 5 + mechanism.len;
     memcpy(prefix + 5, mechanism.p, mechanism.len);
     if (!has_initial) {
-        client_say(s, "AUTH", mechanism);
+        smtp_client_say(s, "AUTH", mechanism);
         return;
     }
     prefix[n++] = ' ';
-    client_say_secret(s, sp_view_make(prefix, n), initial, true);
+    smtp_client_say_secret(s, sp_view_make(prefix, n), initial, true);
 }
 
 int sp_client_auth(struct sp_client *s, struct sp_view mechanism, bool has_initial, struct sp_view initial,
                    uint64_t now_ms)
 {
-    if (!client_asks(s, CLIENT_READY) || !is_mechanism(mechanism) || (!s->tls && !s->options->auth_in_clear))
+    if (!smtp_client_asks(s, CLIENT_READY) || !is_mechanism(mechanism) ||
+        (!s->tls && !s->options->auth_in_clear))
         return SP_ERR_MISUSE;
     if (initial.len > CLIENT_SASL_MAX)
         return SP_ERR_LONG;
@@ -41,9 +42,9 @@ int sp_client_auth(struct sp_client *s, struct sp_view mechanism, bool has_initi
     bool along = has_initial && line <= CLIENT_COMMAND_MAX;
     s->has_initial = has_initial && !along;
     if (s->has_initial && (sp_buf_reserve(&s->initial, initial.len) || sp_buf_add(&s->initial, initial)))
-        return client_check(s, SP_ERR_NOMEM);
+        return smtp_client_check(s, SP_ERR_NOMEM);
     say_auth(s, mechanism, along, initial);
-    return client_move(s, CLIENT_IN_BEGIN_AUTH);
+    return smtp_client_move(s, CLIENT_IN_BEGIN_AUTH);
 }
 
 static int decode(struct sp_client *s, struct sp_view text)
@@ -59,36 +60,36 @@ static int decode(struct sp_client *s, struct sp_view text)
 }
 
 /* A challenge has come. One that is no base64 must be answered with "*" (RFC 4954 4). */
-int client_auth_challenged(struct sp_client *s)
+int smtp_client_auth_challenged(struct sp_client *s)
 {
     int status = decode(s, sp_view_trim(s->facts.last.text));
     if (status == SP_ERR_SYNTAX)
-        return client_move(s, CLIENT_IN_CANCEL);
+        return smtp_client_move(s, CLIENT_IN_CANCEL);
     if (status)
-        return client_check(s, status);
+        return smtp_client_check(s, status);
     if (!s->has_initial)
         return SP_OK;
-    client_say_secret(s, SP_LIT(""), sp_buf_view(&s->initial), false);
+    smtp_client_say_secret(s, SP_LIT(""), sp_buf_view(&s->initial), false);
     sp_buf_fini_secret(&s->initial);
     s->has_initial = false;
-    return client_move(s, CLIENT_IN_ANSWER);
+    return smtp_client_move(s, CLIENT_IN_ANSWER);
 }
 
 int sp_client_answer(struct sp_client *s, struct sp_view response, uint64_t now_ms)
 {
-    if (!client_asks(s, CLIENT_SASL))
+    if (!smtp_client_asks(s, CLIENT_SASL))
         return SP_ERR_MISUSE;
     if (response.len > CLIENT_SASL_MAX)
         return SP_ERR_LONG;
     s->now_ms = now_ms;
-    client_say_secret(s, SP_LIT(""), response, false);
-    return client_move(s, CLIENT_IN_ANSWER);
+    smtp_client_say_secret(s, SP_LIT(""), response, false);
+    return smtp_client_move(s, CLIENT_IN_ANSWER);
 }
 
 int sp_client_cancel(struct sp_client *s, uint64_t now_ms)
 {
-    if (!client_asks(s, CLIENT_SASL))
+    if (!smtp_client_asks(s, CLIENT_SASL))
         return SP_ERR_MISUSE;
     s->now_ms = now_ms;
-    return client_move(s, CLIENT_IN_CANCEL);
+    return smtp_client_move(s, CLIENT_IN_CANCEL);
 }

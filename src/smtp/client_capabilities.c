@@ -3,7 +3,7 @@
 
 #include "base/view.h"
 
-void client_capabilities_forget(struct sp_client *s)
+void smtp_client_capabilities_forget(struct sp_client *s)
 {
     s->capabilities = (struct sp_client_capabilities){0};
     sp_buf_clear(&s->hello_lines);
@@ -49,11 +49,11 @@ static void learn_line(struct sp_client *s, struct sp_view line)
     }
 }
 
-int client_capabilities_learn(struct sp_client *s)
+int smtp_client_capabilities_learn(struct sp_client *s)
 {
-    client_capabilities_forget(s);
+    smtp_client_capabilities_forget(s);
     s->capabilities.esmtp = true;
-    sp_buf_add(&s->hello_lines, client_reply_view(&s->reply).lines);
+    sp_buf_add(&s->hello_lines, smtp_client_reply_view(&s->reply).lines);
     struct sp_view rest = sp_buf_view(&s->hello_lines), line;
     (void)sp_client_reply_line(&rest, &line); /* the first one names the server */
     while (sp_client_reply_line(&rest, &line))

@@ -9,7 +9,7 @@
 
 static int unfit(struct sp_client *s, const char *text)
 {
-    client_end(s, CLIENT_IN_UNFIT, "5.6.0", sp_view_of(text));
+    smtp_client_end(s, CLIENT_IN_UNFIT, "5.6.0", sp_view_of(text));
     return SP_OK;
 }
 
@@ -81,28 +81,28 @@ static size_t take_line(struct sp_client *s, struct sp_view in)
 int sp_client_content(struct sp_client *s, struct sp_view octets, size_t *used_out)
 {
     size_t used = 0;
-    if (!client_asks(s, CLIENT_CONTENT) || s->out.dot)
+    if (!smtp_client_asks(s, CLIENT_CONTENT) || s->out.dot)
         return SP_ERR_MISUSE;
-    while (used < octets.len && !s->ending.on && client_output_queued(s) < CLIENT_WINDOW &&
+    while (used < octets.len && !s->ending.on && smtp_client_output_queued(s) < CLIENT_WINDOW &&
            !sp_buf_status(&s->out.octets)) {
-        size_t room = CLIENT_WINDOW - client_output_queued(s);
+        size_t room = CLIENT_WINDOW - smtp_client_output_queued(s);
         used += take_line(s, sp_view_sub(octets, used, room));
     }
     s->out.shown = s->out.octets.len;
     *used_out = used;
-    return client_check(s, SP_OK);
+    return smtp_client_check(s, SP_OK);
 }
 
 int sp_client_content_end(struct sp_client *s)
 {
-    if (!client_asks(s, CLIENT_CONTENT) || s->out.dot)
+    if (!smtp_client_asks(s, CLIENT_CONTENT) || s->out.dot)
         return SP_ERR_MISUSE;
     if (s->after_cr && bare_cr(s) == SP_OK && s->ending.on)
         return SP_OK;
     if (!s->line_start)
         end_line(s);
     s->out.shown = s->out.octets.len;
-    client_say(s, ".", SP_LIT(""));
+    smtp_client_say(s, ".", SP_LIT(""));
     s->out.dot = true;
-    return client_check(s, SP_OK);
+    return smtp_client_check(s, SP_OK);
 }

@@ -3,9 +3,9 @@
 
 #include "base/view.h"
 
-bool client_facts_pending(const struct sp_client *s)
+bool smtp_client_facts_pending(const struct sp_client *s)
 {
-    const struct client_facts *f = &s->facts;
+    const struct smtp_client_facts *f = &s->facts;
     bool unsaid = s->options->transcript && s->out.shown < s->out.octets.len;
     return f->reply || s->settling.on || f->auth || f->mail_done || f->failed || f->tls || f->closed ||
            unsaid;
@@ -20,8 +20,8 @@ static bool take(bool *fact)
 
 static bool next_outcome(struct sp_client *s, struct sp_client_event *e)
 {
-    struct client_settling *g = &s->settling;
-    struct client_mail_state *m = &s->mail;
+    struct smtp_client_settling *g = &s->settling;
+    struct smtp_client_mail_state *m = &s->mail;
     /* Without memory for the states none was said before. */
     bool known = m->mail && m->state_cap >= m->mail->recipient_n;
     for (; g->on && g->at < g->end; g->at++) {
@@ -33,7 +33,7 @@ static bool next_outcome(struct sp_client *s, struct sp_client_event *e)
         e->type = SP_CLIENT_OUTCOME;
         e->as.outcome.recipient = g->at++;
         e->as.outcome.fate = g->fate;
-        e->as.outcome.phase = client_phase_name(g->phase);
+        e->as.outcome.phase = smtp_client_phase_name(g->phase);
         e->as.outcome.reply = g->reply;
         return true;
     }
@@ -43,9 +43,9 @@ static bool next_outcome(struct sp_client *s, struct sp_client_event *e)
 
 static void tell_reply(const struct sp_client *s, struct sp_client_event *e)
 {
-    const struct client_facts *f = &s->facts;
+    const struct smtp_client_facts *f = &s->facts;
     e->type = SP_CLIENT_REPLY;
-    e->as.reply.phase = client_phase_name(f->phase);
+    e->as.reply.phase = smtp_client_phase_name(f->phase);
     e->as.reply.reply = f->last;
     e->as.reply.fate = f->scope == CLIENT_NOBODY ? SP_CLIENT_NONE : f->fate;
     e->as.reply.for_all = f->scope == CLIENT_ALL;
@@ -55,7 +55,7 @@ static void tell_reply(const struct sp_client *s, struct sp_client_event *e)
 /* Facts that a rule left behind. */
 static bool next_fact(struct sp_client *s, struct sp_client_event *e)
 {
-    struct client_facts *f = &s->facts;
+    struct smtp_client_facts *f = &s->facts;
     if (take(&f->reply)) {
         tell_reply(s, e);
     } else if (next_outcome(s, e)) {
@@ -70,7 +70,7 @@ static bool next_fact(struct sp_client *s, struct sp_client_event *e)
     } else if (take(&f->failed)) {
         e->type = SP_CLIENT_FAILED;
         e->as.failed.fate = f->failed_fate;
-        e->as.failed.phase = client_phase_name(f->phase);
+        e->as.failed.phase = smtp_client_phase_name(f->phase);
         e->as.failed.reply = f->failed_by;
     } else {
         return false;
@@ -87,7 +87,7 @@ static void next_question(const struct sp_client *s, struct sp_client_event *e)
     } else if (s->phase == CLIENT_SASL) {
         e->type = SP_CLIENT_ASK_ANSWER;
         e->as.challenge = sp_buf_view(&s->challenge);
-    } else if (s->phase == CLIENT_CONTENT && !s->out.dot && client_output_queued(s) < CLIENT_WINDOW) {
+    } else if (s->phase == CLIENT_CONTENT && !s->out.dot && smtp_client_output_queued(s) < CLIENT_WINDOW) {
         e->type = SP_CLIENT_ASK_CONTENT;
     }
 }
@@ -98,14 +98,14 @@ enum sp_client_event_type sp_client_event(struct sp_client *s, struct sp_client_
     if (next_fact(s, event_out))
         return event_out->type;
     if (s->ending.on) {
-        enum client_input input = s->ending.input;
+        enum smtp_client_input input = s->ending.input;
         struct sp_client_reply what = s->ending.what;
         s->ending.on = false;
-        (void)client_apply(s, input, &what); /* every phase has a cell for every ending */
+        (void)smtp_client_apply(s, input, &what); /* every phase has a cell for every ending */
         if (next_fact(s, event_out))
             return event_out->type;
     }
-    if (client_output_line(s, event_out))
+    if (smtp_client_output_line(s, event_out))
         return event_out->type;
     if (take(&s->facts.tls))
         event_out->type = SP_CLIENT_START_TLS;

@@ -65,7 +65,7 @@ static void say_mail(struct sp_client *s)
 
 static void say_next_rcpt(struct sp_client *s)
 {
-    struct client_mail_state *m = &s->mail;
+    struct smtp_client_mail_state *m = &s->mail;
     struct sp_buf *b = &s->out.octets;
     size_t i = m->to_send++;
     if (m->states[i] != CLIENT_TO_SEND)
@@ -77,19 +77,19 @@ static void say_next_rcpt(struct sp_client *s)
     m->unanswered++;
 }
 
-void client_mail_pump(struct sp_client *s)
+void smtp_client_mail_pump(struct sp_client *s)
 {
-    struct client_mail_state *m = &s->mail;
+    struct smtp_client_mail_state *m = &s->mail;
     bool group = s->capabilities.pipelining;
     bool goes_on = s->phase == CLIENT_MAIL || s->phase == CLIENT_RCPT;
     if (!m->mail || !(goes_on || s->phase == CLIENT_DATA) || (s->phase == CLIENT_MAIL && !group))
         return;
     while (goes_on && m->to_send < m->mail->recipient_n && (group || m->unanswered == 0) &&
-           client_output_queued(s) < CLIENT_WINDOW)
+           smtp_client_output_queued(s) < CLIENT_WINDOW)
         say_next_rcpt(s);
     bool all_sent = m->to_send == m->mail->recipient_n;
     if (all_sent && !m->data_sent && (group || s->phase == CLIENT_DATA)) {
-        client_say(s, "DATA", SP_LIT(""));
+        smtp_client_say(s, "DATA", SP_LIT(""));
         m->data_sent = true;
     }
 }
@@ -98,51 +98,51 @@ void client_mail_pump(struct sp_client *s)
 
 static int after_rcpt(struct sp_client *s)
 {
-    struct client_mail_state *m = &s->mail;
-    client_mail_pump(s);
+    struct smtp_client_mail_state *m = &s->mail;
+    smtp_client_mail_pump(s);
     if (m->unanswered > 0)
-        return client_check(s, SP_OK);
+        return smtp_client_check(s, SP_OK);
     if (m->taken > 0)
-        return client_phase_enter(s, CLIENT_DATA);
-    return client_phase_enter(s, m->data_sent ? CLIENT_DATA_VOID : CLIENT_READY);
+        return smtp_client_enter(s, CLIENT_DATA);
+    return smtp_client_enter(s, m->data_sent ? CLIENT_DATA_VOID : CLIENT_READY);
 }
 
-int client_mail_enter(struct sp_client *s)
+int smtp_client_mail_enter(struct sp_client *s)
 {
-    struct client_mail_state *m = &s->mail;
+    struct smtp_client_mail_state *m = &s->mail;
     switch (s->phase) {
     case CLIENT_RSET:
         if (!s->left_open)
-            return client_phase_enter(s, CLIENT_MAIL);
-        client_say(s, "RSET", SP_LIT(""));
+            return smtp_client_enter(s, CLIENT_MAIL);
+        smtp_client_say(s, "RSET", SP_LIT(""));
         break;
     case CLIENT_MAIL:
         if (!m->mail_sent)
             say_mail(s);
-        client_mail_pump(s);
+        smtp_client_mail_pump(s);
         break;
     case CLIENT_RCPT:
         return after_rcpt(s);
     case CLIENT_DATA:
-        client_mail_pump(s);
+        smtp_client_mail_pump(s);
         break;
     case CLIENT_RCPT_VOID:
         if (m->unanswered == 0)
-            return client_phase_enter(s, CLIENT_DATA_VOID);
+            return smtp_client_enter(s, CLIENT_DATA_VOID);
         break;
     case CLIENT_DATA_VOID:
         if (!m->data_sent)
-            return client_phase_enter(s, CLIENT_READY);
+            return smtp_client_enter(s, CLIENT_READY);
         break;
     default:
         break;
     }
-    return client_check(s, SP_OK);
+    return smtp_client_check(s, SP_OK);
 }
 
-size_t client_mail_answered(struct sp_client *s, enum client_input input)
+size_t smtp_client_mail_answered(struct sp_client *s, enum smtp_client_input input)
 {
-    struct client_mail_state *m = &s->mail;
+    struct smtp_client_mail_state *m = &s->mail;
     bool rcpt = s->phase == CLIENT_RCPT || s->phase == CLIENT_RCPT_VOID;
     if (!rcpt || input >= CLIENT_IN_SHUT || m->unanswered == 0)
         return 0;
@@ -161,7 +161,7 @@ size_t client_mail_answered(struct sp_client *s, enum client_input input)
 
 static int grow_states(struct sp_client *s, size_t n)
 {
-    struct client_mail_state *m = &s->mail;
+    struct smtp_client_mail_state *m = &s->mail;
     if (m->state_cap >= n)
         return SP_OK;
     uint8_t *p = s->alloc->resize(s->alloc->ctx, m->states, m->state_cap, n);
@@ -195,7 +195,7 @@ static const char *judge(const struct sp_client *s, const struct sp_client_mail 
 /* Outcomes decided here, before a command was sent. */
 static void settle_here(struct sp_client *s, enum sp_client_fate fate, const char *enhanced, const char *text)
 {
-    s->settling = (struct client_settling){
+    s->settling = (struct smtp_client_settling){
         .on = true,
         .end = s->mail.mail->recipient_n,
         .fate = fate,
@@ -204,7 +204,7 @@ static void settle_here(struct sp_client *s, enum sp_client_fate fate, const cha
     };
 }
 
-static size_t mark_unfit(struct client_mail_state *m)
+static size_t mark_unfit(struct smtp_client_mail_state *m)
 {
     size_t unfit = 0;
     for (size_t i = 0; i < m->mail->recipient_n; i++) {
@@ -217,16 +217,16 @@ static size_t mark_unfit(struct client_mail_state *m)
 
 int sp_client_mail(struct sp_client *s, const struct sp_client_mail *mail, uint64_t now_ms)
 {
-    if (!client_asks(s, CLIENT_READY) || mail->recipient_n == 0 || !is_parameters(mail->parameters))
+    if (!smtp_client_asks(s, CLIENT_READY) || mail->recipient_n == 0 || !is_parameters(mail->parameters))
         return SP_ERR_MISUSE;
-    struct client_mail_state *m = &s->mail;
+    struct smtp_client_mail_state *m = &s->mail;
     const char *enhanced = NULL;
     s->now_ms = now_ms;
-    *m = (struct client_mail_state){.mail = mail, .states = m->states, .state_cap = m->state_cap};
+    *m = (struct smtp_client_mail_state){.mail = mail, .states = m->states, .state_cap = m->state_cap};
     if (grow_states(s, mail->recipient_n)) {
         settle_here(s, SP_CLIENT_RETRY, "4.3.0", "out of memory here");
         s->facts.mail_done = true;
-        return client_check(s, SP_ERR_NOMEM);
+        return smtp_client_check(s, SP_ERR_NOMEM);
     }
     size_t unfit = mark_unfit(m);
     const char *text = judge(s, mail, &enhanced);
@@ -241,5 +241,5 @@ int sp_client_mail(struct sp_client *s, const struct sp_client_mail *mail, uint6
         s->facts.mail_done = true;
         return SP_OK;
     }
-    return client_move(s, CLIENT_IN_BEGIN_MAIL);
+    return smtp_client_move(s, CLIENT_IN_BEGIN_MAIL);
 }

@@ -8,20 +8,20 @@
 #include "base/base64.h"
 #include "base/view.h"
 
-void client_wipe(void *p, size_t n)
+void smtp_client_wipe(void *p, size_t n)
 {
     volatile uint8_t *octets = p;
     for (size_t i = 0; i < n; i++)
         octets[i] = 0;
 }
 
-size_t client_output_queued(const struct sp_client *s) { return s->out.octets.len - s->out.sent; }
+size_t smtp_client_output_queued(const struct sp_client *s) { return s->out.octets.len - s->out.sent; }
 
-void client_output_drop(struct sp_client *s)
+void smtp_client_output_drop(struct sp_client *s)
 {
-    struct client_output *o = &s->out;
+    struct smtp_client_output *o = &s->out;
     if (o->secret_to > o->secret_from)
-        client_wipe(o->octets.p + o->secret_from, o->secret_to - o->secret_from);
+        smtp_client_wipe(o->octets.p + o->secret_from, o->secret_to - o->secret_from);
     sp_buf_clear(&o->octets);
     o->sent = o->shown = o->secret_from = o->secret_to = 0;
 }
@@ -29,11 +29,11 @@ void client_output_drop(struct sp_client *s)
 /* Give back what was sent and told. */
 static void tidy(struct sp_client *s)
 {
-    struct client_output *o = &s->out;
+    struct smtp_client_output *o = &s->out;
     bool secret = o->secret_to > 0;
     size_t done = s->options->transcript && o->shown < o->sent ? o->shown : o->sent;
     if (done == o->octets.len) {
-        client_output_drop(s);
+        smtp_client_output_drop(s);
     } else if (done >= CLIENT_WINDOW && !secret) {
         sp_buf_drop(&o->octets, done);
         o->sent -= done;
@@ -41,7 +41,7 @@ static void tidy(struct sp_client *s)
     }
 }
 
-void client_say(struct sp_client *s, const char *verb, struct sp_view argument)
+void smtp_client_say(struct sp_client *s, const char *verb, struct sp_view argument)
 {
     struct sp_buf *b = &s->out.octets;
     sp_buf_add_str(b, verb);
@@ -52,8 +52,8 @@ void client_say(struct sp_client *s, const char *verb, struct sp_view argument)
     sp_buf_add(b, SP_LIT("\r\n"));
 }
 
-void client_say_secret(struct sp_client *s, struct sp_view prefix, struct sp_view secret,
-                       bool empty_is_equals)
+void smtp_client_say_secret(struct sp_client *s, struct sp_view prefix, struct sp_view secret,
+                            bool empty_is_equals)
 {
     struct sp_buf *b = &s->out.octets;
     if (sp_buf_reserve(b, prefix.len + sp_base64_encoded_len(secret.len) + 3))
@@ -69,9 +69,9 @@ void client_say_secret(struct sp_client *s, struct sp_view prefix, struct sp_vie
 }
 
 /* The next line that SENT has to tell. */
-bool client_output_line(struct sp_client *s, struct sp_client_event *event_out)
+bool smtp_client_output_line(struct sp_client *s, struct sp_client_event *event_out)
 {
-    struct client_output *o = &s->out;
+    struct smtp_client_output *o = &s->out;
     if (!s->options->transcript)
         return false;
     tidy(s);
@@ -96,18 +96,18 @@ struct sp_view sp_client_output(struct sp_client *s)
 
 void sp_client_sent(struct sp_client *s, size_t n, uint64_t now_ms)
 {
-    struct client_output *o = &s->out;
-    size_t queued = client_output_queued(s);
+    struct smtp_client_output *o = &s->out;
+    size_t queued = smtp_client_output_queued(s);
     o->sent += n < queued ? n : queued;
     s->now_ms = now_ms;
     if (n > 0 && s->phase != CLIENT_READY && s->phase != CLIENT_SASL)
-        client_arm(s);
+        smtp_client_arm(s);
     bool ended = o->dot && o->sent == o->octets.len && s->phase == CLIENT_CONTENT;
     tidy(s);
     if (s->dead || s->ending.on)
         return;
     if (ended)
-        (void)client_move(s, CLIENT_IN_END); /* sends nothing, so it cannot fail */
-    client_mail_pump(s);
-    (void)client_check(s, SP_OK); /* a failure is kept and told by the next call */
+        (void)smtp_client_move(s, CLIENT_IN_END); /* sends nothing, so it cannot fail */
+    smtp_client_mail_pump(s);
+    (void)smtp_client_check(s, SP_OK); /* a failure is kept and told by the next call */
 }

@@ -6,17 +6,17 @@
 
 #include "base/view.h"
 
-void client_reply_init(struct client_reply *r, const struct sp_allocator *alloc, bool lf)
+void smtp_client_reply_init(struct smtp_client_reply *r, const struct sp_allocator *alloc, bool lf)
 {
-    *r = (struct client_reply){.lf = lf};
+    *r = (struct smtp_client_reply){.lf = lf};
     sp_buf_init(&r->octets, alloc, SP_CLIENT_REPLY_MAX);
 }
 
-void client_reply_fini(struct client_reply *r) { sp_buf_fini(&r->octets); }
+void smtp_client_reply_fini(struct smtp_client_reply *r) { sp_buf_fini(&r->octets); }
 
-bool client_reply_begun(const struct client_reply *r) { return !r->whole && r->octets.len > 0; }
+bool smtp_client_reply_begun(const struct smtp_client_reply *r) { return !r->whole && r->octets.len > 0; }
 
-static void begin(struct client_reply *r)
+static void begin(struct smtp_client_reply *r)
 {
     sp_buf_clear(&r->octets);
     r->line_start = r->line_n = 0;
@@ -25,7 +25,7 @@ static void begin(struct client_reply *r)
     r->fault = NULL;
 }
 
-static int refuse(struct client_reply *r, const char *fault)
+static int refuse(struct smtp_client_reply *r, const char *fault)
 {
     r->fault = fault;
     return SP_ERR_SYNTAX;
@@ -41,7 +41,7 @@ static int code_of(struct sp_view line)
 }
 
 /* A line is complete, its end included. */
-static int end_line(struct client_reply *r)
+static int end_line(struct smtp_client_reply *r)
 {
     struct sp_view line = sp_view_from(sp_buf_view(&r->octets), r->line_start);
     bool crlf = line.len >= 2 && line.p[line.len - 2] == '\r';
@@ -64,7 +64,7 @@ static int end_line(struct client_reply *r)
     return SP_OK;
 }
 
-int client_reply_feed(struct client_reply *r, struct sp_view in, size_t *used_out)
+int smtp_client_reply_feed(struct smtp_client_reply *r, struct sp_view in, size_t *used_out)
 {
     size_t used = 0;
     int status = SP_OK;
@@ -111,7 +111,7 @@ static struct sp_view without_end(struct sp_view line)
     return line;
 }
 
-struct sp_client_reply client_reply_view(const struct client_reply *r)
+struct sp_client_reply smtp_client_reply_view(const struct smtp_client_reply *r)
 {
     struct sp_view lines = sp_buf_view(&r->octets);
     struct sp_view text = sp_view_from(without_end(sp_view_from(lines, r->line_start)), 4);

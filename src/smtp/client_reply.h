@@ -9,7 +9,7 @@
 #include "base/buf.h"
 #include "sallyport/smtp_client.h"
 
-struct client_reply {
+struct smtp_client_reply {
     struct sp_buf octets; /* the lines as received                            */
     size_t line_start;    /* of the current line                              */
     size_t line_n;        /* complete ones                                    */
@@ -19,20 +19,20 @@ struct client_reply {
     const char *fault;    /* why it is no reply; static text                  */
 };
 
-void client_reply_init(struct client_reply *r, const struct sp_allocator *alloc, bool lf);
-void client_reply_fini(struct client_reply *r);
+void smtp_client_reply_init(struct smtp_client_reply *r, const struct sp_allocator *alloc, bool lf);
+void smtp_client_reply_fini(struct smtp_client_reply *r);
 
 /*
  * Add octets up to the end of the reply.
  *   used_out  octets consumed
  * SP_OK: look at `whole`. SP_ERR_SYNTAX: no reply, see `fault`. SP_ERR_NOMEM.
  */
-SP_MUST_USE int client_reply_feed(struct client_reply *r, struct sp_view in, size_t *used_out);
+SP_MUST_USE int smtp_client_reply_feed(struct smtp_client_reply *r, struct sp_view in, size_t *used_out);
 
 /* Has a reply begun and not ended? */
-bool client_reply_begun(const struct client_reply *r);
+bool smtp_client_reply_begun(const struct smtp_client_reply *r);
 
 /* The reply that is whole, as the caller sees it. */
-struct sp_client_reply client_reply_view(const struct client_reply *r);
+struct sp_client_reply smtp_client_reply_view(const struct smtp_client_reply *r);
 
 #endif

@@ -29,7 +29,7 @@
     [CLIENT_##p][CLIENT_IN_TIMEOUT] = {1, CLIENT_CLOSED, whom, AS_IS, "5321 4.5.3.2"},                       \
     [CLIENT_##p][CLIENT_IN_EOF] = {1, CLIENT_CLOSED, whom, AS_IS, "5321 3.8"}
 
-const struct client_rule client_rules[CLIENT_PHASE_N][CLIENT_INPUT_N] = {
+const struct smtp_client_rule smtp_client_rules[CLIENT_PHASE_N][CLIENT_INPUT_N] = {
 
     /* --- the session ------------------------------------------------------------------------- */
 
@@ -149,9 +149,10 @@ const struct client_rule client_rules[CLIENT_PHASE_N][CLIENT_INPUT_N] = {
     ENDS(QUIT, FOR_NOBODY),
 };
 
-const struct client_rule *client_rule_find(enum client_phase phase, enum client_input input)
+const struct smtp_client_rule *smtp_client_rule_find(enum smtp_client_phase phase,
+                                                     enum smtp_client_input input)
 {
-    const struct client_rule *row = client_rules[phase];
+    const struct smtp_client_rule *row = smtp_client_rules[phase];
     if (row[input].known)
         return &row[input];
     bool special = input == CLIENT_IN_NO_VERB || input == CLIENT_IN_ORDER || input == CLIENT_IN_CROWDED;
@@ -178,11 +179,11 @@ static const char *const input_texts[CLIENT_INPUT_N] = {CLIENT_INPUTS(X)};
 static const char *const fate_names[SP_CLIENT_FATE_N] = {SP_CLIENT_FATES(X)};
 #undef X
 
-const char *client_phase_name(enum client_phase phase) { return phase_names[phase]; }
+const char *smtp_client_phase_name(enum smtp_client_phase phase) { return phase_names[phase]; }
 
-const char *client_phase_text(enum client_phase phase) { return phase_texts[phase]; }
+const char *smtp_client_phase_text(enum smtp_client_phase phase) { return phase_texts[phase]; }
 
-const char *client_input_text(enum client_input input) { return input_texts[input]; }
+const char *smtp_client_input_text(enum smtp_client_input input) { return input_texts[input]; }
 
 const char *sp_client_fate_name(enum sp_client_fate fate)
 {
@@ -193,7 +194,7 @@ const char *sp_client_fate_name(enum sp_client_fate fate)
 static const size_t phase_timeouts[CLIENT_PHASE_N] = {CLIENT_PHASES(X)};
 #undef X
 
-uint32_t client_phase_timeout(enum client_phase phase, const struct sp_client_timeouts *timeouts)
+uint32_t smtp_client_phase_timeout(enum smtp_client_phase phase, const struct sp_client_timeouts *timeouts)
 {
     uint32_t ms = 0;
     if (phase_timeouts[phase] != CLIENT_NO_TIMEOUT)

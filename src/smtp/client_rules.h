@@ -64,43 +64,44 @@
     X(EOF, "the connection is gone, or was given up")
 
 #define X(n, ...) CLIENT_##n,
-enum client_phase { CLIENT_PHASES(X) CLIENT_PHASE_N };
+enum smtp_client_phase { CLIENT_PHASES(X) CLIENT_PHASE_N };
 #undef X
 
 #define X(n, ...) CLIENT_IN_##n,
-enum client_input { CLIENT_INPUTS(X) CLIENT_INPUT_N };
+enum smtp_client_input { CLIENT_INPUTS(X) CLIENT_INPUT_N };
 #undef X
 
 /* Whose fate a rule decides. */
-enum client_scope { CLIENT_NOBODY, CLIENT_THIS, CLIENT_ALL };
+enum smtp_client_scope { CLIENT_NOBODY, CLIENT_THIS, CLIENT_ALL };
 
 /* What is known of a transaction at the server: OPEN asks for RSET before the next MAIL. */
-enum client_left { CLIENT_LEFT_AS_IS, CLIENT_LEFT_OPEN, CLIENT_LEFT_CLEAN };
+enum smtp_client_left { CLIENT_LEFT_AS_IS, CLIENT_LEFT_OPEN, CLIENT_LEFT_CLEAN };
 
-struct client_rule {
+struct smtp_client_rule {
     uint8_t known; /* 0: an absent cell                                                       */
-    uint8_t next;  /* enum client_phase                                                       */
-    uint8_t scope; /* enum client_scope                                                       */
+    uint8_t next;  /* enum smtp_client_phase                                                       */
+    uint8_t scope; /* enum smtp_client_scope                                                       */
     uint8_t fate;  /* enum sp_client_fate, for `scope`; for NOBODY, when next ends the
                       session: for mail that waits for it                                     */
-    uint8_t left;  /* enum client_left                                                        */
+    uint8_t left;  /* enum smtp_client_left                                                        */
     const char *rfc;
 };
 
-/* The law. Use client_rule_find, which knows what absent cells mean. */
-extern const struct client_rule client_rules[CLIENT_PHASE_N][CLIENT_INPUT_N];
+/* The law. Use smtp_client_rule_find, which knows what absent cells mean. */
+extern const struct smtp_client_rule smtp_client_rules[CLIENT_PHASE_N][CLIENT_INPUT_N];
 
 /*
  * The rule for an input. An absent cell of NO_VERB, ORDER or CROWDED is that of NO; an absent cell
  * of any other reply is that of BAD; NULL: the caller of the engine broke its contract.
  */
-const struct client_rule *client_rule_find(enum client_phase phase, enum client_input input);
+const struct smtp_client_rule *smtp_client_rule_find(enum smtp_client_phase phase,
+                                                     enum smtp_client_input input);
 
-const char *client_phase_name(enum client_phase phase);
-const char *client_phase_text(enum client_phase phase);
-const char *client_input_text(enum client_input input);
+const char *smtp_client_phase_name(enum smtp_client_phase phase);
+const char *smtp_client_phase_text(enum smtp_client_phase phase);
+const char *smtp_client_input_text(enum smtp_client_input input);
 
 /* The timeout that runs in a phase, in ms; 0 for none. */
-uint32_t client_phase_timeout(enum client_phase phase, const struct sp_client_timeouts *timeouts);
+uint32_t smtp_client_phase_timeout(enum smtp_client_phase phase, const struct sp_client_timeouts *timeouts);
 
 #endif

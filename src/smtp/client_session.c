@@ -51,7 +51,7 @@ int sp_client_new(const struct sp_client_options *options, const struct sp_alloc
         return SP_ERR_NOMEM;
     *s = (struct sp_client){.options = options, .alloc = alloc, .deadline_ms = UINT64_MAX};
     s->timeouts = effective(&options->timeouts);
-    client_reply_init(&s->reply, alloc, options->lf_replies);
+    smtp_client_reply_init(&s->reply, alloc, options->lf_replies);
     sp_buf_init(&s->out.octets, alloc, CLIENT_OUTPUT_MAX);
     sp_buf_init(&s->hello_lines, alloc, SP_CLIENT_REPLY_MAX);
     sp_buf_init(&s->auth_words, alloc, SP_CLIENT_REPLY_MAX);
@@ -66,7 +66,7 @@ void sp_client_free(struct sp_client *s)
     if (!s)
         return;
     const struct sp_allocator *alloc = s->alloc;
-    client_reply_fini(&s->reply);
+    smtp_client_reply_fini(&s->reply);
     sp_buf_fini_secret(&s->out.octets);
     sp_buf_fini(&s->hello_lines);
     sp_buf_fini(&s->auth_words);
@@ -79,36 +79,37 @@ void sp_client_free(struct sp_client *s)
 
 /* --- moving ------------------------------------------------------------------------------ */
 
-void client_arm(struct sp_client *s)
+void smtp_client_arm(struct sp_client *s)
 {
-    uint32_t ms = client_phase_timeout(s->phase, &s->timeouts);
+    uint32_t ms = smtp_client_phase_timeout(s->phase, &s->timeouts);
     s->deadline_ms = ms ? s->now_ms + ms : UINT64_MAX;
 }
 
-bool client_asks(const struct sp_client *s, enum client_phase phase)
+bool smtp_client_asks(const struct sp_client *s, enum smtp_client_phase phase)
 {
-    return s->phase == phase && !s->dead && !s->ending.on && !client_facts_pending(s);
+    return s->phase == phase && !s->dead && !s->ending.on && !smtp_client_facts_pending(s);
 }
 
-int client_check(struct sp_client *s, int status)
+int smtp_client_check(struct sp_client *s, int status)
 {
     if (!status)
         status = sp_buf_status(&s->out.octets);
     if (!status || s->dead)
         return s->dead;
     s->dead = SP_ERR_NOMEM;
-    client_end(s, CLIENT_IN_EOF, "4.3.0", SP_LIT("out of memory here"));
+    smtp_client_end(s, CLIENT_IN_EOF, "4.3.0", SP_LIT("out of memory here"));
     return s->dead;
 }
 
-void client_end(struct sp_client *s, enum client_input input, const char *enhanced, struct sp_view text)
+void smtp_client_end(struct sp_client *s, enum smtp_client_input input, const char *enhanced,
+                     struct sp_view text)
 {
     if (s->ending.on || s->phase == CLIENT_CLOSED)
         return;
     struct sp_view kept = sp_view_sub(text, 0, sizeof s->why);
     if (kept.len > 0)
         memcpy(s->why, kept.p, kept.len);
-    s->ending = (struct client_ending){
+    s->ending = (struct smtp_client_ending){
         .on = true,
         .input = input,
         .what = {.enhanced = sp_view_of(enhanced), .text = sp_view_make(s->why, kept.len)},
@@ -120,11 +121,11 @@ static int choose(struct sp_client *s)
 {
     enum sp_client_tls policy = s->options->tls;
     if (s->tls || policy == SP_CLIENT_TLS_OFF)
-        return client_phase_enter(s, CLIENT_READY);
+        return smtp_client_enter(s, CLIENT_READY);
     if (s->capabilities.starttls && !s->tls_refused)
-        return client_phase_enter(s, CLIENT_STARTTLS);
+        return smtp_client_enter(s, CLIENT_STARTTLS);
     if (policy == SP_CLIENT_TLS_OPPORTUNISTIC)
-        return client_phase_enter(s, CLIENT_READY);
+        return smtp_client_enter(s, CLIENT_READY);
     s->facts.failed = true;
     s->facts.failed_fate = SP_CLIENT_RETRY;
     s->facts.failed_by = s->facts.last;
@@ -132,33 +133,33 @@ static int choose(struct sp_client *s)
         s->facts.failed_by = (struct sp_client_reply){
             .enhanced = SP_LIT("4.7.4"),
             .text = SP_LIT("TLS is required here, but the server does not offer STARTTLS")};
-    return client_phase_enter(s, CLIENT_QUIT);
+    return smtp_client_enter(s, CLIENT_QUIT);
 }
 
 static void close_session(struct sp_client *s)
 {
-    client_output_drop(s);
+    smtp_client_output_drop(s);
     s->facts.closed = true;
     s->facts.tls = false;
     s->facts.mail_done = s->mail.mail != NULL;
 }
 
-int client_phase_enter(struct sp_client *s, enum client_phase phase)
+int smtp_client_enter(struct sp_client *s, enum smtp_client_phase phase)
 {
     s->phase = phase;
-    client_arm(s);
+    smtp_client_arm(s);
     switch (phase) {
     case CLIENT_EHLO:
-        client_capabilities_forget(s);
-        client_say(s, "EHLO", s->options->hello);
+        smtp_client_capabilities_forget(s);
+        smtp_client_say(s, "EHLO", s->options->hello);
         break;
     case CLIENT_HELO:
-        client_say(s, "HELO", s->options->hello);
+        smtp_client_say(s, "HELO", s->options->hello);
         break;
     case CLIENT_CHOOSE:
         return choose(s);
     case CLIENT_STARTTLS:
-        client_say(s, "STARTTLS", SP_LIT(""));
+        smtp_client_say(s, "STARTTLS", SP_LIT(""));
         break;
     case CLIENT_HANDSHAKE:
         s->facts.tls = true;
@@ -167,19 +168,19 @@ int client_phase_enter(struct sp_client *s, enum client_phase phase)
         s->facts.mail_done = s->mail.mail != NULL;
         break;
     case CLIENT_SASL:
-        return client_auth_challenged(s);
+        return smtp_client_auth_challenged(s);
     case CLIENT_CANCEL:
-        client_say(s, "*", SP_LIT(""));
+        smtp_client_say(s, "*", SP_LIT(""));
         break;
     case CLIENT_CONTENT:
         s->line_start = true;
         s->after_cr = s->out.dot = false;
         break;
     case CLIENT_DOT_VOID:
-        client_say(s, ".", SP_LIT(""));
+        smtp_client_say(s, ".", SP_LIT(""));
         break;
     case CLIENT_QUIT:
-        client_say(s, "QUIT", SP_LIT(""));
+        smtp_client_say(s, "QUIT", SP_LIT(""));
         break;
     case CLIENT_CLOSED:
         close_session(s);
@@ -190,7 +191,7 @@ int client_phase_enter(struct sp_client *s, enum client_phase phase)
     case CLIENT_DATA:
     case CLIENT_RCPT_VOID:
     case CLIENT_DATA_VOID:
-        return client_mail_enter(s);
+        return smtp_client_mail_enter(s);
     case CLIENT_NEW:
     case CLIENT_GREETING:
     case CLIENT_AUTH:
@@ -198,25 +199,25 @@ int client_phase_enter(struct sp_client *s, enum client_phase phase)
     case CLIENT_PHASE_N:
         break;
     }
-    return client_check(s, SP_OK);
+    return smtp_client_check(s, SP_OK);
 }
 
-int client_move(struct sp_client *s, enum client_input input)
+int smtp_client_move(struct sp_client *s, enum smtp_client_input input)
 {
-    const struct client_rule *rule = client_rule_find(s->phase, input);
+    const struct smtp_client_rule *rule = smtp_client_rule_find(s->phase, input);
     if (!rule)
         return SP_ERR_MISUSE;
     if (rule->left != CLIENT_LEFT_AS_IS)
         s->left_open = rule->left == CLIENT_LEFT_OPEN;
-    return client_phase_enter(s, (enum client_phase)rule->next);
+    return smtp_client_enter(s, (enum smtp_client_phase)rule->next);
 }
 
-static void settle(struct sp_client *s, const struct client_rule *rule, size_t recipient)
+static void settle(struct sp_client *s, const struct smtp_client_rule *rule, size_t recipient)
 {
     if (rule->scope == CLIENT_NOBODY || !s->mail.mail)
         return;
     bool all = rule->scope == CLIENT_ALL;
-    s->settling = (struct client_settling){
+    s->settling = (struct smtp_client_settling){
         .on = true,
         .at = all ? 0 : recipient,
         .end = all ? s->mail.mail->recipient_n : recipient + 1,
@@ -226,19 +227,19 @@ static void settle(struct sp_client *s, const struct client_rule *rule, size_t r
     };
 }
 
-int client_apply(struct sp_client *s, enum client_input input, const struct sp_client_reply *what)
+int smtp_client_apply(struct sp_client *s, enum smtp_client_input input, const struct sp_client_reply *what)
 {
-    const struct client_rule *rule = client_rule_find(s->phase, input);
+    const struct smtp_client_rule *rule = smtp_client_rule_find(s->phase, input);
     if (!rule)
         return SP_ERR_MISUSE;
-    enum client_phase before = s->phase;
+    enum smtp_client_phase before = s->phase;
     bool over = rule->next == CLIENT_QUIT || rule->next == CLIENT_CLOSED;
     s->facts.reply = what->code > 0;
     s->facts.last = *what;
     s->facts.phase = before;
-    s->facts.scope = (enum client_scope)rule->scope;
+    s->facts.scope = (enum smtp_client_scope)rule->scope;
     s->facts.fate = (enum sp_client_fate)rule->fate;
-    s->facts.recipient = client_mail_answered(s, input);
+    s->facts.recipient = smtp_client_mail_answered(s, input);
     settle(s, rule, s->facts.recipient);
     s->facts.failed = over && before != CLIENT_QUIT;
     s->facts.failed_by = *what;
@@ -251,9 +252,10 @@ int client_apply(struct sp_client *s, enum client_input input, const struct sp_c
         sp_buf_fini_secret(&s->initial);
         s->has_initial = false;
     }
-    if (before == CLIENT_EHLO && input == CLIENT_IN_YES && client_check(s, client_capabilities_learn(s)))
+    if (before == CLIENT_EHLO && input == CLIENT_IN_YES &&
+        smtp_client_check(s, smtp_client_capabilities_learn(s)))
         return s->dead;
-    return client_move(s, input);
+    return smtp_client_move(s, input);
 }
 
 /* --- octets and time --------------------------------------------------------------------- */
@@ -264,10 +266,10 @@ int sp_client_open(struct sp_client *s, bool tls, uint64_t now_ms)
         return SP_ERR_MISUSE;
     s->now_ms = now_ms;
     s->tls = tls;
-    return client_move(s, CLIENT_IN_OPEN);
+    return smtp_client_move(s, CLIENT_IN_OPEN);
 }
 
-static enum client_input class_of(const struct sp_client *s, const struct sp_client_reply *r)
+static enum smtp_client_input class_of(const struct sp_client *s, const struct sp_client_reply *r)
 {
     bool about_number = r->enhanced.len == 0 || sp_view_eq(r->enhanced, SP_LIT("5.5.3"));
     switch (r->code) {
@@ -309,7 +311,7 @@ static struct sp_buf fixed_buf(uint8_t *store, size_t n)
 
 static void end_bad(struct sp_client *s, const char *fault)
 {
-    client_end(s, CLIENT_IN_BAD, "4.5.0", sp_view_of(fault));
+    smtp_client_end(s, CLIENT_IN_BAD, "4.5.0", sp_view_of(fault));
 }
 
 /* A reply that cannot stand here is told, but it is no verdict: "250" to DATA takes nothing over. */
@@ -320,23 +322,23 @@ static int refuse_reply(struct sp_client *s, const struct sp_client_reply *reply
     sp_buf_add_str(&text, "the reply ");
     sp_buf_add_dec(&text, (uint64_t)reply->code);
     sp_buf_add_str(&text, s->phase == CLIENT_READY ? " came unasked" : " cannot stand in phase ");
-    sp_buf_add_str(&text, s->phase == CLIENT_READY ? "" : client_phase_name(s->phase));
+    sp_buf_add_str(&text, s->phase == CLIENT_READY ? "" : smtp_client_phase_name(s->phase));
     s->facts.reply = true;
     s->facts.last = *reply;
     s->facts.phase = s->phase;
     s->facts.scope = CLIENT_NOBODY;
-    client_end(s, CLIENT_IN_BAD, "4.5.0", sp_buf_view(&text));
+    smtp_client_end(s, CLIENT_IN_BAD, "4.5.0", sp_buf_view(&text));
     return SP_OK;
 }
 
 static int apply_reply(struct sp_client *s)
 {
-    struct sp_client_reply reply = client_reply_view(&s->reply);
-    enum client_input input = class_of(s, &reply);
-    const struct client_rule *rule = client_rule_find(s->phase, input);
-    if (rule == client_rule_find(s->phase, CLIENT_IN_BAD) && input != CLIENT_IN_SHUT)
+    struct sp_client_reply reply = smtp_client_reply_view(&s->reply);
+    enum smtp_client_input input = class_of(s, &reply);
+    const struct smtp_client_rule *rule = smtp_client_rule_find(s->phase, input);
+    if (rule == smtp_client_rule_find(s->phase, CLIENT_IN_BAD) && input != CLIENT_IN_SHUT)
         return refuse_reply(s, &reply);
-    return client_apply(s, input, &reply);
+    return smtp_client_apply(s, input, &reply);
 }
 
 int sp_client_feed(struct sp_client *s, struct sp_view in, uint64_t now_ms, size_t *used_out)
@@ -348,16 +350,16 @@ int sp_client_feed(struct sp_client *s, struct sp_view in, uint64_t now_ms, size
         return SP_ERR_CLOSED;
     if (s->phase == CLIENT_NEW)
         return SP_ERR_MISUSE;
-    if (s->ending.on || client_facts_pending(s) || in.len == 0)
+    if (s->ending.on || smtp_client_facts_pending(s) || in.len == 0)
         return SP_OK;
     s->now_ms = now_ms;
     if (s->phase == CLIENT_HANDSHAKE) {
         end_bad(s, "the server spoke between its 220 to STARTTLS and the handshake");
         return SP_OK;
     }
-    int status = client_reply_feed(&s->reply, in, used_out);
+    int status = smtp_client_reply_feed(&s->reply, in, used_out);
     if (status == SP_ERR_NOMEM)
-        return client_check(s, status);
+        return smtp_client_check(s, status);
     if (status)
         end_bad(s, s->reply.fault);
     else if (s->reply.whole)
@@ -369,11 +371,11 @@ int sp_client_feed(struct sp_client *s, struct sp_view in, uint64_t now_ms, size
 
 int sp_client_secured(struct sp_client *s, uint64_t now_ms)
 {
-    if (!client_asks(s, CLIENT_HANDSHAKE))
+    if (!smtp_client_asks(s, CLIENT_HANDSHAKE))
         return SP_ERR_MISUSE;
     s->now_ms = now_ms;
     s->tls = true;
-    return client_move(s, CLIENT_IN_SECURED);
+    return smtp_client_move(s, CLIENT_IN_SECURED);
 }
 
 uint64_t sp_client_deadline(const struct sp_client *s) { return s->deadline_ms; }
@@ -383,9 +385,9 @@ static struct sp_view timeout_text(const struct sp_client *s, struct sp_buf *b)
 {
     bool reply = s->phase != CLIENT_CONTENT && s->phase != CLIENT_HANDSHAKE;
     sp_buf_add_str(b, reply ? "timed out: no reply to " : "timed out: no progress in ");
-    sp_buf_add_str(b, s->phase == CLIENT_GREETING ? "the connection" : client_phase_name(s->phase));
+    sp_buf_add_str(b, s->phase == CLIENT_GREETING ? "the connection" : smtp_client_phase_name(s->phase));
     sp_buf_add_str(b, " within ");
-    sp_buf_add_dec(b, (client_phase_timeout(s->phase, &s->timeouts) + 999) / 1000);
+    sp_buf_add_dec(b, (smtp_client_phase_timeout(s->phase, &s->timeouts) + 999) / 1000);
     sp_buf_add_str(b, " s");
     return sp_buf_view(b);
 }
@@ -398,22 +400,22 @@ void sp_client_tick(struct sp_client *s, uint64_t now_ms)
     s->deadline_ms = UINT64_MAX;
     uint8_t store[CLIENT_WHY_MAX];
     struct sp_buf text = fixed_buf(store, sizeof store);
-    client_end(s, CLIENT_IN_TIMEOUT, "4.4.2", timeout_text(s, &text));
+    smtp_client_end(s, CLIENT_IN_TIMEOUT, "4.4.2", timeout_text(s, &text));
 }
 
 void sp_client_eof(struct sp_client *s, struct sp_view why)
 {
     if (why.len == 0)
         why = SP_LIT("connection closed by the server");
-    client_end(s, CLIENT_IN_EOF, "4.4.2", why);
+    smtp_client_end(s, CLIENT_IN_EOF, "4.4.2", why);
 }
 
 int sp_client_quit(struct sp_client *s, uint64_t now_ms)
 {
-    if (!client_asks(s, CLIENT_READY))
+    if (!smtp_client_asks(s, CLIENT_READY))
         return SP_ERR_MISUSE;
     s->now_ms = now_ms;
-    return client_move(s, CLIENT_IN_LEAVE);
+    return smtp_client_move(s, CLIENT_IN_LEAVE);
 }
 
 const struct sp_client_capabilities *sp_client_capabilities(const struct sp_client *s)
@@ -423,4 +425,4 @@ const struct sp_client_capabilities *sp_client_capabilities(const struct sp_clie
 
 bool sp_client_is_tls(const struct sp_client *s) { return s->tls; }
 
-const char *sp_client_phase(const struct sp_client *s) { return client_phase_name(s->phase); }
+const char *sp_client_phase(const struct sp_client *s) { return smtp_client_phase_name(s->phase); }

@@ -14,12 +14,18 @@ enum {
 };
 
 /* Where a recipient stands. DONE: its outcome was said. */
-enum client_recipient { CLIENT_TO_SEND, CLIENT_TO_ANSWER, CLIENT_TAKEN, CLIENT_UNFIT_ADDRESS, CLIENT_DONE };
+enum smtp_client_recipient {
+    CLIENT_TO_SEND,
+    CLIENT_TO_ANSWER,
+    CLIENT_TAKEN,
+    CLIENT_UNFIT_ADDRESS,
+    CLIENT_DONE
+};
 
 /* The transaction under way. */
-struct client_mail_state {
+struct smtp_client_mail_state {
     const struct sp_client_mail *mail; /* NULL: none                                        */
-    uint8_t *states;                   /* enum client_recipient, one each; owned            */
+    uint8_t *states;                   /* enum smtp_client_recipient, one each; owned            */
     size_t state_cap;
     size_t to_send;    /* recipients before it were sent or are unfit       */
     size_t to_answer;  /* the recipient whose reply is looked for from here */
@@ -29,27 +35,27 @@ struct client_mail_state {
 };
 
 /* Outcomes that are still to be said. */
-struct client_settling {
+struct smtp_client_settling {
     bool on;
     bool only_unfit; /* those whose address is unfit */
     size_t at, end;
     enum sp_client_fate fate;
-    enum client_phase phase;
+    enum smtp_client_phase phase;
     struct sp_client_reply reply;
 };
 
 /* Facts that are still to be said, besides. */
-struct client_facts {
+struct smtp_client_facts {
     bool reply, auth, auth_ok, failed, mail_done, tls, closed;
-    enum client_phase phase; /* before the rule */
-    enum client_scope scope;
+    enum smtp_client_phase phase; /* before the rule */
+    enum smtp_client_scope scope;
     enum sp_client_fate fate, failed_fate;
     size_t recipient;
     struct sp_client_reply last; /* the reply, or what came instead */
     struct sp_client_reply failed_by;
 };
 
-struct client_output {
+struct smtp_client_output {
     struct sp_buf octets;
     size_t sent, shown;            /* octets of the front that were sent, that SENT has told   */
     size_t secret_from, secret_to; /* a SASL response; equal: none                             */
@@ -58,9 +64,9 @@ struct client_output {
 };
 
 /* What will end the session once the facts before it are read. */
-struct client_ending {
+struct smtp_client_ending {
     bool on;
-    enum client_input input;
+    enum smtp_client_input input;
     struct sp_client_reply what;
 };
 
@@ -68,22 +74,22 @@ struct sp_client {
     const struct sp_client_options *options;
     const struct sp_allocator *alloc;
     struct sp_client_timeouts timeouts;
-    enum client_phase phase;
+    enum smtp_client_phase phase;
     uint64_t now_ms, deadline_ms;
     bool tls, tls_refused;
     bool left_open; /* RSET before MAIL                                  */
-    struct client_reply reply;
-    struct client_output out;
+    struct smtp_client_reply reply;
+    struct smtp_client_output out;
     struct sp_client_capabilities capabilities;
     struct sp_buf hello_lines; /* of the last EHLO                                  */
     struct sp_buf auth_words;  /* mechanisms of all AUTH lines                      */
     struct sp_buf initial;     /* waits for the first challenge; secret             */
     bool has_initial;
     struct sp_buf challenge;
-    struct client_mail_state mail;
-    struct client_settling settling;
-    struct client_facts facts;
-    struct client_ending ending;
+    struct smtp_client_mail_state mail;
+    struct smtp_client_settling settling;
+    struct smtp_client_facts facts;
+    struct smtp_client_ending ending;
     int dead; /* SP_OK or SP_ERR_NOMEM                                */
     uint8_t why[CLIENT_WHY_MAX];
     bool line_start, after_cr; /* of the content                           */
@@ -92,52 +98,53 @@ struct sp_client {
 /* client_session.c: the only places that move a session. */
 
 /* Go where the table says. SP_ERR_MISUSE: no such cell. */
-int client_move(struct sp_client *s, enum client_input input);
+int smtp_client_move(struct sp_client *s, enum smtp_client_input input);
 
 /* The same, and say what it means: `what` is the reply, or why there is none. */
-int client_apply(struct sp_client *s, enum client_input input, const struct sp_client_reply *what);
+int smtp_client_apply(struct sp_client *s, enum smtp_client_input input, const struct sp_client_reply *what);
 
 /* Enter a phase that was passed on to, and send its command. */
-int client_phase_enter(struct sp_client *s, enum client_phase phase);
+int smtp_client_enter(struct sp_client *s, enum smtp_client_phase phase);
 
 /* End the session by this input as soon as the facts before it are read. The first ending counts. */
-void client_end(struct sp_client *s, enum client_input input, const char *enhanced, struct sp_view text);
+void smtp_client_end(struct sp_client *s, enum smtp_client_input input, const char *enhanced,
+                     struct sp_view text);
 
 /* SP_OK, or SP_ERR_NOMEM when the output or `status` failed: the session then ends. */
-int client_check(struct sp_client *s, int status);
+int smtp_client_check(struct sp_client *s, int status);
 
 /* Is the session at this question, with all facts read? */
-bool client_asks(const struct sp_client *s, enum client_phase phase);
+bool smtp_client_asks(const struct sp_client *s, enum smtp_client_phase phase);
 
 /* The timer of the phase starts anew. */
-void client_arm(struct sp_client *s);
+void smtp_client_arm(struct sp_client *s);
 
 /* client_events.c */
-bool client_facts_pending(const struct sp_client *s);
+bool smtp_client_facts_pending(const struct sp_client *s);
 
 /* client_output.c */
-size_t client_output_queued(const struct sp_client *s);
-void client_output_drop(struct sp_client *s);
-bool client_output_line(struct sp_client *s, struct sp_client_event *event_out);
-void client_wipe(void *p, size_t n);
+size_t smtp_client_output_queued(const struct sp_client *s);
+void smtp_client_output_drop(struct sp_client *s);
+bool smtp_client_output_line(struct sp_client *s, struct sp_client_event *event_out);
+void smtp_client_wipe(void *p, size_t n);
 
 /* Append a command line; failures stick in out.octets. An empty argument leaves its space out. */
-void client_say(struct sp_client *s, const char *verb, struct sp_view argument);
+void smtp_client_say(struct sp_client *s, const char *verb, struct sp_view argument);
 
 /* prefix, base64 of the secret (or "=" for none, when asked), CRLF. */
-void client_say_secret(struct sp_client *s, struct sp_view prefix, struct sp_view secret,
-                       bool empty_is_equals);
+void smtp_client_say_secret(struct sp_client *s, struct sp_view prefix, struct sp_view secret,
+                            bool empty_is_equals);
 
 /* client_capabilities.c */
-int client_capabilities_learn(struct sp_client *s);
-void client_capabilities_forget(struct sp_client *s);
+int smtp_client_capabilities_learn(struct sp_client *s);
+void smtp_client_capabilities_forget(struct sp_client *s);
 
 /* client_mail.c */
-int client_mail_enter(struct sp_client *s);
-void client_mail_pump(struct sp_client *s);
-size_t client_mail_answered(struct sp_client *s, enum client_input input);
+int smtp_client_mail_enter(struct sp_client *s);
+void smtp_client_mail_pump(struct sp_client *s);
+size_t smtp_client_mail_answered(struct sp_client *s, enum smtp_client_input input);
 
 /* client_auth.c */
-int client_auth_challenged(struct sp_client *s);
+int smtp_client_auth_challenged(struct sp_client *s);
 
 #endif

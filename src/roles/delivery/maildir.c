@@ -15,7 +15,7 @@ enum { BLOCK = 65536, SENDER_MAX = 1024 };
 
 static int fail(struct sp_buf *error, const char *what, const char *name)
 {
-    int         number = errno;
+    int number = errno;
     const char *why = strerror(number);
     sp_buf_add_str(error, what);
     sp_buf_add_u8(error, ' ');
