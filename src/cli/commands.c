@@ -10,6 +10,8 @@
 const struct cli_command cli_commands[] = {
     {"serve", "", "Start a server: a sandbox on loopback, or what a configuration says", cmd_serve, cmd_serve_options, false},
     {"check", "-c FILE", "Say whether a configuration is in order, and what it would do", cmd_check, cmd_check_options, false},
+    {"queue", "list [--json]\nshow ID [--content|--json]\nretry ID...|all\nremove ID...|all\nstatus [--json]",
+     "List, show, retry or remove messages of the queue", cmd_queue, cmd_queue_options, false},
     {"user", "add|passwd|disable|enable|remove NAME\nlist [--json]", "Add, change, list or remove users who may log in",
      cmd_user, cmd_user_options, false},
     {"help", "[COMMAND]", "Show all commands, or the usage of one", cmd_help, NULL, false},

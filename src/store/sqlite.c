@@ -179,6 +179,12 @@ static int open_database(struct sqlite_store *s, bool create, struct sp_buf *err
         sp_buf_add_str(error, "there is no queue.db");
         return SP_ERR_ABSENT;
     }
+    /* SQLite's own files take over the mode that is given here. */
+    int made = create ? openat(s->folder, "queue.db", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600) : -1;
+    if (made >= 0)
+        close(made); /* nothing was written */
+    else if (create)
+        return SP_ERR_IO;
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (create ? SQLITE_OPEN_CREATE : 0);
     if (sqlite3_open_v2(path, &s->db, flags, verbatim_vfs()) != SQLITE_OK)
         return SP_ERR_IO;
