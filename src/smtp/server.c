@@ -4,8 +4,7 @@
 enum {
     OUTPUT_MAX = 1 << 20, /* far above what one read of a client can make us say */
     OUTPUT_KEPT = 256,    /* memory that an idle session may keep for its next reply */
-    CHALLENGE_MAX = 9000,
-    TLS_RECORD_HANDSHAKE = 0x16
+    CHALLENGE_MAX = 9000
 };
 
 static uint64_t or_default(uint64_t n, uint64_t preset) { return n ? n : preset; }
@@ -57,8 +56,7 @@ void sp_server_free(struct sp_server *s)
     s->alloc->resize(s->alloc->ctx, s, sizeof(*s), 0);
 }
 
-/* What a call answers when all else went well. */
-static int settle(struct sp_server *s)
+int smtp_server_settle(struct sp_server *s)
 {
     if (s->dead == SP_OK)
         s->dead = sp_buf_status(&s->out);
@@ -68,7 +66,7 @@ static int settle(struct sp_server *s)
 static int apply(struct sp_server *s, enum smtp_input input)
 {
     int status = smtp_server_apply(s, input);
-    return status != SP_OK ? status : settle(s);
+    return status != SP_OK ? status : smtp_server_settle(s);
 }
 
 int sp_server_open(struct sp_server *s, bool tls, uint64_t now_ms)
@@ -81,118 +79,6 @@ int sp_server_open(struct sp_server *s, bool tls, uint64_t now_ms)
     s->tls = tls;
     s->now_ms = s->since_ms = now_ms;
     return apply(s, IN_OPEN);
-}
-
-/* --- feeding ---------------------------------------------------------------------------- */
-
-static size_t line_limit(void *ctx, struct sp_view start)
-{
-    struct sp_server *s = ctx;
-    size_t word = sp_view_find(start, ' ', 0);
-    s->line_max = smtp_phases[s->phase].reads == READS_ANSWERS
-                      ? SMTP_LINE_AUTH_MAX
-                      : smtp_word_find(sp_view_sub(start, 0, word))->line_max;
-    return s->line_max;
-}
-
-static void release_line(struct sp_server *s)
-{
-    if (s->line_read)
-        smtp_line_release(&s->line);
-    s->line_read = false;
-    if (s->xtext.p)
-        sp_buf_fini(&s->xtext);
-}
-
-/* A password goes at once; what a question borrows goes with the next feed. */
-static void finish_line(struct sp_server *s)
-{
-    s->line_read = true;
-    if (!s->asked || s->exchange)
-        release_line(s);
-}
-
-static void take_bad_line(struct sp_server *s, enum smtp_line_result result)
-{
-    bool in_sasl = smtp_phases[s->phase].reads == READS_ANSWERS;
-    s->word = NULL;
-    if (result == SMTP_LINE_NOMEM)
-        s->dead = SP_ERR_NOMEM;
-    else if (result == SMTP_LINE_BARE_LF)
-        smtp_server_happen(s, IN_BARE_LF);
-    else
-        smtp_server_happen(s, !in_sasl && s->line_max == SMTP_LINE_AUTH_MAX ? IN_LONG_AUTH : IN_LONG);
-}
-
-static size_t take_line(struct sp_server *s, struct sp_view in)
-{
-    size_t used;
-    struct sp_view line;
-    bool at_start = s->line.len == 0 && !s->line.skipping;
-    if (at_start && in.p[0] == TLS_RECORD_HANDSHAKE && smtp_rules[s->phase][IN_TLS_HELLO].who != ABSENT) {
-        smtp_server_happen(s, IN_TLS_HELLO);
-        return in.len;
-    }
-    enum smtp_line_result result = smtp_line_take(&s->line, in, line_limit, s, &used, &line);
-    if (result == SMTP_LINE_PARTIAL)
-        return used;
-    s->since_ms = s->now_ms;
-    if (result != SMTP_LINE_WHOLE)
-        take_bad_line(s, result);
-    else if (smtp_phases[s->phase].reads == READS_ANSWERS)
-        smtp_server_answer(s, line);
-    else
-        smtp_server_command(s, line, used == in.len);
-    finish_line(s);
-    return used;
-}
-
-static size_t take_message(struct sp_server *s, struct sp_view in)
-{
-    struct smtp_content *m = &s->message;
-    struct sp_view piece;
-    bool end;
-    size_t used = smtp_content_take(m, in, &piece, &end);
-    bool bare = m->bare_lf || m->bare_cr;
-    s->since_ms = s->now_ms;
-    if (!bare)
-        s->size += piece.len;
-    bool big = s->size > s->options.max_message_octets;
-    if (piece.len > 0 && !bare && !big) {
-        s->content = piece;
-        s->facts |= FACT_CONTENT;
-    }
-    if (end) {
-        s->question.as.end.size = s->size;
-        smtp_server_happen(s, m->bare_lf   ? IN_END_BARE_LF
-                              : m->bare_cr ? IN_END_BARE_CR
-                              : big        ? IN_END_BIG
-                                           : IN_END);
-    }
-    return used;
-}
-
-int sp_server_feed(struct sp_server *s, struct sp_view in, uint64_t now_ms, size_t *used_out)
-{
-    *used_out = 0;
-    if (s->dead)
-        return s->dead;
-    if (s->phase == P_CLOSED)
-        return SP_ERR_CLOSED;
-    if (now_ms > s->now_ms)
-        s->now_ms = now_ms;
-    if (s->asked || s->facts || in.len == 0)
-        return SP_OK;
-    if (smtp_phases[s->phase].reads == READS_NOTHING)
-        return SP_ERR_MISUSE;
-    release_line(s);
-    size_t used = 0;
-    while (used < in.len && !s->asked && !s->facts && s->dead == SP_OK) {
-        struct sp_view rest = sp_view_from(in, used);
-        used += smtp_phases[s->phase].reads == READS_MESSAGE ? take_message(s, rest) : take_line(s, rest);
-    }
-    *used_out = s->phase == P_CLOSED ? in.len : used;
-    return settle(s);
 }
 
 /* --- events and answers ----------------------------------------------------------------- */
@@ -231,7 +117,7 @@ static int leave_if_due(struct sp_server *s)
 {
     if (s->closing && s->phase != P_CLOSED)
         return apply(s, s->shutdown ? IN_SHUTDOWN : IN_EOF);
-    return settle(s);
+    return smtp_server_settle(s);
 }
 
 int sp_server_yes(struct sp_server *s, struct sp_view text)
@@ -281,7 +167,7 @@ int sp_server_no(struct sp_server *s, const struct sp_refusal *refusal)
     s->exchange = false;
     sp_buf_fini_secret(&s->secret);
     if (!smtp_server_bear(s, refusal->code))
-        return settle(s);
+        return smtp_server_settle(s);
     smtp_server_say_refusal(s, refusal);
     if (refusal->code == 421)
         return apply(s, IN_DISMISS);
@@ -301,7 +187,7 @@ int sp_server_more(struct sp_server *s, struct sp_view challenge)
     smtp_server_say_challenge(s, challenge);
     sp_buf_fini_secret(&s->secret);
     smtp_server_continue(s, rule);
-    return settle(s);
+    return smtp_server_settle(s);
 }
 
 struct sp_view sp_server_output(struct sp_server *s)

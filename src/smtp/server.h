@@ -59,6 +59,9 @@ struct sp_server {
     struct sp_view named; /* a keyword of the client's to name in a refusal; letters, digits, hyphens */
 };
 
+/* server.c: what a call returns when all else went well. */
+int smtp_server_settle(struct sp_server *s);
+
 /* server_reply.c: write one reply. Failures stick in s->out and are taken up by the caller's caller. */
 void smtp_server_say(struct sp_server *s, enum smtp_reply_id reply);
 void smtp_server_say_text(struct sp_server *s, enum smtp_reply_id reply, struct sp_view text);

@@ -134,8 +134,10 @@ enum smtp_input { SMTP_VERBS(X) IN_VERB_N, IN_BEFORE_OTHERS = IN_VERB_N - 1, SMT
 /* A browser that was tricked into talking to us begins with one of these. */
 #define SMTP_HTTP_VERBS(X) X(GET) X(POST) X(PUT) X(HEAD) X(OPTIONS) X(CONNECT) X(DELETE)
 
-/* How a reply that is no refusal is written. NAME, code, enhanced code, text; $ as in server_reasons.def, $h
- * us, $c the client. */
+/*
+ * How a reply that is no refusal is written. NAME, code, enhanced code, text.
+ * $ as in server_reasons.def, and $h us, $c the client.
+ */
 #define SMTP_REPLIES(X)                                                                                      \
     X(NONE, 0, "", "")                                                                                       \
     X(CALLER, 0, "", "the caller's words")                                                                   \
