@@ -13,9 +13,10 @@ enum {
 
 static uint8_t printable(uint8_t c) { return c >= 0x20 && c < 0x7f ? c : '?'; }
 
+/* At most half a line of it: nothing that was accepted is longer. */
 static void add_printable(struct sp_buf *out, struct sp_view text)
 {
-    for (size_t i = 0; i < text.len; i++)
+    for (size_t i = 0; i < text.len && i < LINE_MAX / 2; i++)
         sp_buf_add_u8(out, printable(text.p[i]));
 }
 
@@ -32,11 +33,8 @@ static void add_folded(struct sp_buf *out, size_t column, const char *indent, st
             sp_buf_add_u8(out, ' ');
             column++;
         }
-        /* No server sends such a word; one that does must not make a line too long. */
-        if (word.len > LINE_MAX / 2)
-            word.len = LINE_MAX / 2;
         add_printable(out, word);
-        column += word.len;
+        column += word.len < LINE_MAX / 2 ? word.len : LINE_MAX / 2;
     }
     sp_buf_add_str(out, "\r\n");
 }
