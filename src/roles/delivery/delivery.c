@@ -213,12 +213,15 @@ static void give_up(void *ctx)
 
 static void stop(struct role *r, uint32_t grace_ms)
 {
+    static const struct delivery_outcome untried = {
+        .kind = IPC_OUTCOME_DEFERRED,
+        .enhanced = SP_LIT_INIT("4.3.2"),
+        .reply = SP_LIT_INIT("not tried: this server is being stopped"),
+        .remote = ""};
     struct delivery *d = obtain(r);
-    struct delivery_attempt *a;
     d->stopping = true;
     for (struct delivery_pool *p = d->pools; p; p = p->next) {
-        while ((a = delivery_pool_next(p)))
-            delivery_attempt_drop(a);
+        delivery_pool_settle_waiting(p, &untried);
         delivery_pool_retire(p);
     }
     os_timer_init(&d->grace, r->base, give_up, d);
