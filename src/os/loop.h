@@ -10,10 +10,10 @@
 #include <stdint.h>
 
 /*
- * Priorities: I/O first, then what may wait for a lull. A busy loop may never come to the second:
- * it is for work that can be left out, like tidying up.
+ * Priorities. I/O is the middle one, which libevent gives to every event that asks for none. A busy loop may
+ * never come to what waits for a lull: it is for work that can be left out, like tidying up.
  */
-enum { OS_PRIORITY_IO = 0, OS_PRIORITY_LULL = 1, OS_PRIORITY_N };
+enum { OS_PRIORITY_IO = 1, OS_PRIORITY_LULL = 2, OS_PRIORITY_N = 3 };
 
 /* Also ignores SIGPIPE. */
 struct event_base *os_loop_new(void);
