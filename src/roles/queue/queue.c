@@ -26,7 +26,8 @@ static void set_due_timer(struct queue *q, int64_t now)
 {
     enum { MOST_MS = 3600000 };
     int64_t next = q->window.next_ms;
-    if (next == STORE_NEVER || q->stopping) {
+    /* A full window is filled again when results make room, not by time. */
+    if (next == STORE_NEVER || q->stopping || !queue_window_wants_more(q)) {
         os_timer_stop(&q->due);
         return;
     }

@@ -119,6 +119,8 @@ void queue_item_aim(struct queue *q, struct queue_item *item, struct sp_view rou
 void queue_window_put(struct queue *q, struct queue_item *item);
 /* Room for n recipients of a new message? */
 bool queue_window_has_room(const struct queue *q, size_t n);
+/* Is there room for recipients that the store has? */
+bool queue_window_wants_more(const struct queue *q);
 /* Lease from the store what is due, a bounded number. true: there may be more now. */
 bool queue_window_fill(struct queue *q, int64_t now_ms);
 /* The next item that may go, taken out of its line; `may_go` judges destinations. NULL: none. */

@@ -209,10 +209,12 @@ static void take_due(void *ctx, const struct store_mail *mail, const struct stor
     f->n++;
 }
 
+bool queue_window_wants_more(const struct queue *q) { return q->window.stored <= QUEUE_WINDOW_MAX / 2; }
+
 bool queue_window_fill(struct queue *q, int64_t now_ms)
 {
     struct queue_window *w = &q->window;
-    if (now_ms < w->next_ms || w->stored > QUEUE_WINDOW_MAX / 2)
+    if (now_ms < w->next_ms || !queue_window_wants_more(q))
         return false;
     struct filling f = {.q = q};
     int status = store_lease(q->store, now_ms, FILL_AT_ONCE, take_due, &f, &w->next_ms);
@@ -223,7 +225,7 @@ bool queue_window_fill(struct queue *q, int64_t now_ms)
         w->next_ms = now_ms + PAUSE_MS;
         return false;
     }
-    return w->next_ms <= now_ms && w->stored <= QUEUE_WINDOW_MAX / 2;
+    return w->next_ms <= now_ms && queue_window_wants_more(q);
 }
 
 struct queue_item *queue_window_next(struct queue *q,
