@@ -93,6 +93,7 @@ void host_init(struct host *h, const struct sp_server_options *options)
     sp_buf_init(&h->out, &own, SIZE_MAX / 2);
     sp_buf_init(&h->content, &own, SIZE_MAX / 2);
     sp_buf_init(&h->awaiting, &own, SIZE_MAX / 2);
+    sp_buf_init(&h->read, &own, SIZE_MAX / 2);
     sp_buf_init(&h->word, &own, 64);
 }
 
@@ -124,6 +125,7 @@ void host_fini(struct host *h)
     sp_buf_fini(&h->out);
     sp_buf_fini(&h->content);
     sp_buf_fini(&h->awaiting);
+    sp_buf_fini(&h->read);
     sp_buf_fini(&h->word);
     h->s = NULL;
 }
@@ -368,13 +370,27 @@ static size_t feed_once(struct host *h, struct sp_view in)
     return used;
 }
 
-void host_feed(struct host *h, struct sp_view in)
+static void feed_read(struct host *h, struct sp_view in)
 {
     while (in.len > 0 && !h->closed && h->status == SP_OK) {
         size_t used = feed_once(h, in);
         in = sp_view_from(in, used);
         if (used == 0 && h->hold)
             return;
+    }
+}
+
+/* Each read is a block of its own: what is kept of an earlier one, or read behind it, is found. */
+void host_feed(struct host *h, struct sp_view in)
+{
+    size_t piece = h->cut ? h->cut : in.len;
+    for (size_t at = 0; at < in.len; at += piece) {
+        sp_buf_fini(&h->read);
+        sp_buf_add(&h->read, sp_view_sub(in, at, piece));
+        uint8_t *tight = own.resize(NULL, h->read.p, h->read.cap, h->read.len);
+        h->read.p = tight;
+        h->read.cap = h->read.len;
+        feed_read(h, sp_buf_view(&h->read));
     }
 }
 

@@ -29,6 +29,7 @@ struct host {
     struct sp_buf            out;      /* all that was said and not taken by host_forget        */
     struct sp_buf            content;  /* of the message that is coming, or the last one        */
     struct sp_buf            awaiting; /* inputs that wait for a reply: names, each with its NUL */
+    struct sp_buf            read;     /* the octets that the last event may borrow from        */
     struct sp_buf            word;     /* of the line that is coming                            */
     size_t                   judged;   /* octets of out that the book has seen                  */
     size_t                   awaited;  /* octets of awaiting that were answered                 */
@@ -36,6 +37,7 @@ struct host {
     uint64_t now_ms;
     int      open_code;      /* 0: come in; else the refusal                       */
     bool     hold;           /* leave questions open: host_answer answers one      */
+    size_t   cut;            /* feed in pieces of this size; 0: whole              */
     bool     tls_by_itself;  /* START_TLS is followed by the handshake at once     */
     bool     closed;
     int      sasl_step;      /* of LOGIN */

@@ -1,6 +1,8 @@
 /*
- * Runs the transcripts of tests/scenes against the engine: test_scenes FILE...
- * Their form is documented in tests/scenes/README.md.
+ * Runs the transcripts of tests/scenes against the engine: test_scenes FILE... and, with --cuts
+ * before the files, each with what the client sends cut into pieces of every size up to 40 and
+ * some beyond. Scenes of octets sent ahead of a reply are about how they arrive: not cut.
+ * The form of a scene is documented in tests/scenes/README.md.
  */
 #include "host.h"
 
@@ -21,6 +23,7 @@ struct scene {
     struct sp_buf pending; /* C: lines that go out in one write */
     size_t heard;          /* octets of the host's output that S: lines have matched */
     size_t tls_heard;
+    size_t cut;
     char fault[1400];
 };
 
@@ -181,6 +184,7 @@ static void begin(struct scene *s)
     host_init(&s->host, &s->options);
     s->host.tls_by_itself = false;
     s->host.open_code = s->open_code;
+    s->host.cut = s->cut;
     host_open(&s->host, s->implicit_tls);
     s->heard = 0;
     s->running = true;
@@ -329,38 +333,62 @@ static void run_text(struct scene *s, struct sp_view text)
     sp_buf_fini(&message);
 }
 
-static void run_file(struct scene *s)
+static void read_file(struct scene *s, struct sp_buf *text)
 {
     FILE *f = fopen(s->path, "rb");
-    struct sp_buf text;
     char block[4096];
     size_t n;
-    sp_buf_init(&text, &heap, 1 << 20);
-    sp_buf_init(&s->pending, &heap, 1 << 24);
     while (f && (n = fread(block, 1, sizeof(block), f)) > 0)
-        sp_buf_add(&text, sp_view_make(block, n));
-    if (!f || sp_buf_status(&text) != SP_OK)
+        sp_buf_add(text, sp_view_make(block, n));
+    if (!f || sp_buf_status(text) != SP_OK)
         complain(s, "cannot read the file", (struct sp_view){0}, (struct sp_view){0});
     if (f)
         fclose(f);
-    run_text(s, sp_buf_view(&text));
+}
+
+static bool is_about_arrival(struct sp_view text)
+{
+    static const char mark[] = "[sent-ahead]";
+    return memmem(text.p, text.len, mark, sizeof(mark) - 1) != NULL;
+}
+
+/* Once with each write whole, or once for each size of its pieces. */
+static void run_file(struct scene *s, const char *path, bool cuts)
+{
+    static const size_t beyond[] = {64, 100, 511, 512, 513, 1054, 1055, 4096, 12287, 12288};
+    struct sp_buf text;
+    sp_buf_init(&text, &heap, 1 << 20);
+    *s = (struct scene){.path = path};
+    read_file(s, &text);
+    size_t runs = !cuts                                  ? 1
+                  : is_about_arrival(sp_buf_view(&text)) ? 0
+                                                         : 40 + sizeof(beyond) / sizeof(beyond[0]);
+    for (size_t i = 0; i < runs && !s->fault[0]; i++) {
+        *s = (struct scene){.path = path,
+                            .options = host_options(),
+                            .cut = !cuts    ? 0
+                                   : i < 40 ? i + 1
+                                            : beyond[i - 40]};
+        sp_buf_init(&s->pending, &heap, 1 << 24);
+        run_text(s, sp_buf_view(&text));
+        sp_buf_fini(&s->pending);
+    }
     sp_buf_fini(&text);
-    sp_buf_fini(&s->pending);
 }
 
 int main(int argc, char **argv)
 {
-    int failed = 0;
-    printf("1..%d\n", argc - 1);
-    for (int i = 1; i < argc; i++) {
+    bool cuts = argc > 1 && strcmp(argv[1], "--cuts") == 0;
+    int first = cuts ? 2 : 1, failed = 0;
+    printf("1..%d\n", argc - first);
+    for (int i = first; i < argc; i++) {
         static struct scene s;
         const char *slash = strrchr(argv[i], '/');
-        s = (struct scene){.path = argv[i], .options = host_options()};
-        run_file(&s);
+        run_file(&s, argv[i], cuts);
         failed += s.fault[0] != 0;
-        printf("%s %d - %s\n", s.fault[0] ? "not ok" : "ok", i, slash ? slash + 1 : argv[i]);
+        printf("%s %d - %s\n", s.fault[0] ? "not ok" : "ok", i - first + 1, slash ? slash + 1 : argv[i]);
         if (s.fault[0])
-            printf("# %s\n", s.fault);
+            printf("# in pieces of %zu (0: whole)\n# %s\n", s.cut, s.fault);
     }
     return failed > 0;
 }

@@ -1,0 +1,247 @@
+/*
+ * Message octets: the scanner against a naive one that looks at the whole stream octet by
+ * octet. Exhaustive over short streams of the octets that matter, each cut at every place;
+ * random over long ones, cut at random.
+ */
+#include "tap.h"
+
+#include "base/view.h"
+#include "smtp/content.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct result {
+    uint8_t content[20000];
+    size_t len;  /* of the content; meaningless when bare */
+    size_t used; /* octets up to and including the end    */
+    bool ended, bare_lf, bare_cr;
+};
+
+/*
+ * RFC 5321 4.1.1.4, 4.5.2, 2.3.8, in one loop: lines end in CRLF; a line that is "." ends all; a
+ * first dot is taken away; a CR or LF that is not of a CRLF is bare. The CR behind a first dot of
+ * a line is judged when its next octet is known.
+ */
+static void naive(struct sp_view in, struct result *r)
+{
+    bool line_start = true;
+    *r = (struct result){0};
+    for (size_t i = 0; i < in.len; i++) {
+        bool crlf = in.p[i] == '\r' && i + 1 < in.len && in.p[i + 1] == '\n';
+        if (line_start && in.p[i] == '.') {
+            if (i + 2 < in.len && in.p[i + 1] == '\r' && in.p[i + 2] == '\n') {
+                r->ended = true;
+                r->used = i + 3;
+                return;
+            }
+            line_start = false;
+            continue;
+        }
+        if (crlf) {
+            r->content[r->len++] = '\r';
+            r->content[r->len++] = '\n';
+            i++;
+            line_start = true;
+            continue;
+        }
+        r->bare_cr = r->bare_cr || (in.p[i] == '\r' && i + 1 < in.len);
+        r->bare_lf = r->bare_lf || in.p[i] == '\n';
+        r->content[r->len++] = in.p[i];
+        line_start = false;
+    }
+    r->used = in.len;
+}
+
+/* cut_at(i): does a read end in front of octet i? */
+typedef bool cut_at(size_t i, void *ctx);
+
+static void scan(struct sp_view in, cut_at *cut, void *ctx, struct result *r)
+{
+    struct smtp_content c;
+    smtp_content_init(&c);
+    *r = (struct result){0};
+    size_t at = 0;
+    while (at < in.len && !r->ended) {
+        size_t end = at + 1;
+        while (end < in.len && !cut(end, ctx))
+            end++;
+        uint8_t *read = malloc(end - at); /* a block of its own, so that no octet beyond is looked at */
+        memcpy(read, in.p + at, end - at);
+        for (size_t used = 0; used < end - at && !r->ended;) {
+            struct sp_view piece;
+            size_t n = smtp_content_take(&c, sp_view_make(read + used, end - at - used), &piece, &r->ended);
+            assert_true(n > 0 && n <= end - at - used);
+            if (piece.len > 0)
+                memcpy(r->content + r->len, piece.p, piece.len);
+            r->len += piece.len;
+            used += n;
+            r->used += n;
+        }
+        free(read);
+        at = end;
+    }
+    r->bare_lf = c.bare_lf;
+    r->bare_cr = c.bare_cr;
+}
+
+/* A dot that is held back at the end of the octets is content to neither. */
+static void compare(struct sp_view in, const struct result *wanted, const struct result *got)
+{
+    bool same = wanted->ended == got->ended && wanted->used == got->used && wanted->bare_lf == got->bare_lf &&
+                wanted->bare_cr == got->bare_cr;
+    if (same && wanted->ended && !wanted->bare_lf && !wanted->bare_cr)
+        same = wanted->len == got->len && memcmp(wanted->content, got->content, got->len) == 0;
+    if (!same) {
+        char text[200];
+        size_t n = 0;
+        for (size_t i = 0; i < in.len && n < sizeof(text) - 3; i++) {
+            text[n++] = in.p[i] == '\r' ? 'r' : in.p[i] == '\n' ? 'n' : (char)in.p[i];
+        }
+        text[n] = 0;
+        fail_msg("%s: ended %d %d, used %zu %zu, bare lf %d %d, bare cr %d %d, octets %zu %zu", text,
+                 wanted->ended, got->ended, wanted->used, got->used, wanted->bare_lf, got->bare_lf,
+                 wanted->bare_cr, got->bare_cr, wanted->len, got->len);
+    }
+}
+
+static bool by_mask(size_t i, void *ctx) { return (*(unsigned *)ctx >> i) & 1; }
+
+/* All streams of up to 8 octets of {CR, LF, dot, x}, uncut and cut everywhere; up to 6, under all cuts. */
+static void test_short_streams(void **state)
+{
+    (void)state;
+    static const uint8_t letters[] = {'\r', '\n', '.', 'x'};
+    static struct result wanted, got;
+    for (size_t len = 1; len <= 8; len++) {
+        unsigned cuts = len <= 6 ? 1u << len : 2;
+        for (unsigned code = 0; code < 1u << (2 * len); code++) {
+            uint8_t octets[8];
+            for (size_t i = 0; i < len; i++)
+                octets[i] = letters[code >> (2 * i) & 3];
+            struct sp_view in = {octets, len};
+            naive(in, &wanted);
+            for (unsigned mask = 0; mask < cuts; mask++) {
+                unsigned bits = cuts == 2 && mask ? ~0u : mask;
+                scan(in, by_mask, &bits, &got);
+                compare(in, &wanted, &got);
+            }
+        }
+    }
+}
+
+static uint64_t seed = 20261124;
+static uint32_t next_random(void)
+{
+    seed = seed * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)(seed >> 33);
+}
+
+static bool by_chance(size_t i, void *ctx)
+{
+    (void)i;
+    return next_random() % *(unsigned *)ctx == 0;
+}
+
+/* Lines of all kinds; most streams are clean, so that their content is compared octet for octet. */
+static size_t make_stream(uint8_t *out, size_t max)
+{
+    static const char *const pieces[] = {
+        "\r\n",     "\r\n.",
+        "\r\n..",   "\r\n.\r\n.",
+        "text",     ".",
+        "..",       "x",
+        "\r\n\r\n", "a longer piece of text without any line end in it, to be found in one go"};
+    size_t n = 0;
+    bool dirty = next_random() % 4 == 0;
+    while (n + 80 < max) {
+        const char *piece = pieces[next_random() % 10];
+        if (strcmp(piece, "\r\n.\r\n.") == 0 && next_random() % 8)
+            continue;
+        memcpy(out + n, piece, strlen(piece));
+        n += strlen(piece);
+        if (dirty && next_random() % 64 == 0)
+            out[n++] = next_random() & 1 ? '\r' : '\n';
+        if (next_random() % 16 == 0)
+            out[n++] = (uint8_t)(next_random() % 3 ? 128 + next_random() % 128 : 0);
+    }
+    memcpy(out + n, "\r\n.\r\n", 5);
+    return n + 5;
+}
+
+static void test_long_streams(void **state)
+{
+    (void)state;
+    static uint8_t octets[20000];
+    static struct result wanted, got;
+    unsigned clean = 0;
+    for (unsigned round = 0; round < 2000; round++) {
+        struct sp_view in = {octets, make_stream(octets, 100 + next_random() % 4000)};
+        unsigned rarity = 1 + next_random() % 200;
+        naive(in, &wanted);
+        scan(in, by_chance, &rarity, &got);
+        compare(in, &wanted, &got);
+        clean += wanted.ended && !wanted.bare_cr && !wanted.bare_lf;
+    }
+    assert_true(clean > 500);
+}
+
+/* Dot stuffing by RFC 5321 4.5.2 and back gives the same octets, whatever they are. */
+static void test_stuffed_and_back(void **state)
+{
+    (void)state;
+    static uint8_t original[4000], stuffed[9000];
+    static struct result got;
+    for (unsigned round = 0; round < 1000; round++) {
+        size_t n = 0, m = 0;
+        while (n + 4 < 1 + next_random() % 3000) {
+            uint8_t c = (uint8_t)next_random();
+            if (next_random() % 8 == 0) {
+                original[n++] = '\r';
+                original[n++] = '\n';
+            } else if (next_random() % 4 == 0) {
+                original[n++] = '.';
+            } else if (c != '\r' && c != '\n') {
+                original[n++] = c;
+            }
+        }
+        original[n++] = '\r';
+        original[n++] = '\n';
+        for (size_t i = 0; i < n; i++) {
+            if (original[i] == '.' && (i == 0 || original[i - 1] == '\n'))
+                stuffed[m++] = '.';
+            stuffed[m++] = original[i];
+        }
+        memcpy(stuffed + m, ".\r\n", 3);
+        unsigned rarity = 1 + next_random() % 50;
+        scan(sp_view_make(stuffed, m + 3), by_chance, &rarity, &got);
+        assert_true(got.ended && !got.bare_lf && !got.bare_cr);
+        assert_int_equal(got.used, m + 3);
+        assert_int_equal(got.len, n);
+        assert_memory_equal(got.content, original, n);
+    }
+}
+
+/* What is behind the end is not touched. */
+static void test_end_stops(void **state)
+{
+    (void)state;
+    static struct result got;
+    unsigned none = 0;
+    scan(SP_LIT(".\r\nMAIL FROM:<>\r\n"), by_mask, &none, &got);
+    assert_true(got.ended);
+    assert_int_equal(got.used, 3);
+    assert_int_equal(got.len, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_short_streams),
+        cmocka_unit_test(test_long_streams),
+        cmocka_unit_test(test_stuffed_and_back),
+        cmocka_unit_test(test_end_stops),
+    };
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
