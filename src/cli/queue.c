@@ -41,7 +41,10 @@ static int fault_of(const struct ipc_queue_done *done, const char *id)
 
 static int parse_id(const char *word, uint64_t *id_out)
 {
-    if (message_id_parse(sp_view_of(word), id_out) == SP_OK)
+    int status = message_id_parse(sp_view_of(word), id_out);
+    if (status == SP_OK && *id_out == 0) /* it means all to the queue, and no message ever has it */
+        return fault_of(&(struct ipc_queue_done){.answer = IPC_QUEUE_UNKNOWN_ID}, word);
+    if (status == SP_OK)
         return EX_OK;
     return cli_fault("queue", EX_USAGE,
                      "'%s' is not a queue id; it has 13 letters and digits, as in '250 2.0.0 Queued as ...'",

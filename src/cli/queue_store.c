@@ -122,10 +122,10 @@ static void ask_store(struct queue_store *s, const struct ipc_message *request)
 static int become_owner(int folder, const char *data)
 {
     struct stat st;
-    if (geteuid() != 0 || fstat(folder, &st) != 0 || st.st_uid == 0)
+    if (geteuid() != 0 || fstatat(folder, "queue.db", &st, AT_SYMLINK_NOFOLLOW) != 0 || st.st_uid == 0)
         return EX_OK;
     if (setegid(st.st_gid) != 0 || seteuid(st.st_uid) != 0)
-        return cli_fault("queue", EX_OSERR, "cannot work as the owner of %s/queue: %s", data,
+        return cli_fault("queue", EX_OSERR, "cannot work as the owner of %s/queue/queue.db: %s", data,
                          strerror(errno));
     return EX_OK;
 }

@@ -153,6 +153,8 @@ static void start(struct role *r)
     q->wall_ms = os_wall_ms;
     q->ids.process = MESSAGE_ID_PROCESS_QUEUE;
     os_random(&seed, sizeof seed);
+    /* A delivery process that outlived an earlier queue must not name a lease of this one by accident. */
+    os_random(&q->last_lease, sizeof q->last_lease);
     sp_table_init(&q->leases, &os_heap, seed);
     sp_table_init(&q->deaths, &os_heap, seed);
     queue_batch_init(q);
