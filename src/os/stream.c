@@ -218,7 +218,10 @@ void stream_on_readable(evutil_socket_t fd, short what, void *arg)
         stream_discard_input(s);
     else if (s->write_wants_read)
         stream_at_turn_end(s);
-    if (s->phase == STREAM_OPEN)
+    /* A pause costs a system call only when something comes while it lasts. */
+    if (s->phase == STREAM_FLUSHING || (s->phase == STREAM_OPEN && s->paused))
+        stream_want_read(s, s->write_wants_read);
+    else if (s->phase == STREAM_OPEN)
         stream_read_input(s);
     s->busy--;
     stream_release(s);

@@ -26,6 +26,8 @@ void stream_flush_last(struct os_stream *s)
     char why[TLS_WORDS_LEN];
     if (s->broken || !stream_flush(s, why) || os_stream_backlog(s) == 0)
         say_goodbye(s);
+    else if (!s->timer)
+        stream_set_timer(s, FLUSH_MS);
 }
 
 void os_stream_finish(struct os_stream *s)
@@ -44,7 +46,6 @@ void os_stream_finish(struct os_stream *s)
         return;
     }
     s->phase = STREAM_FLUSHING;
-    stream_want_read(s, false);
-    stream_set_timer(s, FLUSH_MS);
+    stream_stop_timer(s);
     stream_flush_last(s);
 }

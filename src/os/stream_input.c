@@ -122,8 +122,7 @@ void stream_read_input(struct os_stream *s)
             break;
         }
     }
-    /* A pause costs a system call only when something comes while it lasts. */
-    if (s->phase == STREAM_OPEN && (s->paused || s->kept.len >= KEPT_MAX_LEN))
+    if (s->phase == STREAM_OPEN && s->kept.len >= KEPT_MAX_LEN)
         stream_want_read(s, s->write_wants_read);
 }
 
