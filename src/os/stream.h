@@ -93,7 +93,10 @@ size_t os_stream_n(struct event_base *base);
 /* NULL while plain. */
 const struct os_tls_facts *os_stream_tls(const struct os_stream *s);
 
-/* "127.0.0.1" and port of the peer and of our side; IPv6 without brackets. */
+/*
+ * "127.0.0.1" and port of the peer and of our side; IPv6 without brackets. The first call asks the kernel,
+ * which forgets them with the connection: "unknown" and 0 then.
+ */
 const char *os_stream_peer_address(const struct os_stream *s);
 uint16_t os_stream_peer_port(const struct os_stream *s);
 const char *os_stream_local_address(const struct os_stream *s);
