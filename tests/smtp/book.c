@@ -116,7 +116,7 @@ static bool has_enhanced(struct sp_view text, int code)
 /* No enhanced code: greeting, 334, 354, and all that answers EHLO and HELO (RFC 2034 4). */
 static bool wants_enhanced(const char *input, int code)
 {
-    return code / 100 != 3 && strcmp(input, "CONNECT") != 0 && strcmp(input, "EHLO") != 0 &&
+    return code / 100 != 3 && strcmp(input, "connect") != 0 && strcmp(input, "EHLO") != 0 &&
            strcmp(input, "HELO") != 0;
 }
 
@@ -133,7 +133,9 @@ static const char *line_fault(const char *input, struct sp_view line, int code)
         if (line.p[i] < 32 || line.p[i] > 126)
             return "an octet is not printable ASCII";
     bool enhanced = has_enhanced(sp_view_from(line, 4), code);
-    if (code != 421 && enhanced != wants_enhanced(input, code))
+    /* 421 answers no command, and 500 a line that is not yet one */
+    bool either = code == 421 || (code == 500 && !wants_enhanced(input, code));
+    if (!either && enhanced != wants_enhanced(input, code))
         return "an enhanced code where none belongs, or none where one does";
     return NULL;
 }

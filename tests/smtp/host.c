@@ -1,6 +1,6 @@
 #include "host.h"
 
-#include "base/base64.h"
+#include "base/table.h"
 #include "base/view.h"
 #include "book.h"
 
@@ -107,7 +107,7 @@ void host_open(struct host *h, bool tls)
 {
     int status = sp_server_new(&h->options, &h->alloc, &h->s);
     if (status == SP_OK) {
-        await(h, SP_LIT("CONNECT"));
+        await(h, SP_LIT("connect"));
         status = sp_server_open(h->s, tls, h->now_ms);
     }
     note_status(h, status);
@@ -232,6 +232,7 @@ static int answer_mailbox(struct host *h, const struct sp_path *p, bool sender)
 static int answer_end(struct host *h)
 {
     char text[40];
+    h->stored = sp_hash(sp_buf_view(&h->content), h->stored);
     snprintf(text, sizeof(text), "Queued as %012u", ++h->messages);
     return sp_server_yes(h->s, sp_view_of(text));
 }
@@ -267,7 +268,7 @@ static int answer(struct host *h, const struct sp_server_event *e)
         break;
     case SP_SERVER_ASK_END:
         if (e->as.end.size != h->content.len)
-            blame(h, "END counts other octets than CONTENT gave", "MESSAGE", (struct sp_view){0});
+            blame(h, "END counts other octets than CONTENT gave", "message", (struct sp_view){0});
         return answer_end(h);
     default:
         return SP_ERR_MISUSE;
@@ -293,7 +294,7 @@ static bool take_event(struct host *h)
 {
     struct sp_server_event e;
     if (sp_server_event(h->s, &e) == SP_SERVER_ASK_END && !h->end_awaited) {
-        await(h, SP_LIT("MESSAGE"));
+        await(h, SP_LIT("message"));
         h->end_awaited = true;
     }
     switch (e.type) {
@@ -342,7 +343,7 @@ static void note_lines(struct host *h, struct sp_view used, bool sasl)
         uint8_t c = used.p[at];
         if (c == '\n') {
             size_t space = sp_view_find(sp_buf_view(&h->word), ' ', 0);
-            await(h, sasl ? SP_LIT("ANSWER") : sp_view_trim(sp_view_sub(sp_buf_view(&h->word), 0, space)));
+            await(h, sasl ? SP_LIT("answer") : sp_view_trim(sp_view_sub(sp_buf_view(&h->word), 0, space)));
             sp_buf_clear(&h->word);
         } else if (c != '\r' && h->word.len < 32) {
             sp_buf_add_u8(&h->word, c ? sp_ascii_upper(c) : '?');
@@ -365,7 +366,7 @@ static size_t feed_once(struct host *h, struct sp_view in)
     if (!data)
         note_lines(h, sp_view_sub(in, 0, used), sasl);
     else if (!is_phase(h, "DATA"))
-        await(h, SP_LIT("MESSAGE")); /* refused without a question */
+        await(h, SP_LIT("message")); /* refused without a question */
     host_drain(h);
     return used;
 }

@@ -34,6 +34,7 @@ struct host {
     size_t                   judged;   /* octets of out that the book has seen                  */
     size_t                   awaited;  /* octets of awaiting that were answered                 */
     uint32_t messages, dropped, given_up, tls_starts, questions;
+    uint64_t stored;         /* a hash over the contents that were stored           */
     uint64_t now_ms;
     int      open_code;      /* 0: come in; else the refusal                       */
     bool     hold;           /* leave questions open: host_answer answers one      */

@@ -157,7 +157,7 @@ static void run_command(struct node *n, unsigned command)
     int wanted = oracle_reply(&n->oracle, command);
     int got = type_line(n, typed[command].input, sp_view_make(line, (size_t)len));
     if (got == 354)
-        got = type_line(n, "MESSAGE", SP_LIT("Subject: x\r\n\r\n..\r\n.\r\n"));
+        got = type_line(n, "message", SP_LIT("Subject: x\r\n\r\n..\r\n.\r\n"));
     if (got == 220)
         assert_int_equal(sp_server_secured(&n->session, 1), SP_OK);
     if (got != wanted)
