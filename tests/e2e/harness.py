@@ -404,7 +404,8 @@ class Conversation:
             raise AssertionError(f"expected the server to close, got {line!r}; {self.told()}")
 
     def told(self):
-        return "so far:\n" + "\n".join(self.transcript[-30:])
+        return "so far:\n" + "\n".join(step if len(step) < 300 else step[:280] + f"... ({len(step)})"
+                                      for step in self.transcript[-30:])
 
     # Steps that many tests take.
 
@@ -488,15 +489,18 @@ class Sink:
         self.dump = pathlib.Path(self.folder) / "mail"
         self.port = port or free_port()
         self.address = f"127.0.0.1:{self.port}"
-        self.process = subprocess.Popen([path, "-D", str(self.dump), *options, self.address, "1000"], env=env,
-                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                        cwd=self.folder)
+        self.process = self.start(path, options, env)
         self.out = Reader(self.process.stdout)
         try:
             wait_for(self.listens, "smtp-sink to listen")
         except AssertionError:
             self.stop()
             raise
+
+    def start(self, path, options, env):
+        return subprocess.Popen([path, "-D", str(self.dump), *options, self.address, "1000"], env=env,
+                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                cwd=self.folder)
 
     def listens(self):
         if self.process.poll() is not None:
@@ -517,6 +521,80 @@ class Sink:
         self.process.kill()
         self.process.wait()
         shutil.rmtree(self.folder)
+
+
+class NextServer:
+    """A next hop of our own: answers as a test wants, and keeps what it took.
+
+        NextServer({"RCPT TO:<gone@example.org>": "550 5.1.1 Gone"})    # answers by the begin of the command
+    """
+
+    def __init__(self, answers=None, capabilities=("8BITMIME",)):
+        self.answers, self.capabilities = answers or {}, capabilities
+        self.mails = []  # (sender, recipients, content)
+        self.commands = []
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.address = "127.0.0.1:%d" % self.socket.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                connection, _ = self.socket.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
+
+    def serve(self, connection):
+        with connection, connection.makefile("rwb") as file:
+            try:
+                self.talk(file)
+            except (OSError, ValueError):
+                pass
+
+    def talk(self, file):
+        sender, recipients = None, []
+
+        def say(text):
+            file.write(text.encode() + b"\r\n")
+            file.flush()
+
+        say("220 next.example ESMTP")
+        for octets in file:
+            line = octets.rstrip(b"\r\n").decode("latin-1")
+            self.commands.append(line)
+            verb = line.split(" ")[0].split(":")[0].upper()
+            answer = next((a for begin, a in self.answers.items() if line.upper().startswith(begin.upper())), None)
+            if answer:
+                say(answer)
+            elif verb == "EHLO":
+                say("\r\n".join(["250-next.example", *(f"250-{c}" for c in self.capabilities), "250 ENHANCEDSTATUSCODES"]))
+            elif verb == "MAIL":
+                sender, recipients = line[line.index("<") + 1:line.index(">")], []
+                say("250 2.1.0 Ok")
+            elif verb == "RCPT":
+                recipients.append(line[line.index("<") + 1:line.index(">")])
+                say("250 2.1.5 Ok")
+            elif verb == "DATA":
+                if not recipients:
+                    say("554 5.5.1 No valid recipients")
+                    continue
+                say("354 Go on")
+                content = b""
+                for octets in file:
+                    if octets == b".\r\n":
+                        break
+                    content += octets[1:] if octets.startswith(b".") else octets
+                self.mails.append((sender, recipients, content))
+                say(self.answers.get(".", "250 2.0.0 Taken"))
+            elif verb == "QUIT":
+                say("221 2.0.0 Bye")
+                return
+            else:
+                say("250 2.0.0 Ok")
+
+    def stop(self):
+        self.socket.close()
 
 
 def smtp_source(address, *options, timeout=WAIT_S):

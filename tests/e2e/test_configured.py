@@ -1,0 +1,185 @@
+"""A server with a configuration of its own: domains, mailboxes, routes, who may relay, limits."""
+import mailbox
+import unittest
+
+from harness import ServerCase, wait_for
+
+HEAD = """
+hostname = mail.example.org
+data = data
+"""
+
+OPEN = """
+listener mx {
+    address = "127.0.0.1:0"
+    tls = starttls
+}
+listener inside {
+    address = "127.0.0.1:0"
+    relay-from = { "127.0.0.0/8" }
+}
+listener submission {
+    address = "127.0.0.1:0"
+    auth = required
+}
+"""
+
+
+class Routes(ServerCase):
+    def maildir(self):
+        return self.configure(HEAD + OPEN + """
+            default-route = hold
+            domain example.org {
+                route = boxes
+                mailboxes = { alice, bob }
+            }
+            domain gone.example {
+                route = discard
+            }
+            route boxes {
+                kind = maildir
+                path = "%s/mail/%%d/%%l"
+            }
+        """ % self.folder)
+
+    def test_maildir(self):
+        self.folder.chmod(0o777)  # the roles may run as somebody else
+        server = self.maildir()
+        with server.talk("mx") as c:
+            c.hello()
+            ident = c.mail(b"Subject: one\r\n\r\n.dot\r\n", recipients=["Alice@Example.org", "bob@example.org"])
+        wait_for(lambda: server.queue() == [], "delivery")
+        for name in ("alice", "bob"):
+            box = mailbox.Maildir(self.folder / "mail" / "example.org" / name, create=False)
+            keys = box.keys()
+            self.assertEqual(len(keys), 1)
+            octets = box.get_bytes(keys[0])
+            self.assertTrue(octets.endswith(b"Subject: one\n\n.dot\n") or octets.endswith(b"Subject: one\r\n\r\n.dot\r\n"))
+            self.assertIn(ident.encode(), octets)
+
+    def test_who_may_send_where(self):
+        self.folder.chmod(0o777)
+        server = self.maildir()
+        with server.talk("mx") as c:
+            c.hello()
+            c.command("MAIL FROM:<x@elsewhere.example>", 250)
+            c.command("RCPT TO:<nobody@example.org>", 550, "5.1.1")
+            c.command("RCPT TO:<x@elsewhere.example>", 550, "5.7.1")
+            c.command("RCPT TO:<anything@gone.example>", 250)
+        with server.talk("inside") as c:
+            c.hello()
+            ident = c.mail(recipients=["x@elsewhere.example"])
+        self.assertEqual([e["id"] for e in server.queue()], [ident])
+
+    def test_discard(self):
+        self.folder.chmod(0o777)
+        server = self.maildir()
+        with server.talk("mx") as c:
+            c.hello()
+            c.mail(recipients=["x@gone.example"])
+        wait_for(lambda: server.queue() == [], "the message to go")
+
+    def test_a_domain_without_default_route_relays_nothing(self):
+        server = self.configure(HEAD + OPEN + "domain example.org {\n route = hold\n}\n")
+        with server.talk("inside") as c:
+            c.hello()
+            c.command("MAIL FROM:<a@example.org>", 250)
+            c.command("RCPT TO:<x@elsewhere.example>", 550)
+            c.command("RCPT TO:<anybody@example.org>", 250)
+
+
+class Limits(ServerCase):
+    def test_each(self):
+        server = self.configure(HEAD + OPEN + """
+            default-route = hold
+            limits {
+                message-size = 64K
+                recipients = 100
+                connections-per-address = 2
+            }
+        """)
+        with server.talk("inside") as c:
+            self.assertIn("SIZE 65536", c.hello().lines)
+            c.command("MAIL FROM:<a@example.org> SIZE=65537", 552, "5.3.4")
+            c.command("MAIL FROM:<a@example.org>", 250)
+            for i in range(100):
+                c.command(f"RCPT TO:<r{i}@example.org>", 250)
+            c.command("RCPT TO:<more@example.org>", 452, "4.5.3")
+            c.command("DATA", 354)
+            c.raw(b"x" * 70000 + b"\r\n.\r\n")
+            c.expect(552, "5.3.4")
+            with server.talk("inside"):
+                with server.talk("inside", greeting=421):
+                    pass
+
+    def test_errors_end_a_session(self):
+        server = self.configure(HEAD + OPEN + "default-route = hold\nlimits {\n errors = 3\n}\n")
+        with server.talk("mx") as c:
+            c.hello()
+            for _ in range(3):
+                c.command("NONSENSE", 500)
+            c.command("NONSENSE", 421, "4.7.0")
+            c.expect_close()
+
+    def test_the_name_in_the_greeting(self):
+        server = self.configure(HEAD + OPEN + "default-route = hold\n")
+        with server.talk("mx") as c:
+            self.assertTrue(c.greeting.text.startswith("mail.example.org "), c.greeting)
+
+
+class Smarthost(ServerCase):
+    """One Sallyport hands over to another: AUTH and verified TLS on the way."""
+
+    def test_with_auth_over_verified_tls(self):
+        inner = self.serve("--user", "relay:pa ss", data="inner")
+        password = self.folder / "password"
+        password.write_text("pa ss\n")
+        text = HEAD + OPEN + """
+            default-route = smart
+            route smart {
+                kind = relay
+                host = localhost
+                port = %d
+                tls = required
+                ca-file = "%s"
+                user = relay
+                password-file = password
+            }
+        """ % (inner.port("submission"), inner.certificate)
+        outer = self.configure(text, data="outer")
+        with outer.talk("inside") as c:
+            c.hello()
+            c.mail(recipients=["x@elsewhere.example"])
+        wait_for(lambda: inner.queue() and not outer.queue(), "the message to move")
+        self.assertIn(b"with ESMTPSA", inner.content(inner.queue()[0]["id"]))
+
+    def test_an_unverified_server_gets_nothing(self):
+        inner = self.serve("--user", "relay:secret", data="inner")
+        (self.folder / "password").write_text("secret\n")
+        outer = self.configure(HEAD + OPEN + """
+            default-route = smart
+            route smart {
+                kind = relay
+                host = localhost
+                port = %d
+                tls = required
+                user = relay
+                password-file = password
+            }
+        """ % inner.port("submission"), data="outer")
+        with outer.talk("inside") as c:
+            c.hello()
+            ident = c.mail(recipients=["x@elsewhere.example"])
+
+        def attempted():
+            entry, = outer.queue()
+            return entry["recipients"][0]["attempts"] and entry
+
+        entry = wait_for(attempted, "an attempt")
+        self.assertEqual(entry["id"], ident)
+        self.assertIn("certificate", entry["recipients"][0]["last_reply"].lower())
+        self.assertEqual(inner.queue(), [])
+
+
+if __name__ == "__main__":
+    unittest.main()
