@@ -122,6 +122,8 @@ int os_sandbox_filter(enum ipc_role role)
     int failed = f ? 0 : -EINVAL;
     if (!failed)
         failed = seccomp_attr_set(f, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+    if (!failed) /* threads that live already, too */
+        failed = seccomp_attr_set(f, SCMP_FLTATR_CTL_TSYNC, 1);
     if (!failed)
         failed = add_calls(f, granted);
     if (!failed)

@@ -25,7 +25,7 @@ SP_MUST_USE int os_sandbox_drop(uid_t uid, gid_t gid);
 void os_sandbox_close_others(const int *keep, size_t n);
 
 /*
- * Shut this process in, for the rest of its life; threads that it starts later too. Where the kernel has no
+ * Shut this process in, for the rest of its life, with all its threads. Where the kernel has no
  * seccomp it is logged, and the process goes on without. In a build with AddressSanitizer, which needs calls
  * of its own, there is no filter.
  */

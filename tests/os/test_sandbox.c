@@ -137,6 +137,35 @@ static void test_deadly(void **state)
     }
 }
 
+/* A thread that was there before is shut in as well. */
+static int to_thread[2];
+
+static void *open_when_told(void *arg)
+{
+    char c;
+    if (read(to_thread[0], &c, 1) == 1)
+        *(int *)arg = do_open();
+    return NULL;
+}
+
+static void test_older_thread(void **state)
+{
+    (void)state;
+    int status;
+    pid_t pid = fork();
+    if (pid == 0) {
+        pthread_t thread;
+        int outcome = -1;
+        if (pipe(to_thread) || pthread_create(&thread, NULL, open_when_told, &outcome) ||
+            prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || os_sandbox_filter(IPC_SMTPD) ||
+            write(to_thread[1], "x", 1) != 1 || pthread_join(thread, NULL))
+            _exit(99);
+        _exit(outcome);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(exit_of(status), ENOSYS);
+}
+
 static void test_no_row(void **state)
 {
     (void)state;
@@ -200,9 +229,10 @@ static void test_drop_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rows),   cmocka_unit_test(test_deadly),
-        cmocka_unit_test(test_no_row), cmocka_unit_test(test_close_others),
-        cmocka_unit_test(test_drop),   cmocka_unit_test(test_drop_refused),
+        cmocka_unit_test(test_rows),         cmocka_unit_test(test_deadly),
+        cmocka_unit_test(test_older_thread), cmocka_unit_test(test_no_row),
+        cmocka_unit_test(test_close_others), cmocka_unit_test(test_drop),
+        cmocka_unit_test(test_drop_refused),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);
