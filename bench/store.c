@@ -81,7 +81,7 @@ static void measure(struct bench *b, size_t batch, double seconds)
                 settle_one(b);
         }
         must(b, store_commit(b->store));
-        (void)store_tidy(b->store, false);
+        (void)store_tidy(b->store, STORE_BUSY);
         now = seconds_of(CLOCK_MONOTONIC);
     } while (now - start < seconds);
     double n = (double)(b->added - before);

@@ -25,7 +25,7 @@ struct store_backend {
     int (*body)(struct store *s, uint64_t mail, struct store_body *body_out);
     int (*spool)(struct store *s, uint64_t id, int *fd_out);
     void (*unspool)(struct store *s, uint64_t id);
-    bool (*tidy)(struct store *s, bool idle);
+    bool (*tidy)(struct store *s, enum store_tidiness how);
     int (*space)(struct store *s, struct store_space *space_out);
     int (*count)(struct store *s, uint64_t *n_out);
 };

@@ -215,7 +215,7 @@ static void close_sqlite(struct store *base)
     if (s->in_transaction)
         store_rollback(base);
     if (s->statements[SQLITE_STMT_N - 1])
-        while (store_tidy(base, true))
+        while (store_tidy(base, STORE_IDLE))
             ;
     for (size_t i = 0; i < SQLITE_STMT_N; i++)
         (void)sqlite3_finalize(s->statements[i]); /* repeats the last step's error */
@@ -322,27 +322,48 @@ static void checkpoint(struct sqlite_store *s)
 
 static int wal_rest(const struct sqlite_store *s) { return s->wal_frames - s->wal_done; }
 
-static bool tidy_sqlite(struct store *base, bool idle)
+/* The WAL's file keeps its size for the next frames; here it is emptied, unless an operator's reader needs
+ * it. */
+static void truncate_wal(struct sqlite_store *s)
+{
+    int frames = 0, done = 0;
+    (void)sqlite3_busy_timeout(s->db, 0); /* no waiting for readers */
+    if (sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, &frames, &done) == SQLITE_OK)
+        s->wal_frames = s->wal_done = 0;
+    (void)sqlite3_busy_timeout(s->db, BUSY_WAIT_MS); /* as configure() set it */
+}
+
+/* true: there were pages to give back, and there may be more. */
+static bool vacuum(struct sqlite_store *s, int keep)
+{
+    int pages = 0;
+    char sql[48];
+    if (reusable_pages(s, &pages) != SP_OK || pages < keep + VACUUM_PAGES)
+        return false;
+    (void)sqlite3_snprintf(sizeof sql, sql, "PRAGMA incremental_vacuum(%d)", VACUUM_PAGES);
+    /* On failure the pages stay reusable, and there is no use in asking again at once. */
+    bool worked = sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK;
+    checkpoint(s);
+    return worked;
+}
+
+static bool tidy_sqlite(struct store *base, enum store_tidiness how)
 {
     struct sqlite_store *s = sqlite_of(base);
+    int before = wal_rest(s);
     if (s->in_transaction)
         return true;
-    if (!idle) {
-        if (wal_rest(s) >= WAL_FRAMES_MOST)
+    if (how == STORE_BUSY) {
+        if (before >= WAL_FRAMES_MOST)
             checkpoint(s);
         return wal_rest(s) > 0;
     }
-    int pages = 0, before = wal_rest(s);
-    if (reusable_pages(s, &pages) == SP_OK && pages >= KEEP_PAGES + VACUUM_PAGES) {
-        char sql[48];
-        (void)sqlite3_snprintf(sizeof sql, sql, "PRAGMA incremental_vacuum(%d)", VACUUM_PAGES);
-        /* On failure the pages stay reusable, and there is no use in asking again at once. */
-        bool worked = sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK;
-        checkpoint(s);
-        return worked;
-    }
+    if (vacuum(s, how == STORE_LOW ? 0 : KEEP_PAGES))
+        return true;
     if (before > 0)
         checkpoint(s);
+    if (how == STORE_LOW && wal_rest(s) == 0 && s->wal_frames > 0)
+        truncate_wal(s);
     return wal_rest(s) > 0 && wal_rest(s) < before;
 }
 

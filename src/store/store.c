@@ -68,7 +68,7 @@ int store_spool(struct store *s, uint64_t id, int *fd_out) { return s->backend->
 
 void store_unspool(struct store *s, uint64_t id) { s->backend->unspool(s, id); }
 
-bool store_tidy(struct store *s, bool idle) { return s->backend->tidy(s, idle); }
+bool store_tidy(struct store *s, enum store_tidiness how) { return s->backend->tidy(s, how); }
 
 int store_space(struct store *s, struct store_space *space_out) { return s->backend->space(s, space_out); }
 

@@ -179,11 +179,16 @@ SP_MUST_USE int store_body(struct store *s, uint64_t mail, struct store_body *bo
 SP_MUST_USE int store_spool(struct store *s, uint64_t id, int *fd_out);
 void store_unspool(struct store *s, uint64_t id);
 
-/*
- * Housekeeping between transactions, a few milliseconds at most. idle: nobody waits, so finish what can
- * be finished. True when there is more to do when idle.
- */
-bool store_tidy(struct store *s, bool idle);
+/* How much housekeeping is right at the moment. */
+enum store_tidiness {
+    STORE_BUSY, /* somebody waits: only what must not grow further              */
+    STORE_IDLE, /* nobody waits: go on with what can be finished                */
+    STORE_LOW   /* the disk has little room: give back what is not needed       */
+};
+
+/* Housekeeping between transactions, a few milliseconds at most. True when there is more to do for
+ * STORE_IDLE. */
+bool store_tidy(struct store *s, enum store_tidiness how);
 
 SP_MUST_USE int store_space(struct store *s, struct store_space *space_out);
 

@@ -105,7 +105,7 @@ static void remember(struct run *r, bool emptied)
     if (emptied || r->history_n == HISTORY) {
         while (r->history_n)
             free(r->history[--r->history_n]);
-        while (store_tidy(r->store, true))
+        while (store_tidy(r->store, STORE_IDLE))
             ;
     }
     r->history[r->history_n++] = strdup(text);

@@ -485,7 +485,7 @@ static void test_space_comes_back(void **state)
         assert_int_equal(store_add(s, &mail, &r, 1, &content, false), SP_OK);
     }
     assert_int_equal(store_commit(s), SP_OK);
-    (void)store_tidy(s, false);
+    (void)store_tidy(s, STORE_BUSY);
     assert_int_equal(fstatat(f.fd, "queue.db", &full, 0), 0);
     assert_int_equal(store_begin(s), SP_OK);
     for (uint64_t id = 1; id <= 300; id++)
@@ -495,7 +495,7 @@ static void test_space_comes_back(void **state)
     assert_true(space.reusable_octets > 300 * 60000);
     assert_true(space.free_octets > 0);
     size_t steps = 0;
-    while (store_tidy(s, true))
+    while (store_tidy(s, STORE_IDLE))
         assert_true(++steps < 1000);
     assert_int_equal(fstatat(f.fd, "queue.db", &tidied, 0), 0);
     assert_true(full.st_size > 15000000);

@@ -67,7 +67,8 @@ static void end_turn(void *ctx)
     if (!q->batch.open && queue_tools_answer(q))
         more = true;
     if (!q->batch.open)
-        (void)store_tidy(q->store, false); /* the rest waits for the idle timer */
+        /* The rest waits for the idle timer. */
+        (void)store_tidy(q->store, q->disk_low ? STORE_LOW : STORE_BUSY);
     if (more || q->batch.open)
         os_later_ask(&q->turn);
     set_due_timer(q, now);
@@ -78,7 +79,7 @@ static void end_turn(void *ctx)
 static void be_idle(void *ctx)
 {
     struct queue *q = ctx;
-    if (!q->batch.open && store_tidy(q->store, true))
+    if (!q->batch.open && store_tidy(q->store, q->disk_low ? STORE_LOW : STORE_IDLE))
         os_timer_set(&q->idle, TIDY_MS);
 }
 
