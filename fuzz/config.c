@@ -1,4 +1,5 @@
-/* Any octets as a configuration: taken, or refused with a line in every fault. Seeds: the files of docs/examples. */
+/* Any octets as a configuration: taken, or refused with a line in every fault. Seeds: the files of
+ * docs/examples. */
 #include <stdlib.h>
 
 #include "base/view.h"
