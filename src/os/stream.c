@@ -9,6 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/* An idle connection is this, one event and what the kernel holds. */
+_Static_assert(sizeof(struct os_stream) <= 400, "thousands of these are idle at once");
+
 enum { DIRECT_LEN = 16 << 10 }; /* output from here on gains nothing by waiting for more */
 
 /* --- life ----------------------------------------------------------------------------------- */

@@ -9,6 +9,7 @@
 
 enum {
     SCRATCH_LEN = 64 << 10,
+    TURN_N = 64,            /* TLS records read in one turn, however small                 */
     TURN_LEN = 256 << 10,   /* octets read in one turn: the other streams wait             */
     KEPT_MAX_LEN = 1 << 20, /* an owner that consumes nothing of that is not read any more */
     SECRET_LEN = 16 << 10,  /* larger reads are message content; commands with secrets are smaller */
@@ -100,7 +101,7 @@ static void end_of_input(struct os_stream *s, const char *why)
 void stream_read_input(struct os_stream *s)
 {
     char why[TLS_WORDS_LEN];
-    size_t total = 0, n = 0;
+    size_t total = 0, record_n = 0, n = 0;
     while (s->phase == STREAM_OPEN && !s->paused && s->kept.len < KEPT_MAX_LEN) {
         enum link_status status = read_some(s, &n, why);
         if (status == LINK_AGAIN) {
@@ -116,7 +117,7 @@ void stream_read_input(struct os_stream *s)
         push_fresh(s, n);
         if (!s->ssl)
             break;
-        if (total >= TURN_LEN) {
+        if (total >= TURN_LEN || ++record_n >= TURN_N) {
             s->push = true;
             stream_at_turn_end(s);
             break;

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 struct end {
@@ -395,6 +396,29 @@ static void test_stray_descriptors(void **state)
     }
 }
 
+/* A receiver without a free descriptor loses the edge, not the pairing. */
+static void test_lost_descriptor(void **state)
+{
+    (void)state;
+    struct world w;
+    struct caught log;
+    struct rlimit before, few;
+    open_both(&w);
+    assert_int_equal(send_fd(w.queue.edge, 1, STDIN_FILENO), SP_OK);
+    os_edge_flush(w.queue.edge);
+    catch_start(&log);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    few = (struct rlimit){3, before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    assert_int_equal(send_fd(w.queue.edge, 2, STDIN_FILENO), SP_ERR_IO);
+    run_ready(w.base);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    RUN_UNTIL(w.base, w.smtpd.closed_n == 1 && w.queue.closed_n == 1);
+    assert_int_equal(w.smtpd.message_n, 0);
+    assert_non_null(strstr(catch_end(&log), "too many open files?"));
+    close_world(&w);
+}
+
 static void test_peer_closes(void **state)
 {
     (void)state;
@@ -503,6 +527,7 @@ int main(void)
         cmocka_unit_test(test_malformed),
         cmocka_unit_test(test_bad_payload_and_forbidden),
         cmocka_unit_test(test_stray_descriptors),
+        cmocka_unit_test(test_lost_descriptor),
         cmocka_unit_test(test_peer_closes),
         cmocka_unit_test(test_last_words),
         cmocka_unit_test(test_free_in_handlers),

@@ -320,6 +320,30 @@ static void test_large_tls(void **state)
     free(octets);
 }
 
+/* Many small records do not hold the loop: all arrive, over several turns. */
+static void test_small_records(void **state)
+{
+    (void)state;
+    enum { N = 1000 };
+    struct tls_world t;
+    open_tls(&t);
+    join_raw(&t.w);
+    os_stream_start_tls(t.w.server.stream, t.server, NULL, 5000);
+    fcntl(t.w.raw, F_SETFL, O_NONBLOCK);
+    SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+    SSL *ssl = SSL_new(ctx);
+    SSL_set_fd(ssl, t.w.raw);
+    RUN_UNTIL(t.w.base, SSL_connect(ssl) == 1 && t.w.server.ready_n == 1);
+    for (int i = 0; i < N; i++)
+        assert_int_equal(SSL_write(ssl, "x", 1), 1);
+    event_base_loop(t.w.base, EVLOOP_ONCE);
+    assert_true(t.w.server.heard.len > 0 && t.w.server.heard.len < N);
+    RUN_UNTIL(t.w.base, t.w.server.heard.len == N);
+    SSL_free(ssl);
+    SSL_CTX_free(ctx);
+    close_tls(&t);
+}
+
 static void test_finish_tls(void **state)
 {
     (void)state;
@@ -479,14 +503,14 @@ static void test_tickets(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fingerprint), cmocka_unit_test(test_faulty_identities),
-        cmocka_unit_test(test_passphrase),  cmocka_unit_test(test_ca_file_absent),
-        cmocka_unit_test(test_handshake),   cmocka_unit_test(test_unverified),
-        cmocka_unit_test(test_starttls),    cmocka_unit_test(test_early_data_behind_finished),
-        cmocka_unit_test(test_large_tls),   cmocka_unit_test(test_finish_tls),
-        cmocka_unit_test(test_not_tls),     cmocka_unit_test(test_server_not_tls),
-        cmocka_unit_test(test_old_version), cmocka_unit_test(test_handshake_timeout),
-        cmocka_unit_test(test_tickets),
+        cmocka_unit_test(test_fingerprint),       cmocka_unit_test(test_faulty_identities),
+        cmocka_unit_test(test_passphrase),        cmocka_unit_test(test_ca_file_absent),
+        cmocka_unit_test(test_handshake),         cmocka_unit_test(test_unverified),
+        cmocka_unit_test(test_starttls),          cmocka_unit_test(test_early_data_behind_finished),
+        cmocka_unit_test(test_large_tls),         cmocka_unit_test(test_small_records),
+        cmocka_unit_test(test_finish_tls),        cmocka_unit_test(test_not_tls),
+        cmocka_unit_test(test_server_not_tls),    cmocka_unit_test(test_old_version),
+        cmocka_unit_test(test_handshake_timeout), cmocka_unit_test(test_tickets),
     };
     signal(SIGPIPE, SIG_IGN);
     cmocka_set_message_output(CM_OUTPUT_TAP);
