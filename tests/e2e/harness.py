@@ -467,9 +467,9 @@ def peer(name, path):
 def nodemailer():
     """The environment in which node finds nodemailer."""
     program("node")
-    modules = ROOT / "build" / "npm" / "node_modules"
+    modules = ROOT / "build" / "peers" / "nodemailer" / "root" / "usr" / "share" / "nodejs"
     if not (modules / "nodemailer").exists():
-        raise unittest.SkipTest("nodemailer is not in build/npm (./dev deps)")
+        raise unittest.SkipTest("nodemailer is not in build/peers (./dev deps)")
     return dict(os.environ, NODE_PATH=str(modules))
 
 

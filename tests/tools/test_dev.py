@@ -24,7 +24,6 @@ class Dev(unittest.TestCase):
             "# comment\n\nbuild  compiler  -     # text\nbuild  finder  sh    # there by its program\n"
             "test   checker   -     # text\n")
         (self.top / "tools" / "debian-peers").write_text("")
-        (self.top / "tools" / "npm-packages").write_text("")
         self.stand_in("id", "echo 1000")
         self.stand_in("sudo", "exit 1")
         self.stand_in("apt-get", 'echo "apt-get $*" >>"$CALLS"')
