@@ -143,6 +143,7 @@ SP_MUST_USE int sp_server_open(struct sp_server *s, bool tls, uint64_t now_ms);
  *
  * SP_OK, SP_ERR_NOMEM (the session is dead), SP_ERR_CLOSED (ended, octets are refused),
  * SP_ERR_MISUSE (not opened; or the link waits for sp_server_secured: these octets are TLS's).
+ * SP_ERR_LONG (1 MiB of output was never taken with sp_server_sent; the session is dead).
  * Events borrow from `in` and from the session: they are void after the next feed. A SASL
  * response is void when its question is answered; it is overwritten then.
  * RFC 5321 2.3.8 (lines end in CRLF and only CRLF), 4.5.3.1 (limits).

@@ -130,7 +130,7 @@ void smtp_server_decline(struct sp_server *s, uint8_t next)
 
 /*
  * Whoever guesses, guesses a bounded number of times a connection (RFC 5321 7.8). The end of a
- * message and the greeting get their own refusal, however many came before.
+ * message, the greeting and what closes anyway get their own refusal, however many came before.
  */
 bool smtp_server_bear(struct sp_server *s, int code)
 {
@@ -166,7 +166,7 @@ int smtp_server_apply(struct sp_server *s, enum smtp_input input)
         s->exchange = s->exchange || rule->ask == SP_SERVER_ASK_AUTH;
         return SP_OK;
     case ENGINE:
-        if (input != IN_ERRORS && !smtp_server_bear(s, smtp_replies[rule->yes.say].code))
+        if (rule->yes.next != P_CLOSED && !smtp_server_bear(s, smtp_replies[rule->yes.say].code))
             return SP_OK;
         smtp_server_say(s, rule->yes.say);
         smtp_server_accept(s, rule);
