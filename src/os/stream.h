@@ -29,11 +29,9 @@ struct os_stream_handlers {
      * all, the rest is kept; it is pushed again with more input or after os_stream_resume.
      */
     size_t (*input)(void *ctx, struct sp_view in);
-    /* All output was handed to the kernel, where some had been left over when the owner returned to the loop.
-     */
+    /* All output was handed to the kernel; some had been left when the owner returned to the loop. */
     void (*drained)(void *ctx);
-    /* connect() or a handshake ended. tls: NULL after a plain connect. May be NULL for accepted plain
-     * streams. */
+    /* connect() or a handshake ended. tls: NULL after a plain connect. NULL: nobody is told. */
     void (*ready)(void *ctx, const struct os_tls_facts *tls);
     /*
      * It is over: the peer closed (why NULL), or an error ("Connection reset by peer", "TLS: ...").

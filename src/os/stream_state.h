@@ -76,8 +76,7 @@ void stream_release(struct os_stream *s);
 /* Tell the owner that it is over. why may be NULL. */
 void stream_over(struct os_stream *s, const char *why);
 
-/* Write what waits. false: it could not be written and never will; why_out (TLS_WORDS_LEN octets) says why.
- */
+/* Write what waits. false: it never can be; why_out (TLS_WORDS_LEN octets) says why. */
 bool stream_flush(struct os_stream *s, char *why_out);
 
 /* Flush, and say or do what follows from it. */

@@ -28,8 +28,7 @@ static struct os_tls_context *make_context(bool server, struct sp_buf *error)
         SSL_CTX_free(ctx);
         return NULL;
     }
-    /* Many mail programs hang up without close_notify; a message ends with its dot, not with the connection.
-     */
+    /* Many hang up without close_notify; a message ends with its dot, not with the connection. */
     SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_IGNORE_UNEXPECTED_EOF);
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                               SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
@@ -221,8 +220,7 @@ struct os_tls_context *os_tls_client_new(enum os_tls_verify verify, const char *
     if (!t)
         return NULL;
     t->verify = verify;
-    /* Whoever accepts any certificate gains nothing by refusing a short key and falling back to clear text.
-     */
+    /* Whoever accepts any certificate gains nothing by refusing a short key: clear text is worse. */
     if (verify == OS_TLS_ANY)
         SSL_CTX_set_security_level(t->ctx, 1);
     int loaded =

@@ -16,8 +16,7 @@ struct os_tls_context {
     size_t key_n;
 };
 
-/* One handshake: OpenSSL's object, with what a client expects. server_name may be NULL. NULL: out of memory.
- */
+/* One handshake, with the name that a client expects or NULL. NULL: OpenSSL refuses the name. */
 SSL *tls_begin(struct os_tls_context *t, int fd, const char *server_name);
 
 /* A verify callback that refuses what is faulty, and remembers whose it was for tls_explain. */

@@ -49,8 +49,7 @@ static char *name_of(X509 *leaf)
 
 /* --- handshakes ------------------------------------------------------------------------------ */
 
-/* Whose certificate was refused: OpenSSL forgets it before the handshake returns, where tls_explain follows.
- */
+/* Whose certificate was refused: OpenSSL forgets it before the handshake returns. */
 static char refused_name[128];
 
 int tls_note_refused(int ok, X509_STORE_CTX *chain)

@@ -1,5 +1,4 @@
-/* What arrives on an edge, octet by octet: cut at every place, malformed, forbidden, with stray descriptors.
- */
+/* What arrives on an edge, octet by octet: cut anywhere, malformed, forbidden, with stray descriptors. */
 #include "edge_world.h"
 
 static void pack(struct sp_buf *out, const struct ipc_message *m)
