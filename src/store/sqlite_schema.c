@@ -46,7 +46,7 @@ static const char *const migrations[] = {
     "CREATE VIEW queue AS SELECT " ID_TEXT
     " AS id, " UTC(m.received_ms) " AS received, m.sender, m.size,\n"
                                   "  r.address, r.route, r.state, r.attempts, " UTC(
-                                      r.next_ms) " AS next_attempt, r.last_reply\n"
+                                      r.next_ms) " AS next_attempt, r.last_reply, m.id AS mail\n"
                                                  "  FROM mail m JOIN recipient r ON r.mail = m.id;\n",
 };
 

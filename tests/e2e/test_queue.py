@@ -1,18 +1,18 @@
 """`sallyport queue` with a server and without one; retries and bounces on a real way out."""
+import contextlib
 import email
 import email.policy
 import json
 import os
-import pathlib
 import pwd
 import re
 import shutil
-import signal
+import sqlite3
 import subprocess
 import unittest
 
 from fake_server import FakeServer
-from harness import ONE_MESSAGE, SALLYPORT, ServerCase, run, sallyport, wait_for
+from harness import ONE_MESSAGE, ROOT, SALLYPORT, ServerCase, sallyport, wait_for
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 NASTY = b"Subject: nasty\r\n\r\n\x1b[2J\x00 caf\xe9 \xc3\xa9\r\n..two dots\r\n.\x07\r\n"
@@ -103,6 +103,25 @@ class Held(Queue):
         self.command(server, "remove", "all")
         self.assertEqual(server.queue(), [])
         server.wait_log("mail-removed", id=self.ids[1])
+
+    def test_the_sql_of_the_documentation(self):
+        text = (ROOT / "docs" / "store.md").read_text()
+        statements = re.findall(r"^    (SELECT .*;)$", text, re.M)
+        self.assertEqual(len(statements), 3)
+        server = self.fill()
+        for _ in range(2):
+            with contextlib.closing(sqlite3.connect(f"file:{server.data}/queue/queue.db?mode=ro", uri=True)) as db:
+                by_reason, by_domain, content = [
+                    db.execute(s.replace("0sawnzznr0000", self.ids[0])).fetchall() for s in statements]
+                whole = db.execute("SELECT id, received, route, attempts, next_attempt FROM queue").fetchall()
+            self.assertEqual(by_reason, [("hold", "held", 4, "")])
+            self.assertEqual(len(by_domain), 4)
+            self.assertEqual(content[0][0].encode(), server.content(self.ids[0]))
+            received = {m["id"]: m["received"] for m in server.queue()}
+            for row in whole:
+                self.assertEqual(row[1:], (received[row[0]], "hold", 0, None))
+            if server.process.poll() is None:
+                self.assertEqual(server.stop(), 0)
 
     def test_faults_are_said(self):
         server = self.fill()
