@@ -102,9 +102,7 @@ static int after_rcpt(struct sp_client *s)
     smtp_client_mail_pump(s);
     if (m->unanswered > 0)
         return smtp_client_check(s, SP_OK);
-    if (m->taken > 0)
-        return smtp_client_enter(s, CLIENT_DATA);
-    return smtp_client_enter(s, m->data_sent ? CLIENT_DATA_VOID : CLIENT_READY);
+    return smtp_client_move(s, m->taken > 0 ? CLIENT_IN_SOMEBODY : CLIENT_IN_NO_ONE);
 }
 
 int smtp_client_mail_enter(struct sp_client *s)
@@ -113,7 +111,7 @@ int smtp_client_mail_enter(struct sp_client *s)
     switch (s->phase) {
     case CLIENT_RSET:
         if (!s->left_open)
-            return smtp_client_enter(s, CLIENT_MAIL);
+            return smtp_client_move(s, CLIENT_IN_UNSENT);
         smtp_client_say(s, "RSET", SP_LIT(""));
         break;
     case CLIENT_MAIL:
@@ -128,11 +126,11 @@ int smtp_client_mail_enter(struct sp_client *s)
         break;
     case CLIENT_RCPT_VOID:
         if (m->unanswered == 0)
-            return smtp_client_enter(s, CLIENT_DATA_VOID);
+            return smtp_client_move(s, CLIENT_IN_NO_ONE);
         break;
     case CLIENT_DATA_VOID:
         if (!m->data_sent)
-            return smtp_client_enter(s, CLIENT_READY);
+            return smtp_client_move(s, CLIENT_IN_UNSENT);
         break;
     default:
         break;

@@ -59,6 +59,12 @@
     X(BEGIN_MAIL, "the caller gives a mail")                                                                 \
     X(END, "the final dot was handed over to be sent")                                                       \
     X(LEAVE, "the caller wants to leave")                                                                    \
+    X(GO_ON, "TLS is up, not wanted, or not to be had and not required")                                     \
+    X(UPGRADE, "STARTTLS is offered, and the policy wants it")                                               \
+    X(NO_TLS, "TLS is required and not to be had")                                                           \
+    X(UNSENT, "the phase's command was not sent, so no reply is due")                                        \
+    X(SOMEBODY, "every RCPT is answered, one at least was taken")                                            \
+    X(NO_ONE, "every RCPT is answered, none was taken")                                                      \
     X(UNFIT, "the message has a bare CR or LF")                                                              \
     X(TIMEOUT, "the timer ran out")                                                                          \
     X(EOF, "the connection is gone, or was given up")

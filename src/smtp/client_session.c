@@ -121,11 +121,11 @@ static int choose(struct sp_client *s)
 {
     enum sp_client_tls policy = s->options->tls;
     if (s->tls || policy == SP_CLIENT_TLS_OFF)
-        return smtp_client_enter(s, CLIENT_READY);
+        return smtp_client_move(s, CLIENT_IN_GO_ON);
     if (s->capabilities.starttls && !s->tls_refused)
-        return smtp_client_enter(s, CLIENT_STARTTLS);
+        return smtp_client_move(s, CLIENT_IN_UPGRADE);
     if (policy == SP_CLIENT_TLS_OPPORTUNISTIC)
-        return smtp_client_enter(s, CLIENT_READY);
+        return smtp_client_move(s, CLIENT_IN_GO_ON);
     s->facts.failed = true;
     s->facts.failed_fate = SP_CLIENT_RETRY;
     s->facts.failed_by = s->facts.last;
@@ -133,7 +133,7 @@ static int choose(struct sp_client *s)
         s->facts.failed_by = (struct sp_client_reply){
             .enhanced = SP_LIT("4.7.4"),
             .text = SP_LIT("TLS is required here, but the server does not offer STARTTLS")};
-    return smtp_client_enter(s, CLIENT_QUIT);
+    return smtp_client_move(s, CLIENT_IN_NO_TLS);
 }
 
 static void close_session(struct sp_client *s)
@@ -144,7 +144,8 @@ static void close_session(struct sp_client *s)
     s->facts.mail_done = s->mail.mail != NULL;
 }
 
-int smtp_client_enter(struct sp_client *s, enum smtp_client_phase phase)
+/* Be in a phase, and send its command. */
+static int enter(struct sp_client *s, enum smtp_client_phase phase)
 {
     s->phase = phase;
     smtp_client_arm(s);
@@ -209,7 +210,7 @@ int smtp_client_move(struct sp_client *s, enum smtp_client_input input)
         return SP_ERR_MISUSE;
     if (rule->left != CLIENT_LEFT_AS_IS)
         s->left_open = rule->left == CLIENT_LEFT_OPEN;
-    return smtp_client_enter(s, (enum smtp_client_phase)rule->next);
+    return enter(s, (enum smtp_client_phase)rule->next);
 }
 
 static void settle(struct sp_client *s, const struct smtp_client_rule *rule, size_t recipient)

@@ -103,9 +103,6 @@ int smtp_client_move(struct sp_client *s, enum smtp_client_input input);
 /* The same, and say what it means: `what` is the reply, or why there is none. */
 int smtp_client_apply(struct sp_client *s, enum smtp_client_input input, const struct sp_client_reply *what);
 
-/* Enter a phase that was passed on to, and send its command. */
-int smtp_client_enter(struct sp_client *s, enum smtp_client_phase phase);
-
 /* End the session by this input as soon as the facts before it are read. The first ending counts. */
 void smtp_client_end(struct sp_client *s, enum smtp_client_input input, const char *enhanced,
                      struct sp_view text);
