@@ -55,6 +55,8 @@ struct sp_client_options {
     struct sp_client_timeouts timeouts;
     bool auth_in_clear; /* AUTH may be used without TLS: who reads the line learns the password */
     bool transcript;    /* say SP_CLIENT_SENT for each line that is sent                        */
+    bool lock_step; /* no command before the reply to the last one, PIPELINING or not: slower, and
+                       easier to read                                                           */
     bool lf_replies;    /* a bare LF ends a reply line too. Costs: two readers of the same
                            octets may see different replies; no use to anybody but the server   */
     bool fix_line_ends; /* a bare LF or CR in a message is sent as CRLF. Costs: the message is

@@ -14,6 +14,8 @@ const struct cli_command cli_commands[] = {
      "List, show, retry or remove messages of the queue", cmd_queue, cmd_queue_options, false},
     {"user", "add|passwd|disable|enable|remove NAME\nlist [--json]", "Add, change, list or remove users who may log in",
      cmd_user, cmd_user_options, false},
+    {"send", "HOST[:PORT] [FILE|-]", "Send a message to any server and show the conversation, each reply explained",
+     cmd_send, cmd_send_options, false},
     {"help", "[COMMAND]", "Show all commands, or the usage of one", cmd_help, NULL, false},
     {"role", "NAME INDEX", "One process of a server; started by serve alone", cmd_role, NULL, true},
     {"version", "", "Show the version", cmd_version, NULL, false},

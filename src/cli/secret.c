@@ -135,3 +135,31 @@ int cli_read_new_password(const char *command, const char *name, struct sp_buf *
     return isatty(STDIN_FILENO) ? ask_twice(command, name, secret_out)
                                 : read_line_of_input(command, secret_out);
 }
+
+int cli_ask_password(const char *command, const char *prompt, struct sp_buf *secret_out)
+{
+    init(secret_out);
+    int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+    if (tty < 0)
+        return cli_fault(command, EX_NOINPUT, "there is no terminal to ask for the password at");
+    bool given = ask(tty, prompt, secret_out);
+    close(tty);
+    return given ? EX_OK : cli_fault(command, EX_NOINPUT, "no password was given");
+}
+
+int cli_read_password_file(const char *command, const char *path, struct sp_buf *secret_out)
+{
+    init(secret_out);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return cli_fault(command, EX_NOINPUT, "cannot read the password file %s: %s", path, strerror(errno));
+    bool whole = read_all(fd, secret_out);
+    close(fd);
+    size_t end = sp_view_find(sp_buf_view(secret_out), '\n', 0);
+    if (!whole && end == secret_out->len)
+        return cli_fault(command, EX_DATAERR, "%s: its first line is too long for a password", path);
+    secret_out->len = end;
+    if (end > 0 && secret_out->p[end - 1] == '\r')
+        secret_out->len--;
+    return secret_out->len > 0 ? EX_OK : cli_fault(command, EX_DATAERR, "%s: its first line is empty", path);
+}

@@ -18,4 +18,13 @@ enum { CLI_SECRET_MAX = 4096 };
  */
 int cli_read_new_password(const char *command, const char *name, struct sp_buf *secret_out);
 
+/*
+ * Ask once for a password that exists already. There must be a terminal; its echo is off meanwhile.
+ * The same rules for secret_out and the codes.
+ */
+int cli_ask_password(const char *command, const char *prompt, struct sp_buf *secret_out);
+
+/* The first line of a file. */
+int cli_read_password_file(const char *command, const char *path, struct sp_buf *secret_out);
+
 #endif

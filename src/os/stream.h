@@ -21,6 +21,7 @@ struct os_tls_facts {
     int bits;              /* secret bits of the cipher                     */
     const char *peer_name; /* subject CN or first SAN of the peer's certificate, or NULL */
     bool peer_verified;    /* chain and name were verified                  */
+    const char *peer_fault; /* why they were not: "self-signed certificate"; NULL when verified or not asked */
 };
 
 struct os_stream_handlers {

@@ -105,6 +105,8 @@ struct os_tls_facts *tls_facts_new(SSL *ssl, const struct os_tls_context *t, con
         .peer_verified = leaf && !t->server && server_name && SSL_get_verify_result(ssl) == X509_V_OK,
     };
     f->peer_name = leaf ? name_of(leaf) : NULL;
+    if (leaf && !t->server && server_name && !f->peer_verified)
+        f->peer_fault = X509_verify_cert_error_string(SSL_get_verify_result(ssl));
     ERR_clear_error();
     return f;
 }

@@ -80,7 +80,7 @@ static void say_next_rcpt(struct sp_client *s)
 void smtp_client_mail_pump(struct sp_client *s)
 {
     struct smtp_client_mail_state *m = &s->mail;
-    bool group = s->capabilities.pipelining;
+    bool group = s->capabilities.pipelining && !s->options->lock_step;
     bool goes_on = s->phase == CLIENT_MAIL || s->phase == CLIENT_RCPT;
     if (!m->mail || !(goes_on || s->phase == CLIENT_DATA) || (s->phase == CLIENT_MAIL && !group))
         return;
