@@ -13,16 +13,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
-
-enum {
-    PAGE_OCTETS = 4096,     /* as configure() asks for                                                */
-    WAL_FRAMES_MOST = 2000, /* above it, a checkpoint between two batches: some milliseconds of writing */
-    BUSY_WAIT_MS = 1000,    /* for an operator's own writing transaction                              */
-    VACUUM_PAGES = 256,     /* given back to the file system in one step                              */
-    KEEP_PAGES = 1024       /* kept for the next messages                                             */
-};
 
 #define X(n, sql) [SQLITE_##n##_STMT] = sql,
 static const char *const statement_sql[SQLITE_STMT_N] = {SQLITE_STORE_STATEMENTS(X)};
@@ -155,7 +146,7 @@ static int configure(struct sqlite_store *s)
         "PRAGMA synchronous = FULL;"
         "PRAGMA wal_autocheckpoint = 0; PRAGMA secure_delete = OFF; PRAGMA cache_size = -16384;"
         "PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF;";
-    if (sqlite3_busy_timeout(s->db, BUSY_WAIT_MS) != SQLITE_OK ||
+    if (sqlite3_busy_timeout(s->db, SQLITE_BUSY_WAIT_MS) != SQLITE_OK ||
         sqlite3_exec(s->db, sql, NULL, NULL, NULL) != SQLITE_OK)
         return SP_ERR_IO;
     (void)sqlite3_wal_hook(s->db, note_wal, s); /* there was none before */
@@ -214,9 +205,6 @@ static void close_sqlite(struct store *base)
     struct sqlite_store *s = sqlite_of(base);
     if (s->in_transaction)
         store_rollback(base);
-    if (s->statements[SQLITE_STMT_N - 1])
-        while (store_tidy(base, STORE_IDLE))
-            ;
     for (size_t i = 0; i < SQLITE_STMT_N; i++)
         (void)sqlite3_finalize(s->statements[i]); /* repeats the last step's error */
     (void)sqlite3_close(s->db); /* checkpoints; what it cannot write stays in the WAL for the next start */
@@ -299,87 +287,7 @@ static int commit_sqlite(struct store *base)
     return SP_OK;
 }
 
-/* --- housekeeping -------------------------------------------------------------------------- */
-
-static int reusable_pages(struct sqlite_store *s, int *pages_out)
-{
-    sqlite3_stmt *st = sqlite_statement(s, SQLITE_REUSABLE_STMT);
-    int status = sqlite_step(s, st);
-    if (status)
-        return status == SP_ERR_ABSENT ? SP_ERR_IO : status;
-    *pages_out = sqlite3_column_int(st, 0);
-    (void)sqlite3_reset(st); /* its step succeeded */
-    return SP_OK;
-}
-
-static void checkpoint(struct sqlite_store *s)
-{
-    int frames = 0, done = 0;
-    /* A failure leaves all in the WAL, where it is as safe; the next one tries again. */
-    if (sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &frames, &done) == SQLITE_OK)
-        s->wal_frames = frames, s->wal_done = done;
-}
-
-static int wal_rest(const struct sqlite_store *s) { return s->wal_frames - s->wal_done; }
-
-/* The WAL's file keeps its size for the next frames; here it is emptied, unless an operator's reader needs
- * it. */
-static void truncate_wal(struct sqlite_store *s)
-{
-    int frames = 0, done = 0;
-    (void)sqlite3_busy_timeout(s->db, 0); /* no waiting for readers */
-    if (sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, &frames, &done) == SQLITE_OK)
-        s->wal_frames = s->wal_done = 0;
-    (void)sqlite3_busy_timeout(s->db, BUSY_WAIT_MS); /* as configure() set it */
-}
-
-/* true: there were pages to give back, and there may be more. */
-static bool vacuum(struct sqlite_store *s, int keep)
-{
-    int pages = 0;
-    char sql[48];
-    if (reusable_pages(s, &pages) != SP_OK || pages < keep + VACUUM_PAGES)
-        return false;
-    (void)sqlite3_snprintf(sizeof sql, sql, "PRAGMA incremental_vacuum(%d)", VACUUM_PAGES);
-    /* On failure the pages stay reusable, and there is no use in asking again at once. */
-    bool worked = sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK;
-    checkpoint(s);
-    return worked;
-}
-
-static bool tidy_sqlite(struct store *base, enum store_tidiness how)
-{
-    struct sqlite_store *s = sqlite_of(base);
-    int before = wal_rest(s);
-    if (s->in_transaction)
-        return true;
-    if (how == STORE_BUSY) {
-        if (before >= WAL_FRAMES_MOST)
-            checkpoint(s);
-        return wal_rest(s) > 0;
-    }
-    if (vacuum(s, how == STORE_LOW ? 0 : KEEP_PAGES))
-        return true;
-    if (before > 0)
-        checkpoint(s);
-    if (how == STORE_LOW && wal_rest(s) == 0 && s->wal_frames > 0)
-        truncate_wal(s);
-    return wal_rest(s) > 0 && wal_rest(s) < before;
-}
-
-static int space_sqlite(struct store *base, struct store_space *space_out)
-{
-    struct sqlite_store *s = sqlite_of(base);
-    struct statvfs fs;
-    int pages = 0;
-    if (fstatvfs(s->folder, &fs) != 0)
-        return sqlite_fail_errno(s, "free space of the data folder");
-    int status = reusable_pages(s, &pages);
-    if (status)
-        return status;
-    *space_out = (struct store_space){(uint64_t)fs.f_bavail * fs.f_frsize, (uint64_t)pages * PAGE_OCTETS};
-    return SP_OK;
-}
+/* --- files ------------------------------------------------------------------------------- */
 
 static int spool_sqlite(struct store *base, uint64_t id, int *fd_out)
 {
@@ -411,7 +319,7 @@ const struct store_backend store_sqlite = {
     .body = sqlite_body,
     .spool = spool_sqlite,
     .unspool = unspool_sqlite,
-    .tidy = tidy_sqlite,
-    .space = space_sqlite,
+    .tidy = sqlite_tidy,
+    .space = sqlite_space,
     .count = sqlite_count,
 };

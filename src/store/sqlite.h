@@ -49,11 +49,17 @@
     X(HAS_MAIL, "SELECT 1 FROM mail WHERE id = ?1")                                                          \
     X(BODY, "SELECT content FROM mail WHERE id = ?1")                                                        \
     X(COUNT, "SELECT count(*) FROM mail")                                                                    \
-    X(REUSABLE, "PRAGMA freelist_count")
+    X(REUSABLE, "PRAGMA freelist_count")                                                                     \
+    X(PAGES, "PRAGMA page_count")
 
 #define X(n, sql) SQLITE_##n##_STMT,
 enum sqlite_store_statement { SQLITE_STORE_STATEMENTS(X) SQLITE_STMT_N };
 #undef X
+
+enum {
+    SQLITE_PAGE_OCTETS = 4096, /* measured: larger pages make a message alone slower                   */
+    SQLITE_BUSY_WAIT_MS = 1000 /* for an operator's own writing transaction                            */
+};
 
 struct sqlite_store {
     struct store head;
@@ -107,7 +113,7 @@ int sqlite_fail(struct sqlite_store *s);
 
 void sqlite_row(sqlite3_stmt *st, struct store_mail *mail_out, struct store_recipient *recipient_out);
 
-/* The verbs of sqlite_change.c and sqlite_read.c. */
+/* The verbs of sqlite_change.c, sqlite_read.c and sqlite_tidy.c. */
 int sqlite_add(struct store *s, const struct store_mail *mail, const struct store_recipient *recipients,
                size_t n, const struct sp_view *content, bool leased);
 int sqlite_settle(struct store *s, uint64_t mail, const struct store_settlement *list, size_t n,
@@ -121,6 +127,8 @@ void sqlite_release(struct store *s, uint64_t mail, uint32_t number, int64_t due
 int sqlite_list(struct store *s, struct store_cursor *cursor, size_t most, store_visit *visit, void *ctx);
 int sqlite_body(struct store *s, uint64_t mail, struct store_body *body_out);
 int sqlite_count(struct store *s, uint64_t *n_out);
+bool sqlite_tidy(struct store *s, enum store_tidiness how);
+int sqlite_space(struct store *s, struct store_space *space_out);
 
 /* A recipient is due at that time: look at it again. */
 void sqlite_scan_again(struct sqlite_store *s, int64_t due_ms);

@@ -112,7 +112,7 @@ struct store_options {
 SP_MUST_USE int store_open(const struct store_options *options, struct sp_buf *error,
                            struct store **store_out);
 
-/* Give unused space back, leave one tidy file, close. An open transaction is rolled back. */
+/* Leave one file, without WAL, and close. An open transaction is rolled back. */
 void store_close(struct store *s);
 
 SP_MUST_USE int store_begin(struct store *s);

@@ -9,8 +9,17 @@ enum ipc_submit_why queue_batch_why(const struct queue *q)
     return store_disk_full(q->store) ? IPC_SUBMIT_DISK_FULL : IPC_SUBMIT_BROKEN;
 }
 
-static void log_failure(const struct queue *q, const char *what)
+enum { SAY_AGAIN_MS = 60000 };
+
+/* Once, and each minute while it lasts: clients that try again and again are not to fill the log. */
+static void log_failure(struct queue *q, const char *what)
 {
+    int64_t now = q->wall_ms();
+    bool said = q->failing && now - q->failed_ms < SAY_AGAIN_MS && now >= q->failed_ms;
+    q->failing = true;
+    if (said)
+        return;
+    q->failed_ms = now;
     os_log(OS_WARN, "store-failed", OS_STR("what", what), OS_STR("error", store_error(q->store)),
            OS_NUM("entries", q->batch.n));
 }
@@ -74,6 +83,9 @@ void queue_batch_commit(struct queue *q)
         return;
     if (store_commit(q->store) == SP_OK) {
         q->counters.commits++;
+        if (q->failing)
+            os_log(OS_INFO, "store-works-again");
+        q->failing = false;
         finish(q, true, IPC_SUBMIT_BROKEN);
         return;
     }

@@ -63,7 +63,8 @@ static void gather(void *ctx, const struct store_mail *mail, const struct store_
         send_mail(p, mail);
     }
     bool waits = store_state_waits(r->state);
-    bool active = waits && p->c->active && p->c->active(p->c->ctx, mail->id, r->number);
+    bool active =
+        waits && r->next_ms <= p->c->now_ms && p->c->active && p->c->active(p->c->ctx, mail->id, r->number);
     struct ipc_queue_recipient one = {
         .number = r->number,
         .address = r->address,
@@ -182,11 +183,11 @@ static void remove_one(const struct queue_control *c, const struct ipc_queue_rem
 
 /* --- status --------------------------------------------------------------------------------- */
 
-static void status_of(const struct queue_control *c)
+static void status_of(const struct queue_control *c, const struct ipc_queue_status *m)
 {
     struct ipc_queue_counters counters = {0};
     struct store_space space;
-    int status = store_count(c->store, &counters.messages);
+    int status = m->with_messages ? store_count(c->store, &counters.messages) : SP_OK;
     if (!status)
         status = store_space(c->store, &space);
     if (!status) {
@@ -215,7 +216,7 @@ void queue_control_answer(const struct queue_control *c, const struct ipc_messag
         remove_one(c, &request->as.queue_remove);
         break;
     case IPC_TYPE_queue_status:
-        status_of(c);
+        status_of(c, &request->as.queue_status);
         break;
     default: /* messages.def lets a tool say nothing else to queue */
         send_done(c, (struct ipc_queue_done){.answer = IPC_QUEUE_BROKEN});

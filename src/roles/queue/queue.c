@@ -143,6 +143,12 @@ static void open_store(struct queue *q)
         os_fatal(EX_IOERR, "store", "%s/queue/queue.db cannot be used: %.*s", q->role->config->data,
                  (int)error.len, error.p ? (const char *)error.p : "");
     sp_buf_fini(&error);
+    /* The first count reads all; from here on it is kept. */
+    uint64_t n = 0;
+    if (store_count(q->store, &n) != SP_OK)
+        os_fatal(EX_IOERR, "store", "%s/queue/queue.db cannot be read: %s", q->role->config->data,
+                 store_error(q->store));
+    os_log(OS_INFO, "queue-open", OS_NUM("messages", n));
 }
 
 static void start(struct role *r)

@@ -126,8 +126,6 @@ bool queue_window_fill(struct queue *q, int64_t now_ms);
 /* The next item that may go, taken out of its line; `may_go` judges destinations. NULL: none. */
 struct queue_item *queue_window_next(struct queue *q,
                                      bool (*may_go)(struct queue *q, const struct queue_destination *d));
-/* Drop what waits of a message. */
-void queue_window_forget(struct queue *q, uint64_t mail);
 
 static inline struct sp_view queue_route(const struct queue_item *item)
 {
@@ -213,6 +211,8 @@ struct queue {
     struct os_later turn;                            /* ends each turn of the loop      */
     struct os_timer due, idle, again, report, grace; /* next lease; housekeeping; unsettled; log; stop */
     bool disk_low;
+    bool failing; /* the store; said in the log at failed_ms */
+    int64_t failed_ms;
     bool stopping;
 };
 

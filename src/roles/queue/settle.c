@@ -245,8 +245,8 @@ static void settle(struct queue *q, struct queue_settling *s)
     int status = write_down(q, s);
     s->absent = status == SP_ERR_ABSENT;
     s->entry.done = settled_done;
-    queue_batch_add(q, &s->entry, s->text.len);
-    if (status && !s->absent)
+    queue_batch_add(q, &s->entry, s->text.len); /* may commit: s is gone */
+    if (status && status != SP_ERR_ABSENT)
         queue_batch_fail(q);
 }
 

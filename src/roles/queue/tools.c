@@ -122,10 +122,10 @@ static void add_counters(void *ctx, struct ipc_queue_counters *c)
 
 static void note_removed(void *ctx, uint64_t mail)
 {
-    struct queue *q = ((struct answering *)ctx)->q;
+    (void)ctx;
     struct queue_id id = queue_id(mail);
+    /* What the window has of it is dropped when its turn comes: the store no longer has the content. */
     os_log(OS_INFO, "mail-removed", OS_STR("id", id.text), OS_STR("by", "tool"));
-    queue_window_forget(q, mail);
 }
 
 static void note_retried(void *ctx)

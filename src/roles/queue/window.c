@@ -248,33 +248,3 @@ struct queue_item *queue_window_next(struct queue *q,
     }
     return NULL;
 }
-
-static void forget_in(struct queue *q, struct queue_line *line, uint64_t mail)
-{
-    struct queue_line kept = {.end = &kept.first};
-    struct queue_item *item;
-    while ((item = take_first(line))) {
-        if (item->mail.id == mail) {
-            queue_item_free(q, item, STORE_NEVER);
-            continue;
-        }
-        *kept.end = item;
-        kept.end = &item->next;
-    }
-    line->first = kept.first;
-    line->end = kept.first ? kept.end : &line->first;
-}
-
-void queue_window_forget(struct queue *q, uint64_t mail)
-{
-    size_t cursor = 0;
-    struct sp_view key;
-    void *value;
-    while (sp_table_next(&q->window.destinations, &cursor, &key, &value)) {
-        struct queue_destination *d = value;
-        forget_in(q, &d->fresh, mail);
-        forget_in(q, &d->retries, mail);
-        if (d->ringed && !d->fresh.first && !d->retries.first)
-            leave_ring(&q->window, d);
-    }
-}
