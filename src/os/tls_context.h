@@ -36,7 +36,7 @@ void tls_facts_free(struct os_tls_facts *facts);
 enum { TLS_WORDS_LEN = 400 };
 void tls_explain(SSL *ssl, int result, int why_errno, bool server, const char *name, char *text_out);
 
-/* The last OpenSSL error's reason, or "unknown reason". */
+/* Why OpenSSL failed, of its errors the first; all are taken. Or "unknown reason". */
 const char *tls_reason(void);
 
 #endif

@@ -160,7 +160,11 @@ static const struct {
 
 const char *tls_reason(void)
 {
-    const char *reason = ERR_reason_error_string(ERR_peek_last_error());
+    const char *reason = NULL;
+    /* The oldest is the cause; the later ones say which library passed it on. */
+    for (unsigned long e = ERR_get_error(); e; e = ERR_get_error())
+        if (!reason)
+            reason = ERR_SYSTEM_ERROR(e) ? strerror(ERR_GET_REASON(e)) : ERR_reason_error_string(e);
     return reason ? reason : "unknown reason";
 }
 
@@ -190,7 +194,7 @@ void tls_explain(SSL *ssl, int result, int why_errno, bool server, const char *n
     unsigned long error = ERR_peek_error();
     const char *found = ERR_GET_LIB(error) == ERR_LIB_SSL ? find_words(ERR_GET_REASON(error), server) : NULL;
     int kind = SSL_get_error(ssl, result);
-    if (error && ERR_GET_REASON(error) == SSL_R_CERTIFICATE_VERIFY_FAILED)
+    if (ERR_GET_LIB(error) == ERR_LIB_SSL && ERR_GET_REASON(error) == SSL_R_CERTIFICATE_VERIFY_FAILED)
         explain_certificate(ssl, name, text_out);
     else if (found)
         snprintf(text_out, TLS_WORDS_LEN, "TLS: %s", found);
