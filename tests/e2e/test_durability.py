@@ -2,8 +2,10 @@
 passes. Clients send and note what was promised to them; meanwhile roles, or the whole server, die without notice.
 """
 import collections
+import concurrent.futures
 import contextlib
 import itertools
+import json
 import os
 import pathlib
 import random
@@ -242,6 +244,24 @@ class Durability(ServerCase):
         wait_for(lambda: server.queue() == [], "the queue to be empty", 120)
         self.assertEqual({t: n for t, n in arrived.items() if n != 1}, {})
         self.assertEqual(set(arrived), set(load.promises))
+
+
+class GroupCommit(ServerCase):
+    def test_sessions_share_a_commit(self):
+        server = self.serve()
+
+        def send():
+            with server.talk() as c:
+                c.hello()
+                for _ in range(50):
+                    c.mail()
+
+        with concurrent.futures.ThreadPoolExecutor(20) as pool:
+            for sending in [pool.submit(send) for _ in range(20)]:
+                sending.result()
+        counters = json.loads(server.run("queue", "status", "--json").stdout)
+        self.assertEqual(counters["accepted"], 1000)
+        self.assertLess(counters["commits"], 1000)
 
 
 class SmallDisk:
