@@ -352,6 +352,8 @@ static void option(struct scene *sc, char *line)
         sc->options.lf_replies = yes(value);
     else if (strcmp(line, "fix-line-ends") == 0)
         sc->options.fix_line_ends = yes(value);
+    else if (strcmp(line, "whole") == 0 && yes(value))
+        sc->cut = 0;
     else if (strcmp(line, "implicit-tls") == 0)
         sc->implicit_tls = yes(value);
     else
