@@ -158,16 +158,18 @@ static size_t unescape(const char *text, char *out)
 static void say(struct scene *sc, const char *octets, size_t len)
 {
     size_t used = 0;
+    bool fed = false;
     for (size_t at = 0; at < len; at += used) {
         size_t n = sc->cut && sc->cut < len - at ? sc->cut : len - at;
         settle(sc);
         int status = sp_client_feed(sc->s, sp_view_make(octets + at, n), 0, &used);
-        if (status == SP_ERR_CLOSED && at > 0)
+        if (status == SP_ERR_CLOSED && fed)
             return; /* what is behind the end of it all is not read */
         if (status) {
             fault(sc, "the session takes no octets", octets + at);
             return;
         }
+        fed = true;
         settle(sc);
     }
 }
