@@ -71,11 +71,17 @@ void client_login_answer(struct client *c, struct sp_view challenge)
 
 void client_login_done(struct client *c, bool ok, const struct sp_client_reply *reply)
 {
+    bool proved = c->sasl && sasl_client_is_complete(c->sasl);
     client_login_forget(c);
-    c->authenticated = ok;
+    c->authenticated = ok && proved;
     c->login_over = true;
     if (!ok)
         client_fail(c, SP_CLIENT_RETRY, "AUTH", reply);
+    else if (!proved)
+        client_fail_here(
+            c, SP_CLIENT_RETRY, "AUTH", "4.7.0",
+            SP_LIT("the server said yes before it proved that it knows the password, as SCRAM demands: "
+                   "it may be an impostor"));
 }
 
 void client_login_forget(struct client *c)

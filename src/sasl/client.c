@@ -47,6 +47,11 @@ int sasl_client_step(struct sasl_client *c, struct sp_view challenge, struct sp_
     return status;
 }
 
+bool sasl_client_is_complete(const struct sasl_client *c)
+{
+    return c->mechanism->client_is_complete ? c->mechanism->client_is_complete(c) : c->turn > 0;
+}
+
 /* --- choice ------------------------------------------------------------------------------ */
 
 static bool offers(struct sp_view offered, struct sp_view name)

@@ -18,7 +18,7 @@ struct sasl_client;
 /*
  * Begin an exchange.
  *
- *   mechanism   one name, any case: PLAIN, LOGIN
+ *   mechanism   one name, any case: SCRAM-SHA-256, SCRAM-SHA-1, PLAIN, LOGIN
  *   client_out  owned by the caller: sasl_client_free
  *
  * SP_ERR_ABSENT: not a mechanism of ours. SP_ERR_NOMEM.
@@ -41,9 +41,17 @@ bool sasl_client_has_initial(const struct sasl_client *c);
  *                 "user name and password". Static text
  *
  * SP_ERR_SYNTAX: the challenge makes no sense for this mechanism: cancel with "*".
+ * SP_ERR_MISUSE: this mechanism cannot carry these credentials (a NUL inside, an empty name).
+ * SP_ERR_NOMEM, SP_ERR_LONG: as of response_out.
  */
 SP_MUST_USE int sasl_client_step(struct sasl_client *c, struct sp_view challenge, struct sp_buf *response_out,
                                  const char **sent_out);
+
+/*
+ * May the server's "yes" be believed? Not before SCRAM's server has proved that it knows the password too
+ * (RFC 5802 section 3): a 235 that comes earlier is a failure.
+ */
+bool sasl_client_is_complete(const struct sasl_client *c);
 
 /*
  * The best mechanism both sides have.

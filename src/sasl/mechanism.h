@@ -31,6 +31,7 @@ struct sasl_mechanism {
     const char *name;
     bool shows_password; /* to whoever reads along: wants TLS     */
     bool client_first;   /* the client may speak with the command */
+    enum sasl_hash hash; /* SCRAM's                               */
 
     size_t server_size; /* of sasl_server.memory */
     enum sasl_server_state (*server_start)(struct sasl_server *s); /* no initial response came */
@@ -40,12 +41,14 @@ struct sasl_mechanism {
     size_t client_size;
     int (*client_step)(struct sasl_client *c, struct sp_view challenge, struct sp_buf *response_out,
                        const char **sent_out);
+    bool (*client_is_complete)(const struct sasl_client *c); /* NULL: once something was said */
+
     void (*client_fini)(struct sasl_client *c); /* may be NULL */
     void (*server_fini)(struct sasl_server *s); /* may be NULL */
 };
 
 /* Strongest first: the order of a client's choice. */
-extern const struct sasl_mechanism sasl_plain, sasl_login;
+extern const struct sasl_mechanism sasl_scram_sha_256, sasl_scram_sha_1, sasl_plain, sasl_login;
 extern const struct sasl_mechanism *const sasl_mechanisms[];
 extern const size_t                       sasl_mechanism_n;
 

@@ -33,12 +33,12 @@ int sasl_digest(enum sasl_hash h, struct sp_view data, uint8_t *out)
     return EVP_Digest(data.p, data.len, out, NULL, hashes[h].digest(), NULL) == 1 ? SP_OK : SP_ERR_NOMEM;
 }
 
-int sasl_keys_derive(enum sasl_hash h, struct sp_view password, struct sp_view salt, uint32_t iterations,
-                     struct sasl_keys *keys_out)
+int sasl_client_key_derive(enum sasl_hash h, struct sp_view password, struct sp_view salt,
+                           uint32_t iterations, uint8_t *client_key_out, struct sasl_keys *keys_out)
 {
     size_t len = hashes[h].len;
     uint8_t salted[SASL_KEY_MAX], client[SASL_KEY_MAX];
-    struct sasl_keys keys;
+    struct sasl_keys keys = {0};
     int status = SP_ERR_NOMEM;
     if (PKCS5_PBKDF2_HMAC((const char *)password.p, (int)password.len, salt.p, (int)salt.len, (int)iterations,
                           hashes[h].digest(), (int)len, salted) == 1)
@@ -47,11 +47,22 @@ int sasl_keys_derive(enum sasl_hash h, struct sp_view password, struct sp_view s
         status = sasl_digest(h, sp_view_make(client, len), keys.stored);
     if (!status)
         status = sasl_hmac(h, sp_view_make(salted, len), SP_LIT("Server Key"), keys.server);
-    if (!status)
+    if (!status) {
+        memcpy(client_key_out, client, len);
         *keys_out = keys;
+    }
     OPENSSL_cleanse(salted, sizeof salted);
     OPENSSL_cleanse(client, sizeof client);
     OPENSSL_cleanse(&keys, sizeof keys);
+    return status;
+}
+
+int sasl_keys_derive(enum sasl_hash h, struct sp_view password, struct sp_view salt, uint32_t iterations,
+                     struct sasl_keys *keys_out)
+{
+    uint8_t client[SASL_KEY_MAX];
+    int status = sasl_client_key_derive(h, password, salt, iterations, client, keys_out);
+    OPENSSL_cleanse(client, sizeof client);
     return status;
 }
 

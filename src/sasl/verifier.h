@@ -10,7 +10,7 @@
 
 enum {
     SASL_ITERATIONS = 4096,          /* RFC 7677 section 4: at least          */
-    SASL_ITERATIONS_MAX = 10000000,  /* a client is never made to work longer */
+    SASL_ITERATIONS_MAX = 1000000,   /* nobody is made to work longer: a third of a second */
     SASL_SALT_LEN = 16,              /* of salts made here                    */
     SASL_SALT_MAX = 64,
     SASL_KEY_MAX = 32
@@ -49,6 +49,10 @@ struct sasl_verifier {
  */
 SP_MUST_USE int sasl_keys_derive(enum sasl_hash h, struct sp_view password, struct sp_view salt,
                                  uint32_t iterations, struct sasl_keys *keys_out);
+
+/* The same with the client's own key, which is never kept: whoever has it can log in. */
+SP_MUST_USE int sasl_client_key_derive(enum sasl_hash h, struct sp_view password, struct sp_view salt,
+                                       uint32_t iterations, uint8_t *client_key_out, struct sasl_keys *keys_out);
 
 /* A verifier with a fresh salt and SASL_ITERATIONS. SP_ERR_NOMEM. */
 SP_MUST_USE int sasl_verifier_make(struct sp_view password, struct sasl_verifier *verifier_out);

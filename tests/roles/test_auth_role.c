@@ -9,6 +9,7 @@
 #include "os/heap.h"
 #include "roles/auth/worker.h"
 #include "roles/role.h"
+#include "sasl/client.h"
 #include "tap.h"
 #include "users/users.h"
 
@@ -470,6 +471,64 @@ static void login_takes_two_turns(void **state)
     assert_logged("event=auth-given-up", "user=demo");
 }
 
+/* SCRAM from the client's first word to the verdict. */
+static char scram(const char *user, const char *password, struct sp_buf *first_out)
+{
+    struct smtpd *s = &rig.smtpd[1];
+    struct sasl_credentials credentials = {sp_view_of(user), sp_view_of(password)};
+    struct sasl_client *c = NULL;
+    const char *sent = NULL;
+    size_t more = s->more, before = s->yes + s->no;
+    int status = SP_OK;
+    assert_int_equal(sasl_client_new(SP_LIT("SCRAM-SHA-256"), &credentials, &os_heap, &c), SP_OK);
+    for (int turn = 0; turn < 3 && status == SP_OK && s->yes + s->no == before; turn++) {
+        struct sp_buf out;
+        sp_buf_init(&out, &os_heap, 4096);
+        status = sasl_client_step(c, turn ? s->said.as.auth_more.challenge : SP_LIT(""), &out, &sent);
+        if (turn == 0)
+            begin(s, 8, "SCRAM-SHA-256", "192.0.2.1", sp_buf_view(&out), true);
+        else if (status == SP_OK)
+            answer(s, 8, sp_buf_view(&out));
+        sp_buf_fini_secret(&out);
+        if (status == SP_OK)
+            AWAIT(s->more > more || s->yes + s->no > before);
+        more = s->more;
+        if (turn == 0)
+            sp_buf_add(first_out, s->said.as.auth_more.challenge);
+    }
+    sasl_client_free(c);
+    assert_int_equal(status, SP_OK);
+    return verdict(s, before);
+}
+
+/* The salt that a server-first-message shows. */
+static struct sp_view salt_in(const struct sp_buf *first)
+{
+    const uint8_t *at = memmem(first->p, first->len, ",s=", 3);
+    assert_non_null(at);
+    return sp_view_from(sp_buf_view(first), (size_t)(at - first->p));
+}
+
+static void scram_hides_who_exists(void **state)
+{
+    struct sp_buf first[4];
+    (void)state;
+    for (size_t i = 0; i < 4; i++)
+        sp_buf_init(&first[i], &os_heap, 4096);
+    assert_int_equal(scram("demo", RIGHT, &first[0]), 'y');
+    assert_logged("event=auth-ok", "mechanism=SCRAM-SHA-256");
+    assert_int_equal(scram("demo", WRONG, &first[1]), 'n');
+    assert_logged("event=auth-failed", "reason=bad-password");
+    assert_int_equal(scram("nobody", WRONG, &first[2]), 'n');
+    assert_logged("event=auth-failed", "reason=unknown-user");
+    assert_int_equal(scram("nobody", RIGHT, &first[3]), 'n');
+    assert_true(sp_view_eq(salt_in(&first[0]), salt_in(&first[1])));
+    assert_true(sp_view_eq(salt_in(&first[2]), salt_in(&first[3])));
+    assert_int_equal(first[0].len, first[2].len);
+    for (size_t i = 0; i < 4; i++)
+        sp_buf_fini(&first[i]);
+}
+
 static void a_change_empties_the_cache(void **state)
 {
     struct users *u = NULL;
@@ -582,6 +641,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(three_failures_are_one),
     cmocka_unit_test(defects_are_named_in_the_log),
     cmocka_unit_test(login_takes_two_turns),
+    cmocka_unit_test(scram_hides_who_exists),
     cmocka_unit_test(a_change_empties_the_cache),
     cmocka_unit_test(a_flood_is_bounded_and_fair),
     cmocka_unit_test(a_reload_forgets_and_goes_on),

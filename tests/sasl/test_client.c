@@ -141,6 +141,11 @@ static void chooses_by_strength(void **state)
     (void)state;
     chooses("LOGIN PLAIN", "", true, "PLAIN");
     chooses("GSSAPI login", "", true, "LOGIN");
+    chooses("PLAIN LOGIN SCRAM-SHA-1", "", true, "SCRAM-SHA-1");
+    chooses("SCRAM-SHA-1 SCRAM-SHA-256 PLAIN", "", true, "SCRAM-SHA-256");
+    chooses("PLAIN SCRAM-SHA-1-PLUS", "", true, "PLAIN");
+    chooses("PLAIN LOGIN SCRAM-SHA-1", "", false, "SCRAM-SHA-1");
+    chooses("PLAIN LOGIN SCRAM-SHA-1", "plain", false, NULL);
     chooses("PLAIN LOGIN", "login", true, "LOGIN");
     chooses("PLAIN", "LOGIN", true, NULL);
     chooses("PLAIN LOGIN", "", false, NULL);

@@ -1,0 +1,166 @@
+#include "sasl/scram.h"
+
+#include "base/base64.h"
+
+#include <string.h>
+
+/* No channel binding: the header "n,,", and its base64. */
+#define GS2        "n,,"
+#define GS2_BASE64 "biws"
+
+void scram_client_fini(struct sasl_client *c)
+{
+    struct scram_client *m = c->memory;
+    if (!m->said.alloc)
+        return;
+    sp_buf_fini(&m->nonce);
+    sp_buf_fini_secret(&m->said);
+}
+
+bool scram_client_is_complete(const struct sasl_client *c)
+{
+    return ((const struct scram_client *)c->memory)->complete;
+}
+
+static int say_first(struct sasl_client *c, struct sp_buf *out, const char **sent_out)
+{
+    struct scram_client *m = c->memory;
+    struct sp_buf name;
+    enum sasl_fault fault;
+    sp_buf_init(&name, c->alloc, SCRAM_MESSAGE_MAX);
+    sp_buf_init(&m->nonce, c->alloc, SCRAM_MESSAGE_MAX);
+    sp_buf_init(&m->said, c->alloc, SCRAM_MESSAGES_MAX);
+    int status = sasl_prep(c->credentials.user, SASL_PREP_QUERY, &name, &fault);
+    if (status == SP_ERR_SYNTAX || (!status && name.len == 0))
+        status = SP_ERR_MISUSE;
+    if (!status) {
+        scram_add_nonce(&m->nonce);
+        sp_buf_add_str(&m->said, "n=");
+        (void)scram_add_name(&m->said, sp_buf_view(&name)); /* failure sticks to the buffer */
+        sp_buf_add_str(&m->said, ",r=");
+        sp_buf_add(&m->said, sp_buf_view(&m->nonce));
+        status = sp_buf_status(&m->said);
+    }
+    sp_buf_fini(&name);
+    if (status)
+        return status;
+    sp_buf_add_str(out, GS2);
+    sp_buf_add(out, sp_buf_view(&m->said));
+    *sent_out = "user name and a nonce";
+    return sp_buf_status(out);
+}
+
+/* --- client-final-message ------------------------------------------------------------------- */
+
+struct first {
+    struct sp_view nonce;
+    uint8_t salt[SASL_SALT_MAX * 4]; /* other servers' may be longer than ours */
+    size_t salt_len;
+    uint32_t iterations;
+};
+
+static int read_server_first(struct scram_client *m, struct sp_view message, struct first *out)
+{
+    struct sp_view salt, iterations;
+    uint64_t n = 0;
+    if (!scram_take(&message, 'r', &out->nonce) || !scram_take(&message, 's', &salt) ||
+        !scram_take(&message, 'i', &iterations) || !scram_are_extensions(message))
+        return SP_ERR_SYNTAX;
+    if (!sp_view_starts(out->nonce, sp_buf_view(&m->nonce)) || out->nonce.len == m->nonce.len ||
+        out->nonce.len > SCRAM_MESSAGE_MAX / 2)
+        return SP_ERR_SYNTAX;
+    if (sp_base64_decoded_max(salt.len) > sizeof out->salt ||
+        sp_base64_decode(salt, out->salt, &out->salt_len) != SP_OK || out->salt_len == 0)
+        return SP_ERR_SYNTAX;
+    if (sp_view_u64(iterations, SASL_ITERATIONS_MAX, &n) != SP_OK || n < SASL_ITERATIONS)
+        return SP_ERR_SYNTAX;
+    out->iterations = (uint32_t)n;
+    return SP_OK;
+}
+
+/* The password prepared; as it is when SASLprep refuses it, because servers that took it did not prepare it.
+ */
+static int derive(struct sasl_client *c, const struct first *f, struct sasl_keys *keys_out,
+                  uint8_t *client_key_out)
+{
+    struct sp_view password = c->credentials.password;
+    struct sp_buf prepared;
+    enum sasl_fault fault;
+    sp_buf_init(&prepared, c->alloc, SCRAM_MESSAGE_MAX);
+    int status = sp_buf_reserve(&prepared, SCRAM_MESSAGE_MAX);
+    if (!status && sasl_prep(password, SASL_PREP_QUERY, &prepared, &fault) == SP_OK)
+        password = sp_buf_view(&prepared);
+    if (!status)
+        status = sasl_client_key_derive(c->mechanism->hash, password, sp_view_make(f->salt, f->salt_len),
+                                        f->iterations, client_key_out, keys_out);
+    sp_buf_fini_secret(&prepared);
+    return status;
+}
+
+static int say_final(struct sasl_client *c, struct sp_view challenge, struct sp_buf *out,
+                     const char **sent_out)
+{
+    struct scram_client *m = c->memory;
+    enum sasl_hash h = c->mechanism->hash;
+    struct first f = {.iterations = 0};
+    struct sasl_keys keys = {0};
+    uint8_t key[SASL_KEY_MAX] = {0}, proof[SASL_KEY_MAX];
+    if (challenge.len > SCRAM_MESSAGE_MAX || read_server_first(m, challenge, &f) != SP_OK)
+        return SP_ERR_SYNTAX;
+    sp_buf_add_u8(&m->said, ',');
+    sp_buf_add(&m->said, challenge);
+    sp_buf_add_str(&m->said, ",c=" GS2_BASE64 ",r=");
+    sp_buf_add(&m->said, f.nonce);
+    int status = sp_buf_status(&m->said);
+    struct sp_view said = sp_buf_view(&m->said);
+    if (!status)
+        status = derive(c, &f, &keys, key);
+    if (!status)
+        status = scram_mask(h, keys.stored, said, key, proof);
+    if (!status)
+        status = scram_sign(h, keys.server, said, m->signature);
+    if (!status) {
+        sp_buf_add_str(out, "c=" GS2_BASE64 ",r=");
+        sp_buf_add(out, f.nonce);
+        sp_buf_add_str(out, ",p=");
+        sp_buf_add_base64(out, sp_view_make(proof, sasl_hash_len(h)));
+        status = sp_buf_status(out);
+        *sent_out = "proof of the password";
+    }
+    explicit_bzero(&keys, sizeof keys);
+    explicit_bzero(key, sizeof key);
+    return status;
+}
+
+/* --- server-final-message ------------------------------------------------------------------- */
+
+static int take_final(struct sasl_client *c, struct sp_view challenge, const char **sent_out)
+{
+    struct scram_client *m = c->memory;
+    struct sp_view value;
+    uint8_t signature[SASL_KEY_MAX + 3];
+    size_t len = 0, hash_len = sasl_hash_len(c->mechanism->hash);
+    if (!scram_take(&challenge, 'v', &value) || !scram_are_extensions(challenge) ||
+        sp_base64_decoded_max(value.len) > sizeof signature ||
+        sp_base64_decode(value, signature, &len) != SP_OK || len != hash_len ||
+        !sp_view_eq_secret(sp_view_make(signature, len), sp_view_make(m->signature, len)))
+        return SP_ERR_SYNTAX;
+    m->complete = true;
+    *sent_out = "nothing: the server has proved that it knows the password";
+    return SP_OK;
+}
+
+int scram_client_step(struct sasl_client *c, struct sp_view challenge, struct sp_buf *out,
+                      const char **sent_out)
+{
+    switch (c->turn) {
+    case 0:
+        return challenge.len == 0 ? say_first(c, out, sent_out) : SP_ERR_SYNTAX;
+    case 1:
+        return say_final(c, challenge, out, sent_out);
+    case 2:
+        return take_final(c, challenge, sent_out);
+    default:
+        return SP_ERR_SYNTAX;
+    }
+}
