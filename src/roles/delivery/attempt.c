@@ -1,4 +1,4 @@
-/* An attempt from its message to its result. */
+/* An attempt from its message to its result. Queue logs the outcomes, once they are stored. */
 #include "base/view.h"
 #include "os/heap.h"
 #include "os/log.h"
@@ -79,21 +79,6 @@ struct delivery_attempt *delivery_attempt_new(struct delivery *d, struct os_edge
 
 /* --- outcomes ---------------------------------------------------------------------------- */
 
-static const char *const events[IPC_OUTCOME_N] = {
-    [IPC_OUTCOME_DELIVERED] = "delivered",
-    [IPC_OUTCOME_DEFERRED] = "deferred",
-    [IPC_OUTCOME_FAILED] = "failed",
-    [IPC_OUTCOME_UNKNOWN] = "delivery-unknown",
-};
-
-static void log_outcome(const struct delivery_attempt *a, const struct delivery_target *t,
-                        const struct delivery_outcome *o)
-{
-    os_log(OS_INFO, events[o->kind], OS_STR("id", a->id_text), OS_VIEW("to", t->address),
-           OS_VIEW("route", a->route), OS_STR("remote", o->remote[0] ? o->remote : NULL),
-           OS_VIEW("reply", o->reply));
-}
-
 /* A reason of ours that is not final has a code that is not final (RFC 3463 2). */
 static struct sp_view fit_enhanced(const struct delivery_outcome *o, uint8_t store[ENHANCED_MAX])
 {
@@ -124,7 +109,6 @@ void delivery_attempt_settle(struct delivery_attempt *a, size_t target, const st
     a->open_n--;
     if (o->kind == IPC_OUTCOME_DELIVERED)
         delivery_done_add(&a->delivery->done, a->id, t->recipient);
-    log_outcome(a, t, o);
 }
 
 void delivery_attempt_settle_open(struct delivery_attempt *a, const struct delivery_outcome *o)

@@ -156,12 +156,37 @@ static void end_mail(void *ctx)
 
 /* --- a connection -------------------------------------------------------------------------- */
 
+static void log_up(const struct delivery_link *l)
+{
+    const struct os_tls_facts *tls = client_tls(l->client);
+    os_log(OS_INFO, "relay-connected", OS_STR("route", l->pool->name),
+           OS_STR("remote", client_remote(l->client)), OS_STR("tls", tls ? tls->version : "no"),
+           OS_STR("cipher", tls ? tls->cipher : NULL), OS_STR("certificate", tls ? tls->peer_name : NULL),
+           OS_STR("verified", !tls                 ? NULL
+                              : tls->peer_verified ? "yes"
+                                                   : "no"),
+           OS_VIEW("user", l->pool->options.credentials ? l->pool->credentials.user : SP_LIT("")));
+}
+
+static void log_end(const struct delivery_link *l, const struct client_verdict *v)
+{
+    if (l->was_ready)
+        os_log(OS_INFO, "relay-ended", OS_STR("route", l->pool->name), OS_STR("remote", v->remote),
+               OS_NUM("mails", l->mail_n), OS_VIEW("why", v->text));
+    else
+        os_log(OS_INFO, "relay-failed", OS_STR("route", l->pool->name), OS_STR("remote", v->remote),
+               OS_STR("phase", v->phase), OS_VIEW("why", v->text), OS_NUM("waiting", l->pool->waiting_n));
+}
+
 static void take_next(void *ctx)
 {
     struct delivery_link *l = ctx;
     struct delivery_pool *p = l->pool;
-    p->dialling_n -= !l->was_ready;
-    l->was_ready = true;
+    if (!l->was_ready) {
+        p->dialling_n--;
+        l->was_ready = true;
+        log_up(l);
+    }
     struct delivery_attempt *a = l->attempt ? l->attempt : delivery_pool_next(p);
     if (a)
         delivery_link_begin(l, a);
@@ -211,6 +236,7 @@ static void end_link(void *ctx, const struct client_verdict *v)
     /* What fails before a mail is given says nothing of the mail: a wrong host name is ours to mend. */
     struct delivery_outcome o = outcome_of(v);
     o.kind = IPC_OUTCOME_DEFERRED;
+    log_end(l, v);
     if (never && p->link_n == 1)
         delivery_pool_settle_waiting(p, &o);
     remove_link(l);
