@@ -53,7 +53,8 @@ struct sp_client_options {
     struct sp_view hello; /* argument of EHLO: our host name or [address]; required */
     enum sp_client_tls tls;
     struct sp_client_timeouts timeouts;
-    bool auth_in_clear; /* AUTH may be used without TLS: who reads the line learns the password */
+    bool auth_in_clear; /* mechanisms other than SCRAM may be used without TLS: who reads the line
+                           learns the password                                                  */
     bool transcript;    /* say SP_CLIENT_SENT for each line that is sent                        */
     bool lock_step; /* no command before the reply to the last one, PIPELINING or not: slower, and
                        easier to read                                                           */
@@ -217,8 +218,8 @@ enum sp_client_event_type sp_client_event(struct sp_client *s, struct sp_client_
  *                within 512 octets, else it answers the first challenge (RFC 4954 4)
  *   initial      at most 9,000 octets; copied; the copy is overwritten once sent
  *
- * SP_ERR_MISUSE: not asked, a malformed name, or the link is plain and options.auth_in_clear is
- * off. SP_ERR_LONG. SP_ERR_NOMEM.
+ * SP_ERR_MISUSE: not asked, a malformed name, or the link is plain, options.auth_in_clear is off
+ * and the mechanism is none of SCRAM. SP_ERR_LONG. SP_ERR_NOMEM.
  */
 SP_MUST_USE int sp_client_auth(struct sp_client *s, struct sp_view mechanism, bool has_initial,
                                struct sp_view initial, uint64_t now_ms);

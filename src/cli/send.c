@@ -21,7 +21,7 @@ static struct cli_option options[] = {
     {.name = "header", .argument = "LINE", .help = "one more header field, 'Name: value'", .repeat = true},
     {.name = "auth", .argument = "USER[:PASSWORD]", .help = "log in; without PASSWORD it comes from the options below, SALLYPORT_PASSWORD, or is asked for"},
     {.name = "password-file", .argument = "FILE", .help = "the password is its first line"},
-    {.name = "mechanism", .argument = "NAME", .help = "of AUTH: PLAIN or LOGIN; default the strongest that is offered"},
+    {.name = "mechanism", .argument = "NAME", .help = "of AUTH: SCRAM-SHA-256, PLAIN, ...; default the strongest that is offered"},
     {.name = "tls", .argument = "auto|off|starttls|implicit", .help = "auto: implicit on port 465, else STARTTLS when it is offered"},
     {.name = "verify", .help = "send nothing unless the certificate is valid; the rule with --auth, except to this machine"},
     {.name = "insecure", .help = "log in even without a valid certificate, or without TLS"},

@@ -47,6 +47,10 @@ struct send_show {
     X(USER_NAME, "user name", "tên người dùng")                                                              \
     X(PASSWORD, "password", "mật khẩu")                                                                      \
     X(BOTH, "user name and password", "tên người dùng và mật khẩu")                                          \
+    X(SCRAM_FIRST, "user name and a nonce", "tên người dùng và một nonce")                                   \
+    X(SCRAM_FINAL, "proof of the password", "bằng chứng về mật khẩu")                                        \
+    X(SCRAM_END, "nothing: the server has proved that it knows the password",                                \
+      "không gì cả: máy chủ đã chứng minh rằng nó biết mật khẩu")                                            \
     X(OCTETS, "octets", "octet")                                                                             \
     X(SECRET, "secret", "bí mật")                                                                            \
     X(HINT_VERIFY, "--ca-file trusts its authority, --insecure goes on without",                             \
@@ -124,7 +128,8 @@ static void happened(struct send_show *s, const char *text)
 /* The SASL client names it in English. */
 static const char *name_of_secret(const struct send_show *s, const char *name)
 {
-    static const enum word names[] = {WORD_USER_NAME, WORD_PASSWORD, WORD_BOTH};
+    static const enum word names[] = {WORD_USER_NAME,   WORD_PASSWORD,    WORD_BOTH,
+                                      WORD_SCRAM_FIRST, WORD_SCRAM_FINAL, WORD_SCRAM_END};
     for (size_t i = 0; name && i < sizeof names / sizeof *names; i++)
         if (strcmp(name, words[names[i]].en) == 0)
             return word(s, names[i]);
@@ -147,8 +152,10 @@ static void show_sent(struct send_show *s, const struct client_note *n)
     }
     fputs("C: ", stdout);
     write_clean(stdout, line);
-    if (secret)
+    if (secret && len > 0)
         printf("<%s, %zu %s>", name, len, word(s, WORD_OCTETS));
+    else if (secret)
+        printf("<%s>", name);
     putchar('\n');
 }
 

@@ -16,6 +16,12 @@ static bool is_mechanism(struct sp_view v)
     return v.len > 0 && v.len <= 20;
 }
 
+/* SCRAM sends proofs of a password (RFC 5802); of any other mechanism the worst is assumed. */
+static bool shows_password(struct sp_view mechanism)
+{
+    return !sp_view_starts_nocase(mechanism, SP_LIT("SCRAM-"));
+}
+
 static void say_auth(struct sp_client *s, struct sp_view mechanism, bool has_initial, struct sp_view initial)
 {
     uint8_t prefix[32] = "AUTH ";
@@ -32,8 +38,8 @@ static void say_auth(struct sp_client *s, struct sp_view mechanism, bool has_ini
 int sp_client_auth(struct sp_client *s, struct sp_view mechanism, bool has_initial, struct sp_view initial,
                    uint64_t now_ms)
 {
-    if (!smtp_client_asks(s, CLIENT_READY) || !is_mechanism(mechanism) ||
-        (!s->tls && !s->options->auth_in_clear))
+    bool shown = !s->tls && !s->options->auth_in_clear && shows_password(mechanism);
+    if (!smtp_client_asks(s, CLIENT_READY) || !is_mechanism(mechanism) || shown)
         return SP_ERR_MISUSE;
     if (initial.len > CLIENT_SASL_MAX)
         return SP_ERR_LONG;

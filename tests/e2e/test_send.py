@@ -116,7 +116,7 @@ class ToOurServer(SendCase):
     def test_json(self):
         server = self.serve("--user", "demo:secret")
         told = self.json(f"127.0.0.1:{server.port('submission')}", "--to", "a@example.org", "--to", "b@example.org",
-                         "--auth", "demo:secret")
+                         "--auth", "demo:secret", "--mechanism", "plain")
         self.assertEqual(told["exit_code"], 0)
         self.assertIsNone(told["failure"])
         self.assertEqual([(r["address"], r["state"], r["code"]) for r in told["recipients"]],

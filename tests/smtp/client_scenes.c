@@ -265,6 +265,11 @@ static void act(struct scene *sc, char *line)
     char octets[LINE];
     char *rest = strchr(line, ' ') ? strchr(line, ' ') + 1 : line + strlen(line);
     int status = SP_OK;
+    bool refused = strncmp(line, "refused ", 8) == 0;
+    if (refused) {
+        line += 8;
+        rest = strchr(line, ' ') ? strchr(line, ' ') + 1 : line + strlen(line);
+    }
     settle(sc);
     if (strncmp(line, "mail ", 5) == 0)
         status = give_mail(sc, rest);
@@ -288,8 +293,8 @@ static void act(struct scene *sc, char *line)
         sp_client_eof(sc->s, sp_view_of(rest));
     else
         fault(sc, "no such action", line);
-    if (status)
-        fault(sc, "the session refuses this", line);
+    if (refused != (status != SP_OK))
+        fault(sc, refused ? "the session accepts this" : "the session refuses this", line);
     settle(sc);
 }
 
