@@ -132,7 +132,7 @@ class Durability(ServerCase):
     def start(self, *arguments, **options):
         server = self.serve(*arguments, **options)
         for event in KILLED:
-            server.accept_log(event)
+            server.accept_log(event, **({"signal": "KILL"} if event == "role-died" else {}))
         return server
 
     def check_store(self, server, promises):
@@ -144,7 +144,7 @@ class Durability(ServerCase):
         self.assertEqual(set(stored), set(by_id))
         tokens = collections.Counter(re.search(rb"Subject: (\S+)", c).group(1) for c in stored.values())
         for token, p in promises.items():
-            self.assertIn(p.id, by_id, f"{token} was promised and is not there")
+            self.assertTrue(p.id in by_id, f"{p.id} ({token}) was promised and is not there")
             self.assertEqual([(r["address"], r["state"]) for r in by_id[p.id]["recipients"]],
                              [(f"r{i}@example.org", "held") for i in range(p.recipients)])
             self.assertTrue(stored[p.id].endswith(b"\r\n" + p.content), f"{token} is not whole")
