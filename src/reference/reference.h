@@ -91,17 +91,21 @@ struct reference_meaning {
 };
 
 /* Headings, labels and the sentences a comparison without a written page is made of. */
-#define REFERENCE_WORDS(X)                                                                                   \
-    X(DESCRIPTION)                                                                                           \
-    X(WHEN) X(FIX) X(DIFFERENCE) X(WHICH) X(TRANSCRIPT) X(FACTS) X(COMMANDS) X(ENHANCED) X(ENHANCED_CODE)    \
-        X(RFC) X(RELATED) X(REASONS) X(RETRY) X(CLASS) X(SUBJECT) X(CODES) X(CODE) X(REASON) X(DECODED)      \
-            X(MORE) X(CLASS_2) X(CLASS_3) X(CLASS_4) X(CLASS_5) X(DIGIT_0) X(DIGIT_1) X(DIGIT_2) X(DIGIT_5)  \
-                X(DIGIT_OTHER) X(LINE_2) X(LINE_3) X(LINE_4) X(LINE_5) X(LINE_BAD) X(RETRY_GO_ON)            \
-                    X(RETRY_REORDER) X(RETRY_LATER) X(RETRY_CHANGED) X(SUBJECT_0) X(SUBJECT_1) X(SUBJECT_2)  \
-                        X(SUBJECT_3) X(SUBJECT_4) X(SUBJECT_5) X(SUBJECT_6) X(SUBJECT_7) X(ENHANCED_CLASS_2) \
-                            X(ENHANCED_CLASS_4) X(ENHANCED_CLASS_5) X(UNLISTED_CODE) X(UNLISTED_ENHANCED)    \
-                                X(COMPOSED) X(SAME_CLASS) X(OTHER_CLASS) X(UNKNOWN) X(NEAREST)               \
-                                    X(UNKNOWN_HINT)
+/* clang-format off */
+#define REFERENCE_WORDS(X)                                                                                          \
+    X(DESCRIPTION) X(WHEN) X(FIX) X(DIFFERENCE) X(WHICH)                                                    \
+    X(FACTS) X(COMMANDS) X(ENHANCED) X(ENHANCED_CODE) X(RFC) X(RELATED) X(REASONS) X(RETRY)   \
+    X(CLASS) X(SUBJECT) X(CODES) X(CODE) X(REASON) X(DECODED) X(MORE) X(PAGES) X(ALSO)                      \
+    X(COMMAND_ANY) X(COMMAND_CONNECT) X(COMMAND_MESSAGE)                                                    \
+    X(CLASS_2) X(CLASS_3) X(CLASS_4) X(CLASS_5)                                                             \
+    X(DIGIT_0) X(DIGIT_1) X(DIGIT_2) X(DIGIT_5) X(DIGIT_OTHER)                                              \
+    X(LINE_2) X(LINE_3) X(LINE_4) X(LINE_5) X(LINE_BAD)                                                     \
+    X(RETRY_GO_ON) X(RETRY_REORDER) X(RETRY_LATER) X(RETRY_CHANGED)                                         \
+    X(SUBJECT_0) X(SUBJECT_1) X(SUBJECT_2) X(SUBJECT_3) X(SUBJECT_4) X(SUBJECT_5) X(SUBJECT_6) X(SUBJECT_7) \
+    X(ENHANCED_CLASS_2) X(ENHANCED_CLASS_4) X(ENHANCED_CLASS_5)                                             \
+    X(UNLISTED_CODE) X(UNLISTED_ENHANCED)                                                                   \
+    X(COMPOSED) X(SAME_CLASS) X(OTHER_CLASS) X(UNKNOWN) X(NEAREST) X(UNKNOWN_HINT)
+/* clang-format on */
 
 #define X(name) REFERENCE_WORD_##name,
 enum reference_word { REFERENCE_WORDS(X) REFERENCE_WORD_N };
