@@ -83,29 +83,41 @@ static bool read_line(int fd, struct sp_buf *out)
     return false;
 }
 
-/* Ask without echo; the terminal is as before afterwards, and a signal is delivered then. */
-static bool ask(int tty, const char *prompt, struct sp_buf *out)
+/* A terminal that does not show what is typed, and how it was before. */
+struct quiet {
+    int tty;
+    struct termios before;
+    struct sigaction old[SIGNAL_N];
+};
+
+static bool begin_quiet(struct quiet *q, int tty)
 {
-    struct termios before, quiet;
-    struct sigaction act = {.sa_handler = note_signal}, old[SIGNAL_N];
-    if (tcgetattr(tty, &before) != 0)
+    struct sigaction act = {.sa_handler = note_signal};
+    struct termios t;
+    q->tty = tty;
+    if (tcgetattr(tty, &q->before) != 0)
         return false;
     caught = 0;
     for (size_t i = 0; i < SIGNAL_N; i++)
-        sigaction(signals[i], &act, &old[i]);
-    quiet = before;
-    quiet.c_lflag &= ~(tcflag_t)ECHO;
-    quiet.c_lflag |= ICANON | ISIG;
-    write_text(tty, prompt);
-    bool done = tcsetattr(tty, TCSAFLUSH, &quiet) == 0 && read_line(tty, out);
-    (void)tcsetattr(tty, TCSAFLUSH, &before); /* nothing more can be done for it */
-    write_text(tty, "\n");
+        sigaction(signals[i], &act, &q->old[i]);
+    t = q->before;
+    t.c_lflag &= ~(tcflag_t)ECHO;
+    t.c_lflag |= ICANON | ISIG;
+    return tcsetattr(tty, TCSAFLUSH, &t) == 0;
+}
+
+static void end_quiet(struct quiet *q)
+{
+    (void)tcsetattr(q->tty, TCSADRAIN, &q->before); /* nothing more can be done for it */
     for (size_t i = 0; i < SIGNAL_N; i++)
-        sigaction(signals[i], &old[i], NULL);
-    if (caught) {
-        sp_buf_fini_secret(out);
-        raise(caught);
-    }
+        sigaction(signals[i], &q->old[i], NULL);
+}
+
+static bool ask(int tty, const char *prompt, struct sp_buf *out)
+{
+    write_text(tty, prompt);
+    bool done = read_line(tty, out);
+    write_text(tty, "\n");
     return done;
 }
 
@@ -113,20 +125,24 @@ static int ask_twice(const char *command, const char *name, struct sp_buf *out)
 {
     char prompt[320];
     struct sp_buf again;
-    int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
-    if (tty < 0)
+    struct quiet quiet;
+    int code = EX_OK, tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+    if (tty < 0 || !begin_quiet(&quiet, tty))
         return cli_fault(command, EX_NOINPUT,
                          "there is no terminal to ask at; give the password on standard input");
     (void)snprintf(prompt, sizeof prompt, "New password for %s: ", name); /* cut when the name is long */
     init(&again);
-    int code = EX_OK;
-    if (!ask(tty, prompt, out) || !ask(tty, "The same again: ", &again))
-        code = cli_fault(command, EX_NOINPUT, "no password was given; nothing was changed");
-    else if (!sp_view_eq_secret(sp_buf_view(out), sp_buf_view(&again)))
+    bool given = ask(tty, prompt, out) && ask(tty, "The same again: ", &again);
+    end_quiet(&quiet);
+    if (given && !sp_view_eq_secret(sp_buf_view(out), sp_buf_view(&again)))
         code = cli_fault(command, EX_DATAERR, "the two passwords differ; nothing was changed");
     sp_buf_fini_secret(&again);
     close(tty);
-    return code;
+    if (caught) {
+        sp_buf_fini_secret(out);
+        raise(caught);
+    }
+    return given ? code : cli_fault(command, EX_NOINPUT, "no password was given; nothing was changed");
 }
 
 int cli_read_new_password(const char *command, const char *name, struct sp_buf *secret_out)

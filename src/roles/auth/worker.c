@@ -22,7 +22,7 @@ struct auth_worker {
     struct auth_line line;
     struct auth_job *running;
     struct auth_job *done, **done_end;
-    bool leave;
+    bool up, leave;
     int wake; /* eventfd: something is in `done` */
     struct event *event;
 };
@@ -72,6 +72,8 @@ static void *work(void *arg)
     struct auth_worker *w = arg;
     (void)setpriority(PRIO_PROCESS, 0, NICENESS); /* of this thread; without it all still works */
     pthread_mutex_lock(&w->lock);
+    w->up = true;
+    pthread_cond_signal(&w->work);
     while (!w->leave) {
         struct auth_job *job = (struct auth_job *)auth_line_pop(&w->line);
         if (!job) {
@@ -139,6 +141,11 @@ struct auth_worker *auth_worker_new(struct event_base *base)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (error)
         os_panic("auth-worker", "cannot start the thread: %s", strerror(error));
+    /* Its priority is set when this returns: later the role's sandbox would forbid it. */
+    pthread_mutex_lock(&w->lock);
+    while (!w->up)
+        pthread_cond_wait(&w->work, &w->lock);
+    pthread_mutex_unlock(&w->lock);
     return w;
 }
 
