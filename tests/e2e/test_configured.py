@@ -1,5 +1,7 @@
 """A server with a configuration of its own: domains, mailboxes, routes, who may relay, limits."""
 import mailbox
+import os
+import signal
 import unittest
 
 from harness import ServerCase, wait_for
@@ -125,6 +127,45 @@ class Limits(ServerCase):
         server = self.configure(HEAD + OPEN + "default-route = hold\n")
         with server.talk("mx") as c:
             self.assertTrue(c.greeting.text.startswith("mail.example.org "), c.greeting)
+
+
+class Guessing(ServerCase):
+    TEXT = HEAD + OPEN + "default-route = hold\nauth-processes = 1\n"
+
+    def guess(self, server, times):
+        c = server.talk("submission")
+        self.addCleanup(c.close)
+        c.hello()
+        c.start_tls(server.client_tls())
+        c.hello()
+        for _ in range(times):
+            c.command("AUTH PLAIN AGFubmEAd3Jvbmc=", 535, "5.7.8")
+        return c
+
+    def test_who_guesses_waits_and_who_knows_does_not(self):
+        server = self.configure(self.TEXT, "--user", "anna:secret")
+        self.guess(server, 2)
+        self.assertEqual(server.logs("auth-slowed"), [])
+        self.guess(server, 1)
+        server.wait_log("auth-slowed", user="anna", client="127.0.0.1", ms=1000)
+        self.guess(server, 0).login("anna", "secret")
+
+    def test_smtpd_dies_while_an_answer_is_held_back(self):
+        server = self.configure(self.TEXT, "--user", "anna:secret")
+        self.guess(server, 2)
+        self.guess(server, 0).send("AUTH PLAIN AGFubmEAd3Jvbmc=")
+        server.wait_log("auth-slowed")
+        old = server.role_pids("smtpd")
+        for pid in old:
+            os.kill(pid, signal.SIGKILL)
+            server.expect_log("role-died", signal="KILL")
+        wait_for(lambda: len(set(server.role_pids("smtpd")) - set(old)) == len(old), "smtpd to be started again")
+        self.guess(server, 0).login("anna", "secret")
+
+    def test_it_can_be_turned_off(self):
+        server = self.configure(self.TEXT + "limits {\n auth-slow-down = no\n}\n", "--user", "anna:secret")
+        self.guess(server, 4)
+        self.assertEqual(server.logs("auth-slowed"), [])
 
 
 class Smarthost(ServerCase):

@@ -37,6 +37,7 @@ static struct auth *obtain(struct role *r)
     r->state = a;
     os_random(&seed, sizeof seed);
     sp_table_init(&a->exchanges, &os_heap, seed);
+    auth_slow_init(&a->slow, seed);
     auth_cache_clear(&a->cache);
     open_users(a);
     a->worker = auth_worker_new(r->base);

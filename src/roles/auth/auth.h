@@ -4,6 +4,7 @@
 
 #include "os/control.h"
 #include "roles/auth/cache.h"
+#include "roles/auth/slow.h"
 #include "roles/auth/worker.h"
 #include "roles/role.h"
 #include "users/users.h"
@@ -18,6 +19,7 @@ struct auth {
     struct users       *users;
     struct auth_worker *worker;
     struct auth_cache   cache;
+    struct auth_slow    slow;
     struct sp_table     exchanges; /* key: edge and session */
     struct exchange    *first;     /* the same, as a list   */
     struct wish        *wishes;    /* those that wait for the worker */

@@ -23,6 +23,8 @@ struct exchange {
     uint64_t session;
     struct sasl_server *sasl;
     struct auth_job *job; /* NULL unless a password is being checked */
+    struct os_timer late; /* holds back a refusal */
+    bool refused;         /* and waits for it     */
     struct users_login login;
     uint8_t mac[AUTH_CACHE_MAC_LEN];
     bool cached, tls;
@@ -54,6 +56,8 @@ static void end(struct exchange *x)
         x->next->previous = x->previous;
     if (x->job)
         auth_worker_forget(x->auth->worker, x->job);
+    if (x->refused)
+        os_timer_fini(&x->late);
     sasl_server_free(x->sasl);
     explicit_bzero(x, sizeof *x);
     free(x);
@@ -105,20 +109,59 @@ static void say_unavailable(struct exchange *x, const char *reason)
     end(x);
 }
 
+/* --- refusals, held back where somebody guesses -------------------------------------------- */
+
+static uint32_t count_failure(struct exchange *x, struct sp_view user)
+{
+    struct auth *a = x->auth;
+    if (!a->role->config || !a->role->config->limits.auth_slow_down)
+        return 0;
+    uint8_t key[AUTH_CLIENT_KEY_MAX];
+    struct sp_view client = sp_view_make(key, auth_client_key(noted(&x->client), key));
+    uint64_t now_ms = os_mono_ms();
+    uint32_t of_client = auth_slow_failed(&a->slow, 'c', client, now_ms);
+    uint32_t of_user = auth_slow_failed(&a->slow, 'u', user, now_ms);
+    return of_client > of_user ? of_client : of_user;
+}
+
+static void send_refusal(void *ctx)
+{
+    struct exchange *x = ctx;
+    send_no(x->smtpd, x->session, IPC_AUTH_BAD_CREDENTIALS);
+    end(x);
+}
+
+static void refuse(struct exchange *x, struct sp_view user)
+{
+    uint32_t delay_ms = count_failure(x, user);
+    if (delay_ms == 0) {
+        send_refusal(x);
+        return;
+    }
+    os_log(OS_INFO, "auth-slowed", OS_VIEW("session", noted(&x->session_name)), OS_VIEW("user", user),
+           OS_VIEW("client", noted(&x->client)), OS_NUM("ms", delay_ms));
+    x->refused = true;
+    os_timer_init(&x->late, x->auth->role->base, send_refusal, x);
+    os_timer_set(&x->late, delay_ms);
+}
+
 /* The client learns one of two things; the operator learns which it was. */
 static void say_no(struct exchange *x)
 {
     enum sasl_fault fault = sasl_server_fault(x->sasl);
     struct sp_view user = sasl_server_user(x->sasl);
-    bool grammar = sasl_fault_class(fault) == SASL_GRAMMAR;
-    send_no(x->smtpd, x->session, grammar ? IPC_AUTH_MALFORMED : IPC_AUTH_BAD_CREDENTIALS);
     if (fault != SASL_FAULT_REFUSED)
         log_attempt(x, user, "malformed", sasl_fault_id(fault), sasl_fault_text(fault));
     else if (!x->login.known)
         log_attempt(x, user, "unknown-user", NULL, sasl_server_hint(x->sasl));
     else
         log_attempt(x, user, x->login.disabled ? "disabled" : "bad-password", NULL, NULL);
-    end(x);
+    if (sasl_fault_class(fault) == SASL_GRAMMAR) {
+        send_no(x->smtpd, x->session, IPC_AUTH_MALFORMED);
+        end(x);
+    } else {
+        refuse(x, user);
+    }
 }
 
 /* --- the steps ---------------------------------------------------------------------------- */
@@ -273,7 +316,7 @@ void auth_exchange_answer(struct auth *a, struct os_edge *smtpd, const struct ip
         send_no(smtpd, m->session, IPC_AUTH_UNAVAILABLE);
         return;
     }
-    if (x->job) {
+    if (x->job || x->refused) {
         os_log(OS_WARN, "auth-answered-twice", OS_VIEW("session", noted(&x->session_name)));
         return;
     }
