@@ -95,7 +95,7 @@ struct sp_client {
     bool line_start, after_cr; /* of the content                           */
 };
 
-/* client_session.c: the only places that move a session. */
+/* client_move.c: the only place that moves a session. */
 
 /* Go where the table says. SP_ERR_MISUSE: no such cell. */
 int smtp_client_move(struct sp_client *s, enum smtp_client_input input);

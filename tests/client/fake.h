@@ -99,9 +99,12 @@ static inline bool fake_expect(struct fake_connection *c, struct sp_view word, s
         return false;
     struct sp_view line = sp_view_sub(*in, 0, end);
     *in = sp_view_from(*in, end + 1);
-    if (!sp_view_starts(line, word) && !c->fake->fault[0])
-        snprintf(c->fake->fault, sizeof c->fake->fault, "wanted %.*s, got %.*s", (int)word.len, word.p,
-                 (int)line.len, line.p);
+    if (!sp_view_starts(line, word) && !c->fake->fault[0]) {
+        char *got = os_text(line), *wanted = os_text(word);
+        snprintf(c->fake->fault, sizeof c->fake->fault, "wanted %s, got %s", wanted, got);
+        free(got);
+        free(wanted);
+    }
     c->at = fake_next_step(c->at);
     return true;
 }

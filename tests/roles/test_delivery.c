@@ -141,7 +141,7 @@ static void meet_queue(void)
     rig.queue = os_edge_new(rig.base, ends[0], IPC_QUEUE, IPC_DELIVERY, 0, &queue_handlers, NULL);
 }
 
-static void configure(const char *more)
+static void configure(uint32_t generation, const char *more)
 {
     static char text[2000];
     (void)snprintf(text, sizeof text,
@@ -152,7 +152,7 @@ static void configure(const char *more)
                    rig.data, rig.fake.port, more, rig.data);
     struct ipc_message m = {
         .type = IPC_TYPE_configure,
-        .as.configure = {.generation = 1, .path = SP_LIT("test.conf"), .text = sp_view_of(text)}};
+        .as.configure = {.generation = generation, .path = SP_LIT("test.conf"), .text = sp_view_of(text)}};
     send_to_role(&m);
 }
 
@@ -174,7 +174,7 @@ static void give_birth(const char *const *scripts, size_t script_n, const char *
     fake_open(&rig.fake, rig.base, scripts, script_n);
     rig.supervisor =
         os_edge_new(rig.base, ends[0], IPC_SUPERVISOR, IPC_DELIVERY, 0, &supervisor_handlers, NULL);
-    configure(route);
+    configure(1, route);
     struct ipc_message secret = {
         .type = IPC_TYPE_credential,
         .as.credential = {
@@ -498,6 +498,28 @@ static void test_unknown_route(void **state)
     bury();
 }
 
+/* A new configuration: the old connection is left, the new one is made by its settings. */
+static void test_reload(void **state)
+{
+    (void)state;
+    BORN(GREET MAIL BYE,
+         "S 220 mx\nC EHLO\nS 250-mx\nS 250 AUTH PLAIN\nC AUTH PLAIN AHlvdQBvdGhlcg==\nS 235 in\n" MAIL);
+    expect(attempt((struct wish){0}), IPC_OUTCOME_DELIVERED, 250, "taken");
+    configure(2, "user = you\n password-file = \"/nonexistent\"\n");
+    struct ipc_message secret = {
+        .type = IPC_TYPE_credential,
+        .as.credential = {
+            .generation = 2, .route = SP_LIT("relay"), .user = SP_LIT("you"), .password = SP_LIT("other")}};
+    rig.ready = false;
+    send_to_role(&secret);
+    send_to_role(&(struct ipc_message){.type = IPC_TYPE_start, .as.start = {.generation = 2}});
+    AWAIT(rig.ready);
+    expect(attempt((struct wish){0}), IPC_OUTCOME_DELIVERED, 250, "taken");
+    assert_int_equal(rig.fake.connection_n, 2);
+    AWAIT(!rig.fake.connections[0].stream); /* QUIT was said */
+    bury();
+}
+
 /* What is on the wire is finished, what waits is given back. */
 static void test_stop(void **state)
 {
@@ -674,6 +696,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_login_refused),
     cmocka_unit_test(test_result_lost),
     cmocka_unit_test(test_unknown_route),
+    cmocka_unit_test(test_reload),
     cmocka_unit_test(test_stop),
     cmocka_unit_test(test_stop_without_patience),
     cmocka_unit_test(test_maildir),

@@ -67,7 +67,7 @@ static const char *reply_text(const struct sp_client_reply *r)
 
 static void note_outcome(struct scene *sc, const struct sp_client_event *e)
 {
-    char head[80];
+    char head[FACT];
     size_t i = e->as.outcome.recipient;
     snprintf(head, sizeof head, "outcome %s %s: ", one_line(sc->recipients[i]),
              sp_client_fate_name(e->as.outcome.fate));
