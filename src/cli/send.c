@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/view.h"
+#include "cli/catalogue.h"
 #include "cli/commands.h"
 #include "cli/secret.h"
 #include "os/heap.h"
@@ -232,18 +233,6 @@ static int parse_auth(struct send_plan *p)
     return EX_OK;
 }
 
-static int parse_lang(struct send_plan *p)
-{
-    static const char *const names[] = {"LC_ALL", "LC_MESSAGES", "LANG"};
-    const char *lang = cli_value(options, "lang");
-    if (lang && strcmp(lang, "en") != 0 && strcmp(lang, "vi") != 0)
-        return cli_usage_fault("send", "--lang is en or vi, not '%s'", lang);
-    for (size_t i = 0; !lang && i < sizeof names / sizeof *names; i++)
-        lang = getenv(names[i]) && *getenv(names[i]) ? getenv(names[i]) : NULL;
-    p->lang = lang && strncmp(lang, "vi", 2) == 0 ? REFERENCE_VI : REFERENCE_EN;
-    return EX_OK;
-}
-
 /* --- the rest ------------------------------------------------------------------------------ */
 
 static int parse_message(struct send_plan *p, const struct cli_operands *operands)
@@ -295,8 +284,6 @@ static int parse(struct send_plan *p, const struct cli_operands *operands)
     if (!code)
         code = parse_timeout(p);
     if (!code)
-        code = parse_lang(p);
-    if (!code)
         parse_sender(p);
     return code;
 }
@@ -322,7 +309,7 @@ int cmd_send(int argc, char **argv)
     sp_buf_init(&p->user, &os_heap, 1024);
     sp_buf_init(&p->password, &os_heap, CLI_SECRET_MAX);
     int code = EX_USAGE;
-    if (cli_parse("send", argc, argv, options, &operands)) {
+    if (cli_parse("send", argc, argv, options, &operands) && cli_lang("send", options, &p->lang)) {
         p->json = cli_option(options, "json")->given;
         p->pipeline = cli_option(options, "pipeline")->given;
         code = parse(p, &operands);

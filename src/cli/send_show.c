@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/view.h"
+#include "cli/catalogue.h"
 #include "cli/send.h"
 #include "os/heap.h"
 #include "os/log.h"
@@ -290,9 +291,7 @@ void send_show_end(struct send_show *s, const struct client_verdict *failure, in
     if (s->root) {
         json_object_set_new(s->root, "failure", failure ? json_verdict(failure) : json_null());
         json_object_set_new(s->root, "exit_code", json_integer(exit_code));
-        (void)json_dumpf(s->root, stdout, JSON_INDENT(2)); /* what cannot be written is found by fflush */
-        putchar('\n');
-        fflush(stdout);
+        cli_json_print(json_incref(s->root));
         return;
     }
     fflush(s->results);
