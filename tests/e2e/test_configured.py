@@ -1,6 +1,7 @@
 """A server with a configuration of its own: domains, mailboxes, routes, who may relay, limits."""
 import mailbox
 import os
+import pathlib
 import signal
 import unittest
 
@@ -173,8 +174,10 @@ class Smarthost(ServerCase):
 
     def test_with_auth_over_verified_tls(self):
         inner = self.serve("--user", "relay:pa ss", data="inner")
-        password = self.folder / "password"
+        password, authority = self.folder / "password", self.folder / "authority.pem"
         password.write_text("pa ss\n")
+        self.folder.chmod(0o755)  # the role that reads the certificate may run as somebody else
+        authority.write_bytes(pathlib.Path(inner.certificate).read_bytes())
         text = HEAD + OPEN + """
             default-route = smart
             route smart {
@@ -182,11 +185,11 @@ class Smarthost(ServerCase):
                 host = localhost
                 port = %d
                 tls = required
-                ca-file = "%s"
+                ca-file = "authority.pem"
                 user = relay
                 password-file = password
             }
-        """ % (inner.port("submission"), inner.certificate)
+        """ % inner.port("submission")
         outer = self.configure(text, data="outer")
         with outer.talk("inside") as c:
             c.hello()
