@@ -12,7 +12,7 @@
 #include "os/tls.h"
 #include "roles/supervisor/file.h"
 
-enum { TEXT_MAX = 4 << 20, PEM_MAX = 1 << 20, ERROR_MAX = 1 << 20 };
+enum { PEM_MAX = 1 << 20, ERROR_MAX = 1 << 20 };
 
 /* --- what the configuration would do ------------------------------------------------------------- */
 
@@ -172,7 +172,7 @@ int cmd_check(int argc, char **argv)
     if (operands.n > 0 || !path)
         return cli_usage_fault("check", "write the configuration as: sallyport check -c FILE");
     struct sp_buf text;
-    sp_buf_init(&text, &os_heap, TEXT_MAX);
+    sp_buf_init(&text, &os_heap, CONFIG_TEXT_MAX);
     int status = file_read(AT_FDCWD, path, &text);
     int code;
     if (status != SP_OK) {

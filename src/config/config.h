@@ -9,6 +9,8 @@
 #include "base/buf.h"
 #include "os/address.h"
 
+enum { CONFIG_TEXT_MAX = 2 << 20 }; /* octets of a text; it must fit into one ipc message */
+
 enum config_tls { CONFIG_TLS_OFF, CONFIG_TLS_STARTTLS, CONFIG_TLS_IMPLICIT };
 enum config_auth { CONFIG_AUTH_OFF, CONFIG_AUTH_OFFERED, CONFIG_AUTH_REQUIRED };
 

@@ -18,9 +18,9 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "config/config.h"
 
 enum {
-    CONFIG_TEXT_MAX = 2 << 20, /* octets of a configuration */
     CONFIG_FAULTS_MAX = 50     /* shown; then reading is a waste of the operator's time */
 };
 

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <sysexits.h>
 
-enum { TEXT_MAX = 1 << 20, PEM_MAX = 1 << 20, PASSWORD_FILE_MAX = 4096 };
+enum { PEM_MAX = 1 << 20, PASSWORD_FILE_MAX = 4096 };
 
 /* Absolute, since relative paths in the file begin at its folder and every role parses it from its own. */
 static char *absolute(const char *path)
@@ -25,7 +25,7 @@ static struct generation *make(uint32_t number, const char *path)
     struct generation *g = os_new(sizeof *g);
     g->number = number;
     g->path = absolute(path);
-    sp_buf_init(&g->text, &os_heap, TEXT_MAX);
+    sp_buf_init(&g->text, &os_heap, CONFIG_TEXT_MAX);
     sp_buf_init(&g->certificates_pem, &os_heap, PEM_MAX);
     sp_buf_init(&g->key_pem, &os_heap, PEM_MAX);
     return g;
