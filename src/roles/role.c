@@ -3,6 +3,7 @@
 #include "base/view.h"
 #include "os/heap.h"
 #include "os/log.h"
+#include "os/sandbox.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -168,6 +169,7 @@ static void take_start(struct role *r, uint32_t generation)
     if (!self.started) {
         if (r->ops->start)
             r->ops->start(r);
+        os_sandbox_enter(r->kind);
         self.started = true;
         attach_waiting(r);
     } else if (r->ops->reload) {

@@ -56,7 +56,10 @@ struct role {
     void *state; /* the role's own                               */
 };
 
-/* Run a role until it exits: never returns. Called by `sallyport role NAME INDEX`. */
+/*
+ * Run a role until it exits: never returns. Called by `sallyport role NAME INDEX`. The role is shut in
+ * (os/sandbox.h) when start has returned: what it needs of the system beyond its row it takes in start.
+ */
 _Noreturn void role_run(enum ipc_role kind, uint32_t index, const struct role_ops *ops, void *state);
 
 /* Leave now, in order. */

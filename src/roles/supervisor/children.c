@@ -84,7 +84,9 @@ static int start(struct supervisor *sv, struct child *c)
     int ends[2];
     if (!make_pair(ends))
         return errno;
-    pid_t pid = spawn_role(c->kind, c->index, ends[1], sv->lock);
+    struct birth birth = {
+        .kind = c->kind, .index = c->index, .edge = ends[1], .lock = sv->lock, .user = &sv->user};
+    pid_t pid = spawn(&birth);
     int why = errno;
     close(ends[1]);
     if (pid < 0) {

@@ -1,16 +1,20 @@
-/* Start a process of a role: this program again, as `sallyport role NAME INDEX`. */
+/* Start a process of a role: this program again, as `sallyport role NAME INDEX [UID GID]`. */
 #ifndef SUPERVISOR_SPAWN_H
 #define SUPERVISOR_SPAWN_H
 
 #include "ipc/ipc.h"
+#include "roles/supervisor/data_folder.h"
 
-#include <sys/types.h>
+/* What a process is born with. */
+struct birth {
+    enum ipc_role kind;
+    uint32_t index;
+    int edge;                     /* becomes its ROLE_SUPERVISOR_FD      */
+    int lock;                     /* stays open for as long as it lives  */
+    const struct role_user *user; /* whom it becomes, before all else    */
+};
 
-/*
- *   edge  becomes the role's ROLE_SUPERVISOR_FD
- *   lock  inherited as it is
- * -1 with errno.
- */
-pid_t spawn_role(enum ipc_role kind, uint32_t index, int edge, int lock);
+/* -1 with errno. */
+pid_t spawn(const struct birth *b);
 
 #endif

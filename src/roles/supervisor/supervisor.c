@@ -11,6 +11,7 @@
 #include "roles/tally.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -334,12 +335,23 @@ static int run(struct supervisor *sv, struct sp_buf *error)
     return sv->exit_code;
 }
 
+/* A descriptor of ours must not become anybody's standard output. */
+static void fill_standard_descriptors(void)
+{
+    int fd = 0;
+    while (fd >= 0 && fd <= 2)
+        fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (fd > 2)
+        close(fd);
+}
+
 int supervisor_run(const struct supervisor_options *options)
 {
     struct supervisor sv = {.options = options, .folder = -1, .lock = -1, .tally = -1};
     struct sp_buf error;
     for (size_t i = 0; i < IPC_ROLE_N; i++)
         sv.parts[i] = -1;
+    fill_standard_descriptors();
     os_log_role(ipc_role_name(IPC_SUPERVISOR));
     sp_buf_init(&error, &os_heap, ERROR_MAX);
     int code = prepare(&sv, &error);
