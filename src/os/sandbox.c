@@ -187,14 +187,18 @@ static void forbid_dumps(void)
         os_log(OS_WARN, "sandbox", OS_STR("step", "core dumps"), OS_STR("error", strerror(errno)));
 }
 
+void os_sandbox_renounce(void)
+{
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+        os_log(OS_WARN, "sandbox", OS_STR("step", "no new privileges"), OS_STR("error", strerror(errno)));
+    drop_capabilities();
+}
+
 void os_sandbox_enter(enum ipc_role role)
 {
     (void)prctl(PR_SET_NAME, ipc_role_name(role), 0, 0, 0); /* what ps and top show; no error matters */
     /* OpenSSL reads its configuration file once; later there may be no opening of files. */
     OPENSSL_init_ssl(0, NULL);
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-        os_log(OS_WARN, "sandbox", OS_STR("step", "no new privileges"), OS_STR("error", strerror(errno)));
-    drop_capabilities();
 #ifndef __SANITIZE_ADDRESS__
     forbid_dumps();
     if (os_sandbox_filter(role))

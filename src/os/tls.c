@@ -213,7 +213,7 @@ static int accept_any(int ok, X509_STORE_CTX *chain)
     return 1;
 }
 
-struct os_tls_context *os_tls_client_new(enum os_tls_verify verify, const char *ca_file, struct sp_buf *error)
+static struct os_tls_context *make_client(enum os_tls_verify verify, struct sp_buf *error)
 {
     ERR_clear_error();
     struct os_tls_context *t = make_context(false, error);
@@ -223,17 +223,43 @@ struct os_tls_context *os_tls_client_new(enum os_tls_verify verify, const char *
     /* Whoever accepts any certificate gains nothing by refusing a short key: clear text is worse. */
     if (verify == OS_TLS_ANY)
         SSL_CTX_set_security_level(t->ctx, 1);
-    int loaded =
-        ca_file ? SSL_CTX_load_verify_file(t->ctx, ca_file) : SSL_CTX_set_default_verify_paths(t->ctx);
-    if (!loaded && (ca_file || verify == OS_TLS_VERIFIED)) {
-        sp_buf_add_str(error, ca_file ? ca_file : "the system's certificates");
-        sp_buf_add_str(error, ": no CA certificate can be read from it: ");
-        sp_buf_add_str(error, tls_reason());
-        ERR_clear_error();
-        os_tls_unref(t);
-        return NULL;
-    }
-    ERR_clear_error();
     SSL_CTX_set_verify(t->ctx, SSL_VERIFY_PEER, verify == OS_TLS_ANY ? accept_any : tls_note_refused);
     return t;
+}
+
+/* `loaded` certificates of `source` are there, or the context is given up with the reason. */
+static struct os_tls_context *keep_if(struct os_tls_context *t, bool loaded, const char *source,
+                                      struct sp_buf *error)
+{
+    if (!loaded) {
+        sp_buf_add_str(error, source);
+        sp_buf_add_str(error, ": no CA certificate can be read from it: ");
+        sp_buf_add_str(error, tls_reason());
+        os_tls_unref(t);
+    }
+    ERR_clear_error();
+    return loaded ? t : NULL;
+}
+
+struct os_tls_context *os_tls_client_new(enum os_tls_verify verify, const char *ca_file, struct sp_buf *error)
+{
+    struct os_tls_context *t = make_client(verify, error);
+    if (!t)
+        return NULL;
+    if (ca_file)
+        return keep_if(t, SSL_CTX_load_verify_file(t->ctx, ca_file) == 1, ca_file, error);
+    bool loaded = SSL_CTX_set_default_verify_paths(t->ctx) == 1;
+    return keep_if(t, loaded || verify == OS_TLS_ANY, "the system's certificates", error);
+}
+
+struct os_tls_context *os_tls_client_trusting(enum os_tls_verify verify, struct sp_view authorities_pem,
+                                              struct sp_buf *error)
+{
+    struct os_tls_context *t = make_client(verify, error);
+    BIO *in = t ? BIO_new_mem_buf(authorities_pem.p, (int)authorities_pem.len) : NULL;
+    size_t n = 0;
+    for (X509 *ca; in && (ca = PEM_read_bio_X509(in, NULL, NULL, NULL)); X509_free(ca))
+        n += X509_STORE_add_cert(SSL_CTX_get_cert_store(t->ctx), ca) == 1;
+    BIO_free(in);
+    return t ? keep_if(t, n > 0, "the authorities given", error) : NULL;
 }

@@ -25,6 +25,10 @@ struct os_tls_context *os_tls_server_new(struct sp_view certificates_pem, struct
 struct os_tls_context *os_tls_client_new(enum os_tls_verify verify, const char *ca_file,
                                          struct sp_buf *error);
 
+/* The same for who cannot open files: the authorities as PEM, of which there must be one at least. */
+struct os_tls_context *os_tls_client_trusting(enum os_tls_verify verify, struct sp_view authorities_pem,
+                                              struct sp_buf *error);
+
 /* Contexts are counted: streams hold their own reference. */
 struct os_tls_context *os_tls_ref(struct os_tls_context *t);
 void os_tls_unref(struct os_tls_context *t);

@@ -234,6 +234,7 @@ void role_run(enum ipc_role kind, uint32_t index, const struct role_ops *ops, vo
     ignore_signals();
     (void)snprintf(self.name, sizeof self.name, "%s/%u", ipc_role_name(kind), index); /* fits by far */
     os_log_role(self.name);
+    os_sandbox_renounce();
     self.waiting_end = &self.waiting;
     *r = (struct role){.kind = kind, .index = index, .folder = -1, .ops = ops, .state = state};
     r->base = os_loop_new();

@@ -10,13 +10,13 @@
 #include <sys/stat.h>
 #include <sysexits.h>
 
-enum { NAME_MAX_LEN = 1024, SECRET_MAX = 8192 };
+enum { NAME_MAX_LEN = 1024, CREDENTIAL_PART_MAX = 1 << 20 };
 
 /* --- credentials ------------------------------------------------------------------------- */
 
-static void keep_secret(struct sp_buf *b, struct sp_view v)
+static void keep(struct sp_buf *b, struct sp_view v)
 {
-    sp_buf_init(b, &os_heap, SECRET_MAX);
+    sp_buf_init(b, &os_heap, CREDENTIAL_PART_MAX);
     sp_buf_reserve(b, v.len);
     sp_buf_add(b, v);
 }
@@ -25,9 +25,10 @@ static void take_credential(struct delivery *d, const struct ipc_credential *m)
 {
     struct delivery_credential *c = os_new(sizeof *c);
     c->generation = m->generation;
-    keep_secret(&c->route, m->route);
-    keep_secret(&c->user, m->user);
-    keep_secret(&c->password, m->password);
+    keep(&c->route, m->route);
+    keep(&c->user, m->user);
+    keep(&c->password, m->password);
+    keep(&c->authorities_pem, m->authorities_pem);
     c->next = d->credentials;
     d->credentials = c;
 }
@@ -45,6 +46,7 @@ static void forget_older_credentials(struct delivery *d, uint32_t generation)
         sp_buf_fini(&c->route);
         sp_buf_fini(&c->user);
         sp_buf_fini_secret(&c->password);
+        sp_buf_fini(&c->authorities_pem);
         free(c);
     }
 }

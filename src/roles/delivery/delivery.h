@@ -136,7 +136,7 @@ void delivery_link_leave(struct delivery_link *l); /* QUIT, when idle */
 struct delivery_credential {
     struct delivery_credential *next;
     uint32_t generation;
-    struct sp_buf route, user, password;
+    struct sp_buf route, user, password, authorities_pem;
 };
 
 struct delivery {

@@ -8,16 +8,30 @@
 
 enum { SECRET_MAX = 16384 };
 
+/* The newest credential of this route, or NULL. */
+static const struct delivery_credential *find_credential(const struct delivery_pool *p)
+{
+    const struct delivery_credential *best = NULL;
+    for (const struct delivery_credential *c = p->delivery->credentials; c; c = c->next)
+        if (sp_view_eq(sp_buf_view(&c->route), sp_view_of(p->name)) &&
+            (!best || c->generation > best->generation))
+            best = c;
+    return best;
+}
+
 /* NULL is a relay in clear. */
-static struct os_tls_context *make_tls(const struct config_route *route)
+static struct os_tls_context *make_tls(const struct config_route *route, const struct delivery_credential *c)
 {
     bool verified = route->tls == CONFIG_ROUTE_TLS_REQUIRED;
     if (route->tls == CONFIG_ROUTE_TLS_OFF && !route->implicit_tls)
         return NULL;
     struct sp_buf error;
     sp_buf_init(&error, &os_heap, 4096);
+    enum os_tls_verify verify = verified ? OS_TLS_VERIFIED : OS_TLS_ANY;
     struct os_tls_context *tls =
-        os_tls_client_new(verified ? OS_TLS_VERIFIED : OS_TLS_ANY, route->ca_file, &error);
+        route->ca_file
+            ? os_tls_client_trusting(verify, c ? sp_buf_view(&c->authorities_pem) : SP_LIT(""), &error)
+            : os_tls_client_new(verify, NULL, &error);
     if (!tls)
         os_log(OS_WARN, "route-tls", OS_STR("route", route->name), OS_VIEW("why", sp_buf_view(&error)));
     sp_buf_fini(&error);
@@ -31,16 +45,8 @@ static enum sp_client_tls policy_of(enum config_route_tls tls)
                                                    : SP_CLIENT_TLS_REQUIRED;
 }
 
-/* Copy the newest credential of this route. */
-static void take_credential(struct delivery_pool *p)
+static void take_credential(struct delivery_pool *p, const struct delivery_credential *best)
 {
-    const struct delivery_credential *best = NULL;
-    for (const struct delivery_credential *c = p->delivery->credentials; c; c = c->next)
-        if (sp_view_eq(sp_buf_view(&c->route), sp_view_of(p->name)) &&
-            (!best || c->generation > best->generation))
-            best = c;
-    if (!best)
-        return;
     sp_buf_reserve(&p->secret, best->user.len + best->password.len);
     sp_buf_add(&p->secret, sp_buf_view(&best->user));
     sp_buf_add(&p->secret, sp_buf_view(&best->password));
@@ -52,6 +58,7 @@ static void take_credential(struct delivery_pool *p)
 
 static void relay_settings(struct delivery_pool *p, const struct config_route *route, const char *hostname)
 {
+    const struct delivery_credential *credential = find_credential(p);
     p->host = os_text(sp_view_of(route->host));
     p->hello = os_text(sp_view_of(hostname));
     p->connections = route->connections ? route->connections : 10;
@@ -60,7 +67,7 @@ static void relay_settings(struct delivery_pool *p, const struct config_route *r
         .port = route->port,
         .implicit_tls = route->implicit_tls,
         .plain_fallback = route->tls == CONFIG_ROUTE_TLS_OPPORTUNISTIC && !route->user,
-        .tls = make_tls(route),
+        .tls = make_tls(route, credential),
         .session =
             {
                 .hello = sp_view_of(p->hello),
@@ -70,8 +77,8 @@ static void relay_settings(struct delivery_pool *p, const struct config_route *r
                 .lf_replies = true,
             },
     };
-    if (route->user)
-        take_credential(p);
+    if (route->user && credential)
+        take_credential(p, credential);
 }
 
 struct delivery_pool *delivery_pool_new(struct delivery *d, const struct config_route *route)

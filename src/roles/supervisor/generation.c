@@ -35,8 +35,10 @@ void generation_free(struct generation *g)
 {
     if (!g)
         return;
-    for (size_t i = 0; i < g->credential_n; i++)
+    for (size_t i = 0; i < g->credential_n; i++) {
         sp_buf_fini_secret(&g->credentials[i].password);
+        sp_buf_fini(&g->credentials[i].authorities_pem);
+    }
     free(g->credentials);
     sp_buf_fini_secret(&g->key_pem);
     sp_buf_fini(&g->certificates_pem);
@@ -111,7 +113,6 @@ static int read_identity(struct generation *g, int data_folder, struct sp_buf *e
 static int read_password(struct credential *credential, const char *path, struct sp_buf *error)
 {
     struct sp_buf *b = &credential->password;
-    sp_buf_init(b, &os_heap, PASSWORD_FILE_MAX);
     int status = file_read(AT_FDCWD, path, b);
     if (status != SP_OK) {
         file_add_fault(error, path, "the route's password cannot be read", status);
@@ -127,18 +128,27 @@ static int read_password(struct credential *credential, const char *path, struct
     return EX_CONFIG;
 }
 
+static int read_credential(struct credential *credential, const struct config_route *route,
+                           struct sp_buf *error)
+{
+    credential->route = route->name;
+    credential->user = route->user;
+    sp_buf_init(&credential->password, &os_heap, PASSWORD_FILE_MAX);
+    sp_buf_init(&credential->authorities_pem, &os_heap, PEM_MAX);
+    int code = route->password_file ? read_password(credential, route->password_file, error) : EX_OK;
+    return code == EX_OK && route->ca_file ? read_named(route->ca_file, &credential->authorities_pem, error)
+                                           : code;
+}
+
 static int read_credentials(struct generation *g, struct sp_buf *error)
 {
     const struct config *c = g->config;
     g->credentials = os_new((c->route_n + 1) * sizeof *g->credentials);
     for (size_t i = 0; i < c->route_n; i++) {
         const struct config_route *route = &c->routes[i];
-        if (!route->user || !route->password_file)
+        if (!route->password_file && !route->ca_file)
             continue;
-        struct credential *credential = &g->credentials[g->credential_n++];
-        credential->route = route->name;
-        credential->user = route->user;
-        int code = read_password(credential, route->password_file, error);
+        int code = read_credential(&g->credentials[g->credential_n++], route, error);
         if (code != EX_OK)
             return code;
     }

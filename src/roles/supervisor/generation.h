@@ -4,10 +4,11 @@
 
 #include "roles/supervisor/supervisor.h"
 
-/* What a relay route logs in with. */
+/* What a relay route logs in with, and whom it trusts: files that only the supervisor may be able to read. */
 struct credential {
-    const char *route, *user; /* of the configuration */
+    const char *route, *user; /* of the configuration; user NULL: no AUTH */
     struct sp_buf password;
+    struct sp_buf authorities_pem;
 };
 
 struct generation {
@@ -32,7 +33,7 @@ struct generation {
 int generation_read(const struct supervisor_options *options, uint32_t number, struct sp_buf *error,
                     struct generation **generation_out);
 
-/* Read certificate, key and the passwords of routes. EX_OK, EX_NOINPUT, EX_CONFIG. */
+/* Read certificate, key, and the passwords and authorities of routes. EX_OK, EX_NOINPUT, EX_CONFIG. */
 int generation_read_secrets(struct generation *g, int data_folder, struct sp_buf *error);
 
 /* NULL is fine. Secrets are overwritten. */

@@ -41,8 +41,8 @@ void give_generation(struct supervisor *sv, struct child *c)
              .key_pem = sp_buf_view(&g->key_pem));
     for (size_t i = 0; c->kind == IPC_DELIVERY && i < g->credential_n; i++)
         GIVE(c, credential, .generation = g->number, .route = sp_view_of(g->credentials[i].route),
-             .user = sp_view_of(g->credentials[i].user),
-             .password = sp_buf_view(&g->credentials[i].password));
+             .user = sp_view_of(g->credentials[i].user), .password = sp_buf_view(&g->credentials[i].password),
+             .authorities_pem = sp_buf_view(&g->credentials[i].authorities_pem));
 }
 
 void give_start(struct supervisor *sv, struct child *c)
