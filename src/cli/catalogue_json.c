@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/view.h"
 #include "cli/catalogue.h"
 
 /* jansson says NULL only when memory is out: there is nothing to be done about it here. */
@@ -186,7 +187,7 @@ static json_t *enhanced(const struct cli_lookup *l, enum reference_lang lang)
 
 static json_t *reply(const struct cli_lookup *l, enum reference_lang lang)
 {
-    struct sp_view text = {(const uint8_t *)l->text, strlen(l->text)};
+    struct sp_view text = sp_view_of(l->text);
     json_t *object = begin("reply", lang);
     set(object, "code", json_integer(l->code));
     if (json_object_set_new(object, "text", json_string(l->text)) != 0) /* not UTF-8 */

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/view.h"
 #include "cli/catalogue.h"
 
 enum { INDENT = 2, STEP = 3 };
@@ -236,17 +237,28 @@ static void print_reason(struct cli_page *page, const struct reference_reason *r
     print_reason_body(page, r, lang);
 }
 
+static bool carries(const struct reference_code *c, const char *enhanced)
+{
+    for (const char *const *e = c->enhanced; *e; e++)
+        if (strcmp(*e, enhanced) == 0)
+            return true;
+    return false;
+}
+
 static void add_codes_with(struct facts *f, const char *enhanced, enum reference_lang lang)
 {
     struct text t;
     size_t n, listed = 0;
     const struct reference_code *codes = reference_codes(&n);
     begin(&t);
-    for (size_t i = 0; i < n; i++)
-        for (const char *const *e = codes[i].enhanced; *e; e++)
-            if (strcmp(*e, enhanced) == 0)
-                fprintf(t.to, "%s%d %s", listed++ ? "\n- " : "- ", codes[i].code,
-                        reference_in(&codes[i].name, lang));
+    for (size_t i = 0; i < n; i++) {
+        if (!carries(&codes[i], enhanced))
+            continue;
+        /* What this code means with this enhanced code, where it is known. */
+        const struct reference_text *variant = reference_variant_find(&codes[i], sp_view_of(enhanced));
+        fprintf(t.to, "%s%d %s", listed++ ? "\n- " : "- ", codes[i].code,
+                reference_in(variant ? variant : &codes[i].name, lang));
+    }
     end_fact(f, REFERENCE_WORD_CODES, &t);
     listed = 0;
     const struct reference_reason *reasons = reference_reasons(&n);
@@ -282,9 +294,7 @@ static void print_reply(struct cli_page *page, const struct cli_lookup *l, enum 
     struct text t;
     char number[12];
     snprintf(number, sizeof number, "%d", l->code);
-    cli_page_title(
-        page, number,
-        reference_explain(l->code, (struct sp_view){(const uint8_t *)l->text, strlen(l->text)}, lang));
+    cli_page_title(page, number, reference_explain(l->code, sp_view_of(l->text), lang));
     begin(&t);
     fprintf(t.to, "%d %s", l->code,
             l->entry ? reference_in(&l->entry->name, lang) : reference_class(l->code, lang));

@@ -2,6 +2,7 @@
 #include <sysexits.h>
 
 #include "cli/commands.h"
+#include "cli/page.h"
 
 void cli_print_commands(FILE *to)
 {
@@ -29,10 +30,27 @@ static size_t write_option(const struct cli_option *o, char *out, size_t size)
     return n < 0 ? 0 : (size_t)n;
 }
 
+/* "  --to ADDRESS  a recipient": what is too long on the left gets a line of its own. */
+static void print_option(const char *left, size_t width, const char *help, FILE *to)
+{
+    enum { GAP = 2 };
+    struct cli_page page;
+    struct cli_lines lines = {NULL, 0};
+    size_t indent = width + 2 * GAP;
+    cli_page_init(&page, to);
+    cli_wrap(&lines, help, (struct cli_wrap){.width = page.screen > indent ? page.screen - indent : 1});
+    if (strlen(left) > width)
+        fprintf(to, "  %s\n", left);
+    for (size_t i = 0; i < lines.n; i++)
+        fprintf(to, "  %-*s  %s\n", (int)width, i == 0 && strlen(left) <= width ? left : "",
+                lines.line[i].bytes);
+    cli_lines_free(&lines);
+}
+
 static void print_options(const struct cli_option *options, FILE *to)
 {
     enum { WIDEST = 30 };
-    char left[128];
+    char left[128], help[512];
     size_t width = sizeof "--help" - 1;
     for (const struct cli_option *o = options; o && o->name; o++) {
         size_t len = write_option(o, left, sizeof left);
@@ -41,14 +59,11 @@ static void print_options(const struct cli_option *options, FILE *to)
     }
     fputs("\n", to);
     for (const struct cli_option *o = options; o && o->name; o++) {
-        size_t len = write_option(o, left, sizeof left);
-        if (len > width)
-            fprintf(to, "  %s\n  %*s", left, (int)width, "");
-        else
-            fprintf(to, "  %-*s", (int)width, left);
-        fprintf(to, "  %s%s\n", o->help, o->repeat ? " (may be repeated)" : "");
+        (void)write_option(o, left, sizeof left);
+        snprintf(help, sizeof help, "%s%s", o->help, o->repeat ? " (may be repeated)" : "");
+        print_option(left, width, help, to);
     }
-    fprintf(to, "  %-*s  Show this text\n", (int)width, "--help");
+    print_option("--help", width, "show this text", to);
 }
 
 void cli_print_usage(const struct cli_command *command, FILE *to)

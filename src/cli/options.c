@@ -185,6 +185,10 @@ static bool parse_option(const char *command, struct cli_option *options, int ar
 bool cli_parse(const char *command, int argc, char **argv, struct cli_option *options,
                struct cli_operands *operands_out)
 {
+    for (struct cli_option *o = options; o->name; o++) {
+        o->given = false;
+        o->n = 0;
+    }
     int n = 0; /* operands are gathered at the front: never ahead of the word being read */
     bool ended = false;
     for (int i = 1; i < argc; i++) {

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/nearest.h"
+#include "capture.h"
 #include "cli/commands.h"
 
 static const struct cli_option table[] = {
@@ -38,32 +39,6 @@ static bool parse(struct line *l, const char *const *words)
 }
 
 #define PARSE(l, ...) parse(l, (const char *const[]){__VA_ARGS__, NULL})
-
-/* Run something with one of our streams turned into text; gives what was written. */
-static char captured[4096];
-
-static int capture_start(int fd, FILE *stream, int *saved_out)
-{
-    FILE *file = tmpfile();
-    assert_non_null(file);
-    fflush(stream);
-    *saved_out = dup(fd);
-    assert_true(dup2(fileno(file), fd) == fd);
-    int copy = dup(fileno(file));
-    fclose(file);
-    return copy;
-}
-
-static void capture_end(int fd, FILE *stream, int saved, int copy)
-{
-    fflush(stream);
-    assert_true(dup2(saved, fd) == fd);
-    close(saved);
-    ssize_t n = pread(copy, captured, sizeof captured - 1, 0);
-    assert_true(n >= 0);
-    captured[n] = '\0';
-    close(copy);
-}
 
 static void assert_fault(const char *const *words, const char *message)
 {
@@ -145,19 +120,6 @@ static void test_too_many_values(void **state)
     assert_fault(words, "--to is given more than 64 times");
 }
 
-static int run(int fd, FILE *stream, const char *const *words)
-{
-    char *argv[16] = {(char *)"sallyport"};
-    int argc = 1, saved, copy = capture_start(fd, stream, &saved);
-    for (; *words; words++)
-        argv[argc++] = (char *)*words;
-    int code = cli_run(argc, argv);
-    capture_end(fd, stream, saved, copy);
-    return code;
-}
-
-#define RUN(fd, stream, ...) run(fd, stream, (const char *const[]){__VA_ARGS__, NULL})
-
 static void test_help(void **state)
 {
     (void)state;
@@ -215,7 +177,7 @@ static void test_own_help(void **state)
     for (size_t i = 0; i < cli_command_n; i++) {
         if (cli_commands[i].hidden)
             continue;
-        char expected[sizeof captured];
+        static char expected[sizeof captured];
         assert_int_equal(RUN(1, stdout, "help", cli_commands[i].name), EX_OK);
         memcpy(expected, captured, sizeof expected);
         int saved, copy = capture_start(1, stdout, &saved);
@@ -260,4 +222,9 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_distance),
 };
 
-TAP_MAIN(tests)
+int main(void)
+{
+    setenv("COLUMNS", "200", 1); /* no help text is cut */
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
