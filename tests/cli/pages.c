@@ -237,7 +237,7 @@ static void test_reply(void **state)
     at_width("100");
     assert_int_equal(
         OUT("explain", "503", "5.5.1", "DATA", "needs", "RCPT", "TO", "first", "[data-before-rcpt]"), EX_OK);
-    assert_non_null(strstr(captured, reference_reason_find(SP_LIT("data-before-rcpt"))->fix.en));
+    assert_non_null(strstr(captured, "is remembered"));
     assert_int_equal(OUT("explain", "334 VXNlcm5hbWU6"), EX_OK);
     assert_non_null(strstr(captured, "Decoded:         \"Username:\""));
 }
@@ -248,7 +248,7 @@ static void test_unknown(void **state)
     assert_int_equal(ERR("explain", "data-befor-rcpt", "--lang", "en"), EX_DATAERR);
     assert_non_null(strstr(captured, "Nearest: data-before-rcpt,"));
     assert_int_equal(ERR("explain", "5033", "--lang", "en"), EX_DATAERR);
-    assert_non_null(strstr(captured, "Nearest: 503,"));
+    assert_non_null(strstr(captured, "Nearest: 503\n"));
     assert_int_equal(ERR("explain", "recipients", "--lang", "vi"), EX_DATAERR);
     assert_non_null(strstr(captured, "too-many-recipients"));
     assert_non_null(strstr(captured, reference_word(REFERENCE_WORD_UNKNOWN, REFERENCE_VI)));
