@@ -41,17 +41,17 @@ struct send_show {
     X(BOUNCE, "refused", "bị từ chối")                                                                       \
     X(UNKNOWN, "unknown", "không rõ")                                                                        \
     X(UNKNOWN_MEANS, "the server may or may not have the message",                                           \
-      "máy chủ có thể đã nhận hoặc chưa nhận thư")                                                           \
+      "server có thể đã nhận hoặc chưa nhận thư")                                                            \
     X(NOT_SENT, "nothing was sent", "chưa gửi gì")                                                           \
     X(HELLO, "The server greets you and lists what it can do.",                                              \
-      "Máy chủ chào bạn và liệt kê những gì nó hỗ trợ.")                                                     \
+      "Server chào bạn và liệt kê những gì nó hỗ trợ.")                                                      \
     X(USER_NAME, "user name", "tên người dùng")                                                              \
     X(PASSWORD, "password", "mật khẩu")                                                                      \
     X(BOTH, "user name and password", "tên người dùng và mật khẩu")                                          \
     X(SCRAM_FIRST, "user name and a nonce", "tên người dùng và một nonce")                                   \
     X(SCRAM_FINAL, "proof of the password", "bằng chứng về mật khẩu")                                        \
     X(SCRAM_END, "nothing: the server has proved that it knows the password",                                \
-      "không gì cả: máy chủ đã chứng minh rằng nó biết mật khẩu")                                            \
+      "không gì cả: server đã chứng minh rằng nó biết mật khẩu")                                             \
     X(OCTETS, "octets", "octet")                                                                             \
     X(SECRET, "secret", "bí mật")                                                                            \
     X(HINT_VERIFY, "--ca-file trusts its authority, --insecure goes on without",                             \
