@@ -331,6 +331,24 @@ static void test_nobody_there(void **state)
     bury();
 }
 
+/* A server that is down is dialled a few times for what waits together, not for ever. */
+static void test_many_for_nobody(void **state)
+{
+    enum { MANY = 64 };
+    uint64_t leases[MANY];
+    (void)state;
+    BORN("X");
+    event_free(rig.fake.accepting);
+    rig.fake.accepting = NULL;
+    close(rig.fake.listener);
+    rig.fake.listener = -1;
+    for (int i = 0; i < MANY; i++)
+        leases[i] = attempt((struct wish){0});
+    for (int i = 0; i < MANY; i++)
+        expect(leases[i], IPC_OUTCOME_DEFERRED, 0, "Connection refused");
+    bury();
+}
+
 static void test_refusals(void **state)
 {
     (void)state;
@@ -684,6 +702,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_one_connection_for_many),
     cmocka_unit_test(test_several_at_once),
     cmocka_unit_test(test_nobody_there),
+    cmocka_unit_test(test_many_for_nobody),
     cmocka_unit_test(test_refusals),
     cmocka_unit_test(test_lost_after_the_dot),
     cmocka_unit_test(test_stale_connection),

@@ -223,7 +223,7 @@ static void stop(struct role *r, uint32_t grace_ms)
     struct delivery *d = obtain(r);
     d->stopping = true;
     for (struct delivery_pool *p = d->pools; p; p = p->next) {
-        delivery_pool_settle_waiting(p, &untried);
+        delivery_pool_settle_waiting(p, UINT64_MAX, &untried);
         delivery_pool_retire(p);
     }
     os_timer_init(&d->grace, r->base, give_up, d);

@@ -21,6 +21,7 @@ struct delivery_attempt {
     struct delivery_attempt *next;
     struct delivery *delivery;
     uint64_t lease, id;
+    uint64_t number; /* in the order in which its pool took attempts */
     char id_text[MESSAGE_ID_TEXT + 1];
     struct os_edge *queue; /* whose it is; NULL once that queue is gone: nobody wants the result */
     struct sp_view sender, content, route;
@@ -87,6 +88,8 @@ struct delivery_pool {
     size_t waiting_n;
     struct delivery_link *links;
     size_t link_n, dialling_n;
+    uint64_t taken_n;        /* attempts so far                                                   */
+    uint64_t enough_till_ms; /* monotonic: the server has just refused one more connection         */
     bool retired; /* of an earlier configuration: goes when its links are gone */
 };
 
@@ -100,7 +103,9 @@ void delivery_pool_give_back(struct delivery_pool *p, struct delivery_attempt *a
 void delivery_pool_feed(struct delivery_pool *p);
 void delivery_pool_retire(struct delivery_pool *p);
 void delivery_pool_forget_queue(struct delivery_pool *p, const struct os_edge *queue);
-void delivery_pool_settle_waiting(struct delivery_pool *p, const struct delivery_outcome *o);
+
+/* Settle what waits, of the first `number` attempts that the pool took; all with UINT64_MAX. */
+void delivery_pool_settle_waiting(struct delivery_pool *p, uint64_t number, const struct delivery_outcome *o);
 struct delivery_attempt *delivery_pool_next(struct delivery_pool *p);
 
 /* --- a link: one connection of a pool ------------------------------------------------------------ */
@@ -119,6 +124,7 @@ struct delivery_link {
     size_t crowded_n, taken_n;
     bool lost;       /* before anything of this mail was answered             */
     bool was_ready;  /* it has come as far as to take mail                    */
+    uint64_t born;   /* attempts that the pool had taken when it was dialled  */
     uint64_t mail_n; /* mails done over it                                    */
     struct os_timer idle;
     uint8_t *block;                /* of content read from a file                               */

@@ -7,6 +7,7 @@
  * - a server takes only so many recipients in a transaction (452, 552): the others go in the next one.
  */
 #include "base/view.h"
+#include "os/clock.h"
 #include "os/heap.h"
 #include "os/log.h"
 #include "roles/delivery/delivery.h"
@@ -16,7 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { IDLE_MS = 10000, BLOCK = 65536 };
+enum { IDLE_MS = 10000, BLOCK = 65536, ENOUGH_MS = 5000 };
 
 bool delivery_link_is_idle(const struct delivery_link *l)
 {
@@ -227,18 +228,27 @@ static void remove_link(struct delivery_link *l)
     free(l);
 }
 
+/* It never came to mail: what waits for it has failed, unless other connections carry that. */
+static void note_dialled_in_vain(const struct delivery_link *l, const struct client_verdict *v)
+{
+    struct delivery_pool *p = l->pool;
+    /* What fails before a mail is given says nothing of the mail: a wrong host name is ours to mend. */
+    struct delivery_outcome o = outcome_of(v);
+    o.kind = IPC_OUTCOME_DEFERRED;
+    if (p->link_n == p->dialling_n)
+        delivery_pool_settle_waiting(p, l->born, &o);
+    else
+        p->enough_till_ms = os_mono_ms() + ENOUGH_MS;
+}
+
 static void end_link(void *ctx, const struct client_verdict *v)
 {
     struct delivery_link *l = ctx;
     struct delivery_pool *p = l->pool;
     struct delivery *d = p->delivery;
-    bool never = !l->was_ready;
-    /* What fails before a mail is given says nothing of the mail: a wrong host name is ours to mend. */
-    struct delivery_outcome o = outcome_of(v);
-    o.kind = IPC_OUTCOME_DEFERRED;
     log_end(l, v);
-    if (never && p->link_n == 1)
-        delivery_pool_settle_waiting(p, &o);
+    if (!l->was_ready)
+        note_dialled_in_vain(l, v);
     remove_link(l);
     delivery_pool_feed(p);
     delivery_link_ended(d);
@@ -257,6 +267,7 @@ void delivery_link_open(struct delivery_pool *p)
     struct delivery *d = p->delivery;
     struct delivery_link *l = os_new(sizeof *l);
     l->pool = p;
+    l->born = p->taken_n;
     l->next = p->links;
     os_timer_init(&l->idle, d->role->base, leave_when_idle, l);
     sp_buf_init(&l->crowd_text, &os_heap, CLIENT_TEXT_MAX + 64);

@@ -1,8 +1,10 @@
 /*
  * Attempts that wait for a link, and when to open one. A new attempt is tried at once whatever earlier ones
- * met; what waits together fails together, so that a server that is down is dialled once per batch.
+ * met; what waited when a server was dialled in vain fails together, so that one that is down is dialled once
+ * per batch. A server that takes mail over some connections and refuses more is left alone for a while.
  */
 #include "base/view.h"
+#include "os/clock.h"
 #include "roles/delivery/delivery.h"
 
 struct delivery_attempt *delivery_pool_next(struct delivery_pool *p)
@@ -43,16 +45,23 @@ static struct delivery_link *find_idle(const struct delivery_pool *p)
     return NULL;
 }
 
+static bool may_dial(const struct delivery_pool *p)
+{
+    bool works = p->link_n > p->dialling_n;
+    return !p->retired && p->link_n < p->connections && p->waiting_n > p->dialling_n &&
+           (!works || os_mono_ms() >= p->enough_till_ms);
+}
+
 void delivery_pool_feed(struct delivery_pool *p)
 {
     struct delivery_link *idle;
     while (p->waiting && (idle = find_idle(p)))
         delivery_link_begin(idle, delivery_pool_next(p));
-    while (!p->retired && p->waiting_n > p->dialling_n && p->link_n < p->connections)
+    while (may_dial(p))
         delivery_link_open(p);
 }
 
-void delivery_pool_settle_waiting(struct delivery_pool *p, const struct delivery_outcome *o)
+void delivery_pool_settle_waiting(struct delivery_pool *p, uint64_t number, const struct delivery_outcome *o)
 {
     struct delivery_attempt *list = p->waiting;
     p->waiting = NULL;
@@ -61,6 +70,10 @@ void delivery_pool_settle_waiting(struct delivery_pool *p, const struct delivery
     while (list) {
         struct delivery_attempt *a = list;
         list = a->next;
+        if (a->number > number) {
+            append(p, a);
+            continue;
+        }
         delivery_attempt_settle_open(a, o);
         delivery_attempt_finish(a);
     }
@@ -88,6 +101,7 @@ void delivery_pool_take(struct delivery_pool *p, struct delivery_attempt *a)
                                                  .enhanced = SP_LIT_INIT("4.3.2"),
                                                  .reply = SP_LIT_INIT("held here"),
                                                  .remote = "hold"};
+    a->number = ++p->taken_n;
     settle_done(a);
     switch (p->kind) {
     case CONFIG_ROUTE_RELAY:
