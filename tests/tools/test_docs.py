@@ -11,6 +11,10 @@ class Generated(unittest.TestCase):
         run = subprocess.run([ROOT / "tools" / "doc-configuration", "--check"], capture_output=True, text=True)
         self.assertEqual((run.returncode, run.stdout + run.stderr), (0, ""))
 
+    def test_the_picture_of_the_processes(self):
+        run = subprocess.run([ROOT / "tools" / "doc-processes", "--check"], capture_output=True, text=True)
+        self.assertEqual((run.returncode, run.stdout + run.stderr), (0, ""))
+
     def test_every_key_has_its_row(self):
         page = (ROOT / "docs" / "configuration.md").read_text()
         tables = "".join((ROOT / "src/config" / name).read_text() for name in ("config_keys.def", "config_limits.def"))
