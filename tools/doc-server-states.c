@@ -32,7 +32,7 @@ static const char head[] =
     "user where policy\n"
     "   asks (530), not yet TLS for STARTTLS and no user yet for AUTH (503);\n"
     "3. the phase accepts it (503), and what the phase asks beside holds;\n"
-    "4. its argument is right (501, 553, 555; 552 for SIZE; 504 and 538 for the mechanism);\n"
+    "4. its argument is right (501, 553, 555; 552 for SIZE; 504 for the mechanism);\n"
     "5. the server's own judgement, where the table says *asks*: yes leads on, no is any 4yz or 5yz and "
     "leads home.\n"
     "\n"

@@ -27,7 +27,7 @@ static int auth(struct oracle *o, bool right)
     if (o->user || o->sender || !o->hello || !o->esmtp)
         return 503;
     if (!o->tls && !o->clear_auth)
-        return 538;
+        return 504;
     o->user = right;
     return right ? 235 : 535;
 }

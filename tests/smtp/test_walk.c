@@ -325,7 +325,7 @@ static void refusals_by_the_table_have_their_codes(const struct step *t)
     else if (t->say == R_TOO_MANY_RECIPIENTS)
         assert_int_equal(code, 452);
     else if (t->say == R_AUTH_NEEDS_TLS)
-        assert_int_equal(code, 538);
+        assert_int_equal(code, 504);
     else
         assert_int_equal(code, 503);
     if (code == 530)
