@@ -28,7 +28,7 @@ static void *resize(void *ctx, void *p, size_t old, size_t n)
 static const struct sp_allocator heap = {resize, NULL};
 
 #define HOST       .hostname = SP_LIT_INIT("mx.example")
-#define MECHANISMS SP_LIT_INIT("PLAIN LOGIN")
+#define MECHANISMS SP_LIT_INIT("SCRAM-SHA-256 SCRAM-SHA-1 PLAIN LOGIN")
 static const struct sp_server_options listeners[] = {
     {HOST},
     {HOST, .mechanisms_plain = MECHANISMS, .mechanisms_tls = MECHANISMS},

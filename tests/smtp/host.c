@@ -65,8 +65,8 @@ struct sp_server_options host_options(void)
     return (struct sp_server_options){
         .hostname = SP_LIT("mail.example"),
         .starttls = true,
-        .mechanisms_plain = SP_LIT("PLAIN LOGIN"),
-        .mechanisms_tls = SP_LIT("PLAIN LOGIN"),
+        .mechanisms_plain = SP_LIT("SCRAM-SHA-256 SCRAM-SHA-1 PLAIN LOGIN"),
+        .mechanisms_tls = SP_LIT("SCRAM-SHA-256 SCRAM-SHA-1 PLAIN LOGIN"),
     };
 }
 

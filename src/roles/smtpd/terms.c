@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 /* The mechanisms of src/sasl, in the order in which EHLO lists them. */
-static const struct sp_view mechanisms = SP_LIT_INIT("PLAIN LOGIN");
+static const struct sp_view mechanisms = SP_LIT_INIT("SCRAM-SHA-256 SCRAM-SHA-1 PLAIN LOGIN");
 
 static void fill_options(struct sp_server_options *o, const struct config_limits *limits,
                          const struct config_listener *listener)

@@ -27,11 +27,13 @@ enum {
     STOP_MAX_MS = 4600,
 };
 
+/* What is indented is to be copied: nothing stands in front of it. */
 static void tell_fault(const struct sp_buf *error)
 {
     struct sp_view rest = sp_buf_view(error), line;
     while (sp_view_word(&rest, '\n', &line))
-        fprintf(stderr, "sallyport serve: %.*s\n", (int)line.len, (const char *)line.p);
+        fprintf(stderr, "%s%.*s\n", line.p[0] == ' ' ? "" : "sallyport serve: ", (int)line.len,
+                (const char *)line.p);
 }
 
 /* --- stop ------------------------------------------------------------------------------------- */
