@@ -43,6 +43,11 @@ static void serve(struct sp_view mechanism, bool has_initial, bool right, struct
             demand(sasl_server_user(s).len > 0 && len > 0 && len <= SASL_PASSWORD_MAX);
             at = sasl_server_password_is(s, right);
             demand(at == (right ? SASL_SERVER_YES : SASL_SERVER_NO));
+        } else if (at == SASL_SERVER_ASK_TOKEN) {
+            size_t len = sasl_server_password(s).len;
+            demand(len > 0 && len <= SASL_TOKEN_MAX);
+            at = sasl_server_token_is(s, right ? SP_LIT("demo") : SP_LIT(""), SP_LIT("{}"));
+            demand(at == (right ? SASL_SERVER_YES : SASL_SERVER_CHALLENGE));
         } else {
             demand(sasl_server_user(s).len > 0);
             at = sasl_server_give_verifier(s, &v, right);
@@ -57,9 +62,13 @@ static void serve(struct sp_view mechanism, bool has_initial, bool right, struct
 
 static void speak(struct sp_view mechanism, struct sp_view rest)
 {
-    static const struct sasl_credentials demo = {SP_LIT_INIT("demo"), SP_LIT_INIT("secret")};
+    struct sasl_credentials demo = {.user = SP_LIT("demo"), .password = SP_LIT("secret")};
     struct sasl_client *c = NULL;
     int status = sasl_client_new(mechanism, &demo, &os_heap, &c);
+    if (status == SP_ERR_MISUSE) {
+        demo.token = true;
+        status = sasl_client_new(mechanism, &demo, &os_heap, &c);
+    }
     demand(status == SP_OK);
     for (int turn = 0; turn < TURNS_MAX && status == SP_OK; turn++) {
         struct sp_buf out;

@@ -4,7 +4,7 @@
 
 #include "base/buf.h"
 
-enum { CLI_SECRET_MAX = 4096 };
+enum { CLI_SECRET_MAX = 8192 /* octets; tokens are the longest */ };
 
 /*
  * Read a new password for `name`.

@@ -22,6 +22,7 @@ static struct cli_option options[] = {
     {.name = "header", .argument = "LINE", .help = "one more header field, 'Name: value'", .repeat = true},
     {.name = "auth", .argument = "USER[:PASSWORD]", .help = "log in; without PASSWORD it comes from the options below, SALLYPORT_PASSWORD, or is asked for"},
     {.name = "password-file", .argument = "FILE", .help = "the password is its first line"},
+    {.name = "token-file", .argument = "FILE", .help = "log in by the bearer token in its first line: OAUTHBEARER, XOAUTH2"},
     {.name = "mechanism", .argument = "NAME", .help = "of AUTH: SCRAM-SHA-256, PLAIN, ...; default the strongest that is offered"},
     {.name = "tls", .argument = "auto|off|starttls|implicit", .help = "auto: implicit on port 465, else STARTTLS when it is offered"},
     {.name = "verify", .help = "send nothing unless the certificate is valid; the rule with --auth, except to this machine"},
@@ -200,7 +201,7 @@ static int keep_password(struct send_plan *p, const char *text)
 
 static int obtain_password(struct send_plan *p, const char *given)
 {
-    const char *file = cli_value(options, "password-file");
+    const char *file = cli_value(options, p->token ? "token-file" : "password-file");
     char *environment = getenv("SALLYPORT_PASSWORD");
     char prompt[400];
     if (given) {
@@ -221,11 +222,15 @@ static int obtain_password(struct send_plan *p, const char *given)
 static int parse_auth(struct send_plan *p)
 {
     const char *auth = cli_value(options, "auth");
+    bool password = cli_option(options, "password-file")->given;
     p->mechanism = cli_value(options, "mechanism");
-    if (!auth && (p->mechanism || cli_option(options, "password-file")->given))
-        return cli_usage_fault("send", "--mechanism and --password-file go with --auth USER");
+    p->token = cli_option(options, "token-file")->given;
+    if (!auth && (p->mechanism || password || p->token))
+        return cli_usage_fault("send", "--mechanism, --password-file and --token-file go with --auth USER");
     if (!auth)
         return EX_OK;
+    if (p->token && (password || strchr(auth, ':')))
+        return cli_usage_fault("send", "--token-file and a password exclude each other");
     p->auth = true;
     size_t len = strcspn(auth, ":");
     if (sp_buf_add(&p->user, sp_view_make(auth, len)) || len == 0)

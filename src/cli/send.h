@@ -25,7 +25,7 @@ struct send_plan {
     char default_sender[320];
     struct sp_view recipients[SEND_RECIPIENTS_MAX];
     size_t recipient_n;
-    bool auth;
+    bool auth, token; /* token: what password holds is one */
     struct sp_buf user, password;
     const char *mechanism;
     uint32_t timeout_ms;

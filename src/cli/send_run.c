@@ -138,8 +138,8 @@ static bool has_eight_bit(struct sp_view v)
 static void plan_client(struct run *r)
 {
     const struct send_plan *p = r->plan;
-    r->credentials =
-        (struct sasl_credentials){.user = sp_buf_view(&p->user), .password = sp_buf_view(&p->password)};
+    r->credentials = (struct sasl_credentials){
+        .user = sp_buf_view(&p->user), .password = sp_buf_view(&p->password), .token = p->token};
     r->options.host = p->host;
     r->options.port = p->port;
     r->options.implicit_tls = p->tls == SEND_TLS_IMPLICIT;

@@ -44,7 +44,8 @@ bool client_login(struct client *c)
     struct sp_view mechanism;
     struct sp_buf why;
     sp_buf_init(&why, &os_heap, CLIENT_TEXT_MAX);
-    bool chosen = sasl_client_choose(can->auth, c->options->mechanism, secure, &mechanism, &why) == SP_OK;
+    bool chosen = sasl_client_choose(can->auth, c->options->mechanism, c->options->credentials->token, secure,
+                                     &mechanism, &why) == SP_OK;
     if (chosen)
         chosen = begin(c, mechanism);
     else {

@@ -79,6 +79,14 @@ struct config_queue {
     uint32_t attempts;       /* leases at once, in all                           */
 };
 
+/* tokens { ... }; jwks_file NULL: none are taken */
+struct config_tokens {
+    const char *jwks_file;          /* read by the supervisor */
+    const char *issuer, *audience;
+    const char *scope;              /* NULL: any              */
+    const char *user_claim;
+};
+
 struct config {
     const char *hostname;
     const char *data;             /* folder                                      */
@@ -93,6 +101,7 @@ struct config {
     size_t                  domain_n;
     const struct config_route *default_route;  /* for domains not ours; NULL: none: 550 */
     struct config_limits    limits;
+    struct config_tokens    tokens;
     struct config_queue     queue;
     uint32_t                smtpd_n, auth_n, delivery_n; /* processes, 1..63; 0 in the file is one per core */
     void                   *memory; /* owner of all of the above */

@@ -8,6 +8,8 @@ int sasl_client_new(struct sp_view mechanism, const struct sasl_credentials *cre
     const struct sasl_mechanism *m = sasl_mechanism_find(mechanism);
     if (!m)
         return SP_ERR_ABSENT;
+    if (m->bearer != credentials->token)
+        return SP_ERR_MISUSE;
     struct sasl_client *c = alloc->resize(alloc->ctx, NULL, 0, sizeof *c);
     if (!c)
         return SP_ERR_NOMEM;
@@ -63,21 +65,32 @@ static bool offers(struct sp_view offered, struct sp_view name)
     return false;
 }
 
-static void add_ours(struct sp_buf *why)
+static void add_ours(bool token, struct sp_buf *why)
 {
+    const char *between = "";
     for (size_t i = 0; i < sasl_mechanism_n; i++) {
-        sp_buf_add_str(why, i ? ", " : "");
+        if (sasl_mechanisms[i]->bearer != token)
+            continue;
+        sp_buf_add_str(why, between);
         sp_buf_add_str(why, sasl_mechanisms[i]->name);
+        between = ", ";
     }
 }
 
-static void say_why(struct sp_view offered, struct sp_view wanted, bool unsafe, struct sp_buf *why)
+static void say_why(struct sp_view offered, struct sp_view wanted, bool token, bool unsafe,
+                    struct sp_buf *why)
 {
     struct sp_view ours = wanted;
     if (wanted.len && !sasl_mechanism_find(wanted)) {
         sp_buf_add(why, wanted);
         sp_buf_add_str(why, " is not a mechanism of this client; it has ");
-        add_ours(why);
+        add_ours(token, why);
+        return;
+    }
+    if (wanted.len && sasl_mechanism_find(wanted)->bearer != token) {
+        sp_buf_add(why, wanted);
+        sp_buf_add_str(why, token ? " takes a password, and there is a token"
+                                  : " takes a token, and there is a password");
         return;
     }
     if (sp_view_trim(offered).len == 0) {
@@ -98,17 +111,17 @@ static void say_why(struct sp_view offered, struct sp_view wanted, bool unsafe, 
     if (ours.len)
         sp_buf_add(why, ours);
     else
-        add_ours(why);
+        add_ours(token, why);
 }
 
-int sasl_client_choose(struct sp_view offered, struct sp_view wanted, bool secure,
+int sasl_client_choose(struct sp_view offered, struct sp_view wanted, bool token, bool secure,
                        struct sp_view *mechanism_out, struct sp_buf *why_out)
 {
     bool unsafe = false;
     for (size_t i = 0; i < sasl_mechanism_n; i++) {
         const struct sasl_mechanism *m = sasl_mechanisms[i];
         struct sp_view name = sp_view_of(m->name);
-        if (!offers(offered, name) || (wanted.len && !sp_view_eq_nocase(wanted, name)))
+        if (m->bearer != token || !offers(offered, name) || (wanted.len && !sp_view_eq_nocase(wanted, name)))
             continue;
         if (m->shows_password && !secure) {
             unsafe = true;
@@ -117,6 +130,6 @@ int sasl_client_choose(struct sp_view offered, struct sp_view wanted, bool secur
         *mechanism_out = name;
         return SP_OK;
     }
-    say_why(offered, wanted, unsafe, why_out);
+    say_why(offered, wanted, token, unsafe, why_out);
     return SP_ERR_ABSENT;
 }

@@ -11,6 +11,7 @@
 struct sasl_credentials {
     struct sp_view user;
     struct sp_view password;
+    bool token; /* password is a bearer token: it goes to OAuth mechanisms only, and a password never does */
 };
 
 struct sasl_client;
@@ -18,10 +19,11 @@ struct sasl_client;
 /*
  * Begin an exchange.
  *
- *   mechanism   one name, any case: SCRAM-SHA-256, SCRAM-SHA-1, PLAIN, LOGIN
+ *   mechanism   one name, any case: SCRAM-SHA-256, SCRAM-SHA-1, OAUTHBEARER, XOAUTH2, PLAIN, LOGIN
  *   client_out  owned by the caller: sasl_client_free
  *
- * SP_ERR_ABSENT: not a mechanism of ours. SP_ERR_NOMEM.
+ * SP_ERR_ABSENT: not a mechanism of ours. SP_ERR_MISUSE: it takes a token and there is a password, or the
+ * other way round. SP_ERR_NOMEM.
  */
 SP_MUST_USE int sasl_client_new(struct sp_view mechanism, const struct sasl_credentials *credentials,
                                 const struct sp_allocator *alloc, struct sasl_client **client_out);
@@ -58,10 +60,11 @@ bool sasl_client_is_complete(const struct sasl_client *c);
  *
  *   offered     words behind AUTH in the EHLO reply
  *   wanted      a mechanism's name, or empty for the strongest
+ *   token       there is a token, not a password
  *   secure      TLS is up: mechanisms that show the password are allowed
  *   why_out     when SP_ERR_ABSENT: a sentence that says what was offered and what would be needed
  */
-SP_MUST_USE int sasl_client_choose(struct sp_view offered, struct sp_view wanted, bool secure,
+SP_MUST_USE int sasl_client_choose(struct sp_view offered, struct sp_view wanted, bool token, bool secure,
                                    struct sp_view *mechanism_out, struct sp_buf *why_out);
 
 #endif

@@ -29,6 +29,12 @@
     X(SCRAM_BINDING, GRAMMAR, "scram-binding", "the channel binding data differ from the first message")     \
     X(BINDING_UNAVAILABLE, GRAMMAR, "binding-unavailable",                                                   \
       "channel binding is asked for with a mechanism that has none; use the name that ends in -PLUS")        \
+    X(OAUTH_GRAMMAR, GRAMMAR, "oauth-grammar",                                                               \
+      "not of the form n,a=USER,^Aauth=Bearer TOKEN^A^A (OAUTHBEARER) or user=USER^Aauth=Bearer TOKEN^A^A "  \
+      "(XOAUTH2), where ^A is the octet 1")                                                                  \
+    X(OAUTH_TOKEN_GRAMMAR, GRAMMAR, "oauth-token-grammar",                                                   \
+      "auth= is not Bearer and one token of RFC 6750; a quote or line end has slipped in")                   \
+    X(OAUTH_TOKEN_LONG, GRAMMAR, "oauth-token-long", "the token is longer than 8,192 octets")                \
     X(TRAILING_NEWLINE, CREDENTIALS, "trailing-newline",                                                     \
       "a line end at the end; use printf '%s' or echo -n before base64")                                     \
     X(CONTROL, CREDENTIALS, "control-character", "a control character inside")                               \

@@ -30,6 +30,7 @@ struct sasl_client {
 struct sasl_mechanism {
     const char *name;
     bool shows_password; /* to whoever reads along: wants TLS     */
+    bool bearer;         /* takes a token, never a password       */
     bool client_first;   /* the client may speak with the command */
     enum sasl_hash hash; /* SCRAM's                               */
 
@@ -37,6 +38,7 @@ struct sasl_mechanism {
     enum sasl_server_state (*server_start)(struct sasl_server *s); /* no initial response came */
     enum sasl_server_state (*server_step)(struct sasl_server *s, struct sp_view response);
     enum sasl_server_state (*server_verifier)(struct sasl_server *s, const struct sasl_verifier *v, bool usable);
+    enum sasl_server_state (*server_token_refused)(struct sasl_server *s, struct sp_view error_json);
 
     size_t client_size;
     int (*client_step)(struct sasl_client *c, struct sp_view challenge, struct sp_buf *response_out,
@@ -48,7 +50,8 @@ struct sasl_mechanism {
 };
 
 /* Strongest first: the order of a client's choice. */
-extern const struct sasl_mechanism sasl_scram_sha_256, sasl_scram_sha_1, sasl_plain, sasl_login;
+extern const struct sasl_mechanism sasl_scram_sha_256, sasl_scram_sha_1, sasl_oauthbearer, sasl_xoauth2,
+    sasl_plain, sasl_login;
 extern const struct sasl_mechanism *const sasl_mechanisms[];
 extern const size_t                       sasl_mechanism_n;
 

@@ -7,7 +7,8 @@
 
 enum {
     SASL_USER_MAX = 255,      /* octets: what RFC 4616 section 2 asks for */
-    SASL_PASSWORD_MAX = 1024  /* octets, before and after preparation     */
+    SASL_PASSWORD_MAX = 1024, /* octets, before and after preparation     */
+    SASL_TOKEN_MAX = 8192     /* octets of a bearer token: within a line of AUTH   */
 };
 
 enum sasl_prep_kind {

@@ -37,7 +37,7 @@ int sasl_server_new(struct sp_view mechanism, const struct sp_allocator *alloc,
         return SP_ERR_NOMEM;
     *s = (struct sasl_server){.mechanism = m, .alloc = alloc, .state = SASL_SERVER_CHALLENGE};
     sp_buf_init(&s->user, alloc, SASL_USER_MAX);
-    sp_buf_init(&s->password, alloc, SASL_PASSWORD_MAX);
+    sp_buf_init(&s->password, alloc, m->bearer ? SASL_TOKEN_MAX : SASL_PASSWORD_MAX);
     sp_buf_init(&s->challenge, alloc, CHALLENGE_MAX);
     if (m->server_size && !(s->memory = obtain(alloc, m->server_size))) {
         sasl_server_free(s);
@@ -78,6 +78,15 @@ enum sasl_server_state sasl_server_password_is(struct sasl_server *s, bool right
 {
     sp_buf_fini_secret(&s->password);
     return right ? (s->state = SASL_SERVER_YES) : sasl_server_refuse(s, SASL_FAULT_REFUSED);
+}
+
+enum sasl_server_state sasl_server_token_is(struct sasl_server *s, struct sp_view user,
+                                            struct sp_view error_json)
+{
+    sp_buf_fini_secret(&s->password);
+    if (user.len == 0)
+        return s->state = s->mechanism->server_token_refused(s, error_json);
+    return sasl_server_take_user(s, user) ? (s->state = SASL_SERVER_YES) : s->state;
 }
 
 enum sasl_server_state sasl_server_give_verifier(struct sasl_server *s, const struct sasl_verifier *v,

@@ -8,6 +8,7 @@
  *     case SASL_SERVER_CHALLENGE:    send sasl_server_challenge(s); state = sasl_server_step(s, response);
  *     case SASL_SERVER_ASK_PASSWORD: state = sasl_server_password_is(s, right);
  *     case SASL_SERVER_ASK_VERIFIER: state = sasl_server_give_verifier(s, &verifier, usable);
+ *     case SASL_SERVER_ASK_TOKEN:    state = sasl_server_token_is(s, user, json);
  *     case SASL_SERVER_YES:          sasl_server_user(s) is who he says
  *     case SASL_SERVER_NO:           sasl_server_fault(s) says why
  *     }
@@ -25,6 +26,7 @@ enum sasl_server_state {
     SASL_SERVER_CHALLENGE,    /* a challenge is due to the client, then its response               */
     SASL_SERVER_ASK_PASSWORD, /* is sasl_server_password the password of sasl_server_user?         */
     SASL_SERVER_ASK_VERIFIER, /* the verifier of sasl_server_user is needed                        */
+    SASL_SERVER_ASK_TOKEN,    /* does sasl_server_password, a token, speak for sasl_server_user?   */
     SASL_SERVER_YES,
     SASL_SERVER_NO,
     SASL_SERVER_BROKEN        /* out of memory, or OpenSSL failed: nobody's fault among the two    */
@@ -64,13 +66,21 @@ enum sasl_server_state sasl_server_password_is(struct sasl_server *s, bool right
  */
 enum sasl_server_state sasl_server_give_verifier(struct sasl_server *s, const struct sasl_verifier *v, bool usable);
 
+/*
+ * The answer to ASK_TOKEN. The token is overwritten.
+ *
+ *   user         whom the token speaks for: becomes sasl_server_user; empty when it is refused
+ *   error_json   when it is refused: what the client is told before the end, RFC 7628 3.2.2
+ */
+enum sasl_server_state sasl_server_token_is(struct sasl_server *s, struct sp_view user, struct sp_view error_json);
+
 /* Borrowed until the next call that changes the state. */
 struct sp_view sasl_server_challenge(const struct sasl_server *s);
 
 /* The name as the client wrote it; empty before it is known, and never made of something malformed. */
 struct sp_view sasl_server_user(const struct sasl_server *s);
 
-/* Prepared; a secret; only in ASK_PASSWORD. */
+/* A secret; only in ASK_PASSWORD, where it is prepared, and in ASK_TOKEN. */
 struct sp_view sasl_server_password(const struct sasl_server *s);
 
 /* Why NO: SASL_FAULT_REFUSED when an answer of the caller decided. */

@@ -46,9 +46,31 @@ static struct auth *obtain(struct role *r)
     return a;
 }
 
-static void start(struct role *r) { (void)obtain(r); }
+static void take_token_keys(struct auth *a, struct sp_view jwks)
+{
+    struct sp_buf error;
+    sp_buf_init(&error, &os_heap, 4096);
+    sasl_keys_free(a->next_keys);
+    a->next_keys = NULL;
+    if (sasl_keys_parse(jwks, &error, &a->next_keys) != SP_OK) /* the supervisor has tried it before */
+        os_panic("token-keys", "%.*s", (int)error.len, (const char *)error.p);
+    sp_buf_fini(&error);
+}
 
-static void reload(struct role *r) { auth_cache_clear(&obtain(r)->cache); }
+static void use_token_keys(struct auth *a)
+{
+    sasl_keys_free(a->keys);
+    a->keys = a->next_keys;
+    a->next_keys = NULL;
+}
+
+static void start(struct role *r) { use_token_keys(obtain(r)); }
+
+static void reload(struct role *r)
+{
+    auth_cache_clear(&obtain(r)->cache);
+    use_token_keys(r->state);
+}
 
 static void take_message(struct role *r, struct os_edge *from, const struct ipc_message *m)
 {
@@ -62,6 +84,9 @@ static void take_message(struct role *r, struct os_edge *from, const struct ipc_
         break;
     case IPC_TYPE_auth_drop:
         auth_exchange_drop(a, from, m->as.auth_drop.session);
+        break;
+    case IPC_TYPE_token_keys:
+        take_token_keys(a, m->as.token_keys.jwks);
         break;
     default:
         auth_wish_take(a, from, m);

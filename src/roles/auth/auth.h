@@ -7,6 +7,7 @@
 #include "roles/auth/slow.h"
 #include "roles/auth/worker.h"
 #include "roles/role.h"
+#include "sasl/token.h"
 #include "users/users.h"
 
 enum { AUTH_EXCHANGES_MAX = 16384 }; /* at once, in this process; more: 454 */
@@ -23,6 +24,8 @@ struct auth {
     struct sp_table     exchanges; /* key: edge and session */
     struct exchange    *first;     /* the same, as a list   */
     struct wish        *wishes;    /* those that wait for the worker */
+    struct sasl_keys   *keys;      /* that sign tokens; NULL: none are taken */
+    struct sasl_keys   *next_keys; /* of the generation to come */
     struct os_control  *control;   /* of the first process only; NULL elsewhere */
 };
 
@@ -34,6 +37,21 @@ void auth_exchange_drop(struct auth *a, struct os_edge *smtpd, uint64_t session)
 
 /* The edge is gone, and all of its sessions with it. */
 void auth_exchange_drop_edge(struct auth *a, struct os_edge *smtpd);
+
+/* --- token.c: bearer tokens ----------------------------------------------------------------- */
+
+/*
+ * Judge a token. Whom the client says it is (claimed, may be empty) must be whom the token speaks for.
+ *   user_out  appended to when SASL_TOKEN_NONE
+ */
+enum sasl_token_fault auth_token_judge(const struct auth *a, struct sp_view token, struct sp_view claimed,
+                                       struct sp_buf *user_out);
+
+/*
+ * What a client is told before the refusal: RFC 7628 3.2.2, and for XOAUTH2 what its inventor sends. Clients look
+ * for "status" in both. Static text.
+ */
+struct sp_view auth_token_refusal(const char *mechanism);
 
 /* --- wish.c: changes of users that tools and the supervisor want ------------------------- */
 

@@ -28,6 +28,8 @@ struct exchange {
     struct users_login login;
     uint8_t mac[AUTH_CACHE_MAC_LEN];
     bool cached, tls;
+    bool token; /* instead of a password */
+    enum sasl_token_fault token_fault;
     struct note client, session_name;
 };
 
@@ -95,7 +97,7 @@ static void log_attempt(const struct exchange *x, struct sp_view user, const cha
 
 static void say_yes(struct exchange *x)
 {
-    struct sp_view user = users_name_view(&x->login.name);
+    struct sp_view user = x->login.known ? users_name_view(&x->login.name) : sasl_server_user(x->sasl);
     struct ipc_message m = {.type = IPC_TYPE_auth_yes, .as.auth_yes = {.session = x->session, .user = user}};
     (void)os_edge_send(x->smtpd, &m); /* as above */
     log_attempt(x, user, NULL, NULL, NULL);
@@ -152,6 +154,9 @@ static void say_no(struct exchange *x)
     struct sp_view user = sasl_server_user(x->sasl);
     if (fault != SASL_FAULT_REFUSED)
         log_attempt(x, user, "malformed", sasl_fault_id(fault), sasl_fault_text(fault));
+    else if (x->token)
+        log_attempt(x, user, sasl_token_fault_id(x->token_fault), NULL,
+                    sasl_token_fault_text(x->token_fault));
     else if (!x->login.known)
         log_attempt(x, user, "unknown-user", NULL, sasl_server_hint(x->sasl));
     else
@@ -228,6 +233,34 @@ static void give_verifier(struct exchange *x)
         say_unavailable(x, "users-db");
 }
 
+static void check_token(struct exchange *x)
+{
+    struct sp_buf user;
+    sp_buf_init(&user, &os_heap, SASL_USER_MAX);
+    x->token = true;
+    x->token_fault =
+        auth_token_judge(x->auth, sasl_server_password(x->sasl), sasl_server_user(x->sasl), &user);
+    struct sp_view name = x->token_fault == SASL_TOKEN_NONE ? sp_buf_view(&user) : (struct sp_view){0};
+    enum sasl_server_state state =
+        sasl_server_token_is(x->sasl, name, auth_token_refusal(sasl_server_mechanism(x->sasl)));
+    sp_buf_fini(&user);
+    run(x, state);
+}
+
+/* A token names its user; who is in the database besides may be disabled there. */
+static void say_yes_to_token(struct exchange *x)
+{
+    if (!look_up(x)) {
+        say_unavailable(x, "users-db");
+    } else if (x->login.known && x->login.disabled) {
+        struct sp_view user = sasl_server_user(x->sasl);
+        log_attempt(x, user, "disabled", NULL, NULL);
+        refuse(x, user);
+    } else {
+        say_yes(x);
+    }
+}
+
 static void send_challenge(struct exchange *x)
 {
     struct ipc_message m = {
@@ -249,8 +282,14 @@ static void run(struct exchange *x, enum sasl_server_state state)
     case SASL_SERVER_ASK_VERIFIER:
         give_verifier(x);
         break;
+    case SASL_SERVER_ASK_TOKEN:
+        check_token(x);
+        break;
     case SASL_SERVER_YES:
-        say_yes(x);
+        if (x->token)
+            say_yes_to_token(x);
+        else
+            say_yes(x);
         break;
     case SASL_SERVER_NO:
         say_no(x);

@@ -6,11 +6,16 @@
 #include <stdlib.h>
 
 /* The mechanisms of src/sasl, in the order in which EHLO lists them. */
-static const struct sp_view mechanisms = SP_LIT_INIT("SCRAM-SHA-256 SCRAM-SHA-1 PLAIN LOGIN");
+#define PROVING "SCRAM-SHA-256 SCRAM-SHA-1 "
+#define SHOWING "PLAIN LOGIN"
+static const struct sp_view with_passwords = SP_LIT_INIT(PROVING SHOWING);
+static const struct sp_view with_tokens = SP_LIT_INIT(PROVING "OAUTHBEARER XOAUTH2 " SHOWING);
 
-static void fill_options(struct sp_server_options *o, const struct config_limits *limits,
+static void fill_options(struct sp_server_options *o, const struct config *c,
                          const struct config_listener *listener)
 {
+    const struct config_limits *limits = &c->limits;
+    struct sp_view mechanisms = c->tokens.jwks_file ? with_tokens : with_passwords;
     o->max_message_octets = limits->message_octets;
     o->max_recipients = limits->recipients;
     o->max_errors = limits->errors;
@@ -35,7 +40,7 @@ struct terms *terms_new(const struct config *c, const struct config_listener *li
     t->name = os_text(sp_view_of(listener->name));
     t->hostname = os_text(sp_view_of(c->hostname));
     t->options.hostname = sp_view_of(t->hostname);
-    fill_options(&t->options, &c->limits, listener);
+    fill_options(&t->options, c, listener);
     t->implicit_tls = listener->tls == CONFIG_TLS_IMPLICIT;
     t->connections = c->limits.connections;
     t->connections_per_address = c->limits.connections_per_address;

@@ -5,6 +5,7 @@
 #include "os/tls.h"
 #include "roles/supervisor/data_folder.h"
 #include "roles/supervisor/file.h"
+#include "sasl/token.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,6 +29,7 @@ static struct generation *make(uint32_t number, const char *path)
     sp_buf_init(&g->text, &os_heap, CONFIG_TEXT_MAX);
     sp_buf_init(&g->certificates_pem, &os_heap, PEM_MAX);
     sp_buf_init(&g->key_pem, &os_heap, PEM_MAX);
+    sp_buf_init(&g->jwks, &os_heap, PEM_MAX);
     return g;
 }
 
@@ -41,6 +43,7 @@ void generation_free(struct generation *g)
     }
     free(g->credentials);
     sp_buf_fini_secret(&g->key_pem);
+    sp_buf_fini(&g->jwks);
     sp_buf_fini(&g->certificates_pem);
     config_free(g->config);
     sp_buf_fini(&g->text);
@@ -155,8 +158,30 @@ static int read_credentials(struct generation *g, struct sp_buf *error)
     return EX_OK;
 }
 
+/* Tried here, so that a faulty set is refused before any role has it. */
+static int read_token_keys(struct generation *g, struct sp_buf *error)
+{
+    const char *path = g->config->tokens.jwks_file;
+    struct sasl_keys *keys;
+    int code = path ? read_named(path, &g->jwks, error) : EX_OK;
+    if (!path || code != EX_OK)
+        return code;
+    size_t before = error->len;
+    sp_buf_add_str(error, path);
+    sp_buf_add_str(error, ": ");
+    if (sasl_keys_parse(sp_buf_view(&g->jwks), error, &keys) != SP_OK) {
+        sp_buf_add_str(error, "\n");
+        return EX_CONFIG;
+    }
+    sasl_keys_free(keys);
+    error->len = before;
+    return EX_OK;
+}
+
 int generation_read_secrets(struct generation *g, int data_folder, struct sp_buf *error)
 {
     int code = read_identity(g, data_folder, error);
+    if (code == EX_OK)
+        code = read_token_keys(g, error);
     return code != EX_OK ? code : read_credentials(g, error);
 }

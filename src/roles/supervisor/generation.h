@@ -17,6 +17,7 @@ struct generation {
     struct sp_buf text;
     struct config *config;
     struct sp_buf certificates_pem, key_pem;
+    struct sp_buf jwks; /* of tokens/jwks-file; empty: no tokens are taken */
     struct credential *credentials;
     size_t credential_n;
 };
@@ -33,7 +34,7 @@ struct generation {
 int generation_read(const struct supervisor_options *options, uint32_t number, struct sp_buf *error,
                     struct generation **generation_out);
 
-/* Read certificate, key, and the passwords and authorities of routes. EX_OK, EX_NOINPUT, EX_CONFIG. */
+/* Read certificate, key, token keys, and the passwords and authorities of routes. EX_OK, EX_NOINPUT, EX_CONFIG. */
 int generation_read_secrets(struct generation *g, int data_folder, struct sp_buf *error);
 
 /* NULL is fine. Secrets are overwritten. */
