@@ -1,7 +1,7 @@
 #include "sasl/token.h"
 
 #include "base/view.h"
-#include "sasl/keys.h"
+#include "sasl/jwks.h"
 #include "sasl/prep.h"
 
 #include <jansson.h>
@@ -27,13 +27,13 @@ const char *sasl_token_fault_text(enum sasl_token_fault f) { return faults[f].te
 
 static const struct algorithm {
     const char *name;
-    enum sasl_key_kind kind;
+    enum sasl_jwk_kind kind;
     bool pss;
 } algorithms[] = {
-    {"RS256", SASL_KEY_RSA, false},
-    {"PS256", SASL_KEY_RSA, true},
-    {"ES256", SASL_KEY_P256, false},
-    {"EdDSA", SASL_KEY_ED25519, false},
+    {"RS256", SASL_JWK_RSA, false},
+    {"PS256", SASL_JWK_RSA, true},
+    {"ES256", SASL_JWK_P256, false},
+    {"EdDSA", SASL_JWK_ED25519, false},
 };
 
 static const struct algorithm *find_algorithm(const char *name)
@@ -68,14 +68,14 @@ static bool verifies(const struct algorithm *a, EVP_PKEY *key, struct sp_view te
 {
     uint8_t der[SIGNATURE_MAX];
     size_t der_len;
-    if (a->kind == SASL_KEY_P256) {
+    if (a->kind == SASL_JWK_P256) {
         if (to_der(signature, der, &der_len) != SP_OK)
             return false;
         signature = sp_view_make(der, der_len);
     }
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     EVP_PKEY_CTX *how = NULL;
-    const EVP_MD *digest = a->kind == SASL_KEY_ED25519 ? NULL : EVP_sha256();
+    const EVP_MD *digest = a->kind == SASL_JWK_ED25519 ? NULL : EVP_sha256();
     bool right = ctx && EVP_DigestVerifyInit(ctx, &how, digest, NULL, key) == 1 &&
                  (!a->pss || (EVP_PKEY_CTX_set_rsa_padding(how, RSA_PKCS1_PSS_PADDING) == 1 &&
                               EVP_PKEY_CTX_set_rsa_pss_saltlen(how, RSA_PSS_SALTLEN_DIGEST) == 1)) &&
@@ -86,7 +86,7 @@ static bool verifies(const struct algorithm *a, EVP_PKEY *key, struct sp_view te
 }
 
 /* Keys that could have signed it: by name when it names one, else all of the algorithm's kind. */
-static enum sasl_token_fault check_signature(const struct sasl_keys *keys, const json_t *header,
+static enum sasl_token_fault check_signature(const struct sasl_jwks *keys, const json_t *header,
                                              struct sp_view text, struct sp_view signature)
 {
     const char *id = json_string_value(json_object_get(header, "kid"));
@@ -96,7 +96,7 @@ static enum sasl_token_fault check_signature(const struct sasl_keys *keys, const
         json_object_get(header, "crit")) /* an extension that must be understood: none is, RFC 7515 4.1.11 */
         return SASL_TOKEN_ALGORITHM;
     for (size_t i = 0; i < keys->n; i++) {
-        const struct sasl_key *k = &keys->key[i];
+        const struct sasl_jwk *k = &keys->key[i];
         if (k->kind != a->kind || (k->algorithm && strcmp(k->algorithm, a->name) != 0) ||
             (id && k->id && strcmp(k->id, id) != 0))
             continue;
@@ -196,7 +196,7 @@ static json_t *decode_object(struct sp_view part)
     return NULL;
 }
 
-enum sasl_token_fault sasl_token_check(const struct sasl_keys *keys, const struct sasl_token_rules *rules,
+enum sasl_token_fault sasl_token_check(const struct sasl_jwks *keys, const struct sasl_token_rules *rules,
                                        struct sp_view token, int64_t now_s, struct sp_buf *user_out)
 {
     uint8_t signature[SIGNATURE_MAX];

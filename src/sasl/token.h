@@ -10,21 +10,21 @@
 
 #include "base/buf.h"
 
-struct sasl_keys;
+struct sasl_jwks;
 
 /*
  * Read a JWK set: RSA keys (RS256, PS256), EC keys on P-256 (ES256), OKP keys on Ed25519 (EdDSA). Keys of other
  * kinds and those not for signatures are passed over.
  *
  *   error     a sentence when it fails
- *   keys_out  owned by the caller: sasl_keys_free
+ *   keys_out  owned by the caller: sasl_jwks_free
  *
  * SP_ERR_SYNTAX: not a JWK set. SP_ERR_ABSENT: no usable key in it.
  */
-SP_MUST_USE int sasl_keys_parse(struct sp_view jwks, struct sp_buf *error, struct sasl_keys **keys_out);
+SP_MUST_USE int sasl_jwks_parse(struct sp_view jwks, struct sp_buf *error, struct sasl_jwks **keys_out);
 
 /* NULL is fine. */
-void sasl_keys_free(struct sasl_keys *keys);
+void sasl_jwks_free(struct sasl_jwks *keys);
 
 /* What a token must say. Static or borrowed for the call; NULL: anything goes. */
 struct sasl_token_rules {
@@ -65,7 +65,7 @@ enum { SASL_TOKEN_LEEWAY_S = 60 }; /* clocks of issuer and server may differ by 
  *   now_s     seconds since 1970, UTC
  *   user_out  appended to when SASL_TOKEN_NONE: whom it speaks for
  */
-enum sasl_token_fault sasl_token_check(const struct sasl_keys *keys, const struct sasl_token_rules *rules,
+enum sasl_token_fault sasl_token_check(const struct sasl_jwks *keys, const struct sasl_token_rules *rules,
                                        struct sp_view token, int64_t now_s, struct sp_buf *user_out);
 
 #endif

@@ -11,7 +11,7 @@
 enum { NOW = 1800000000 };
 
 static EVP_PKEY *rsa, *ec, *ed;
-static struct sasl_keys *keys;
+static struct sasl_jwks *keys;
 static const struct sasl_token_rules rules = {"https://issuer.example", "sallyport", "smtp", "email"};
 
 static void add_url(struct sp_buf *out, struct sp_view v)
@@ -57,7 +57,7 @@ static int make_keys(void **state)
     assert_int_equal(EVP_PKEY_get_raw_public_key(ed, raw, &raw_len), 1);
     add_url(&jwks, sp_view_make(raw, raw_len));
     sp_buf_add_str(&jwks, "\"}]}");
-    assert_int_equal(sasl_keys_parse(sp_buf_view(&jwks), &error, &keys), SP_OK);
+    assert_int_equal(sasl_jwks_parse(sp_buf_view(&jwks), &error, &keys), SP_OK);
     sp_buf_fini(&jwks);
     return 0;
 }
@@ -65,7 +65,7 @@ static int make_keys(void **state)
 static int free_keys(void **state)
 {
     (void)state;
-    sasl_keys_free(keys);
+    sasl_jwks_free(keys);
     EVP_PKEY_free(rsa);
     EVP_PKEY_free(ec);
     EVP_PKEY_free(ed);
@@ -241,9 +241,9 @@ static void faulty_sets(void **state)
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        struct sasl_keys *none = NULL;
+        struct sasl_jwks *none = NULL;
         struct sp_buf error = fresh();
-        assert_int_equal(sasl_keys_parse(sp_view_of(rows[i].jwks), &error, &none), rows[i].status);
+        assert_int_equal(sasl_jwks_parse(sp_view_of(rows[i].jwks), &error, &none), rows[i].status);
         assert_true(error.len > 0);
         assert_null(none);
         sp_buf_fini(&error);

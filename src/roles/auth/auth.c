@@ -50,16 +50,16 @@ static void take_token_keys(struct auth *a, struct sp_view jwks)
 {
     struct sp_buf error;
     sp_buf_init(&error, &os_heap, 4096);
-    sasl_keys_free(a->next_keys);
+    sasl_jwks_free(a->next_keys);
     a->next_keys = NULL;
-    if (sasl_keys_parse(jwks, &error, &a->next_keys) != SP_OK) /* the supervisor has tried it before */
+    if (sasl_jwks_parse(jwks, &error, &a->next_keys) != SP_OK) /* the supervisor has tried it before */
         os_panic("token-keys", "%.*s", (int)error.len, (const char *)error.p);
     sp_buf_fini(&error);
 }
 
 static void use_token_keys(struct auth *a)
 {
-    sasl_keys_free(a->keys);
+    sasl_jwks_free(a->keys);
     a->keys = a->next_keys;
     a->next_keys = NULL;
 }

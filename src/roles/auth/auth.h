@@ -24,8 +24,8 @@ struct auth {
     struct sp_table     exchanges; /* key: edge and session */
     struct exchange    *first;     /* the same, as a list   */
     struct wish        *wishes;    /* those that wait for the worker */
-    struct sasl_keys   *keys;      /* that sign tokens; NULL: none are taken */
-    struct sasl_keys   *next_keys; /* of the generation to come */
+    struct sasl_jwks   *keys;      /* that sign tokens; NULL: none are taken */
+    struct sasl_jwks   *next_keys; /* of the generation to come */
     struct os_control  *control;   /* of the first process only; NULL elsewhere */
 };
 

@@ -162,18 +162,18 @@ static int read_credentials(struct generation *g, struct sp_buf *error)
 static int read_token_keys(struct generation *g, struct sp_buf *error)
 {
     const char *path = g->config->tokens.jwks_file;
-    struct sasl_keys *keys;
+    struct sasl_jwks *keys;
     int code = path ? read_named(path, &g->jwks, error) : EX_OK;
     if (!path || code != EX_OK)
         return code;
     size_t before = error->len;
     sp_buf_add_str(error, path);
     sp_buf_add_str(error, ": ");
-    if (sasl_keys_parse(sp_buf_view(&g->jwks), error, &keys) != SP_OK) {
+    if (sasl_jwks_parse(sp_buf_view(&g->jwks), error, &keys) != SP_OK) {
         sp_buf_add_str(error, "\n");
         return EX_CONFIG;
     }
-    sasl_keys_free(keys);
+    sasl_jwks_free(keys);
     error->len = before;
     return EX_OK;
 }

@@ -1,4 +1,4 @@
-#include "sasl/keys.h"
+#include "sasl/jwks.h"
 
 #include "base/base64.h"
 #include "base/view.h"
@@ -112,18 +112,18 @@ static bool says(const json_t *jwk, const char *name, const char *value)
 }
 
 /* false: not a key of a kind that is known here. */
-static bool take_key(const json_t *jwk, struct sasl_key *k)
+static bool take_key(const json_t *jwk, struct sasl_jwk *k)
 {
     const char *id = json_string_value(json_object_get(jwk, "kid"));
     const char *algorithm = json_string_value(json_object_get(jwk, "alg"));
     if (json_object_get(jwk, "use") && !says(jwk, "use", "sig"))
         return false;
     if (says(jwk, "kty", "RSA"))
-        *k = (struct sasl_key){.kind = SASL_KEY_RSA, .key = rsa_key(jwk)};
+        *k = (struct sasl_jwk){.kind = SASL_JWK_RSA, .key = rsa_key(jwk)};
     else if (says(jwk, "kty", "EC") && says(jwk, "crv", "P-256"))
-        *k = (struct sasl_key){.kind = SASL_KEY_P256, .key = p256_key(jwk)};
+        *k = (struct sasl_jwk){.kind = SASL_JWK_P256, .key = p256_key(jwk)};
     else if (says(jwk, "kty", "OKP") && says(jwk, "crv", "Ed25519"))
-        *k = (struct sasl_key){.kind = SASL_KEY_ED25519, .key = ed25519_key(jwk)};
+        *k = (struct sasl_jwk){.kind = SASL_JWK_ED25519, .key = ed25519_key(jwk)};
     else
         return false;
     if (!k->key)
@@ -133,7 +133,7 @@ static bool take_key(const json_t *jwk, struct sasl_key *k)
     return true;
 }
 
-int sasl_keys_parse(struct sp_view jwks, struct sp_buf *error, struct sasl_keys **keys_out)
+int sasl_jwks_parse(struct sp_view jwks, struct sp_buf *error, struct sasl_jwks **keys_out)
 {
     json_error_t why;
     json_t *root = json_loadb((const char *)jwks.p, jwks.len, JSON_REJECT_DUPLICATES, &why);
@@ -145,7 +145,7 @@ int sasl_keys_parse(struct sp_view jwks, struct sp_buf *error, struct sasl_keys 
     }
     size_t index;
     const json_t *jwk;
-    struct sasl_keys *keys = calloc(1, sizeof *keys + json_array_size(list) * sizeof keys->key[0]);
+    struct sasl_jwks *keys = calloc(1, sizeof *keys + json_array_size(list) * sizeof keys->key[0]);
     if (!keys)
         abort();
     json_array_foreach((json_t *)list, index, jwk) keys->n += take_key(jwk, &keys->key[keys->n]);
@@ -160,7 +160,7 @@ int sasl_keys_parse(struct sp_view jwks, struct sp_buf *error, struct sasl_keys 
     return SP_ERR_ABSENT;
 }
 
-void sasl_keys_free(struct sasl_keys *keys)
+void sasl_jwks_free(struct sasl_jwks *keys)
 {
     for (size_t i = 0; keys && i < keys->n; i++) {
         EVP_PKEY_free(keys->key[i].key);
