@@ -12,7 +12,7 @@ const struct cli_command cli_commands[] = {
     {"check", "-c FILE", "Say whether a configuration is in order, and what it would do", cmd_check, cmd_check_options, false},
     {"queue", "list [--json]\nshow ID [--content|--json]\nretry ID...|all\nremove ID...|all\nstatus [--json]",
      "List, show, retry or remove messages of the queue", cmd_queue, cmd_queue_options, false},
-    {"user", "add|passwd|disable|enable|remove NAME\nlist [--json]", "Add, change, list or remove users who may log in",
+    {"user", "add|passwd|disable|enable|remove NAME\napp-password|revoke NAME LABEL\nmay-send NAME PATTERN...|--anybody\nimport FILE|-\nshow NAME [--json]\nlist [--json]", "Add, change, list or remove users who may log in",
      cmd_user, cmd_user_options, false},
     {"send", "HOST[:PORT] [FILE|-]", "Send a message to any server and show the conversation, each reply explained",
      cmd_send, cmd_send_options, false},

@@ -2,18 +2,19 @@
 #include "base/view.h"
 #include "cli/commands.h"
 #include "cli/secret.h"
+#include "cli/user_parts.h"
 #include "cli/user_store.h"
 #include "os/heap.h"
 #include "sasl/prep.h"
 
-#include <jansson.h>
 #include <string.h>
 #include <sysexits.h>
 
 /* clang-format off */
 static struct cli_option options[] = {
     {.name = "data", .argument = "DIR", .help = "the server's data folder; default ./sallyport-data"},
-    {.name = "json", .help = "list as one JSON array"},
+    {.name = "json", .help = "list as one JSON array, show as one object"},
+    {.name = "anybody", .help = "may-send: lift the list, whatever sender is right again"},
     {.name = NULL},
 };
 /* clang-format on */
@@ -114,7 +115,7 @@ static int change(const char *data, const struct change *c, const char *name)
 
 /* --- the list ------------------------------------------------------------------------------ */
 
-static void add_time(char text_out[32], uint64_t wall_ms)
+void user_time_text(uint64_t wall_ms, char text_out[USER_TIME_TEXT])
 {
     struct sp_buf b;
     sp_buf_init(&b, &os_heap, 31);
@@ -124,15 +125,23 @@ static void add_time(char text_out[32], uint64_t wall_ms)
     sp_buf_fini(&b);
 }
 
+json_t *user_json(const struct ipc_user *u)
+{
+    char created[USER_TIME_TEXT], changed[USER_TIME_TEXT];
+    user_time_text(u->created_ms, created);
+    user_time_text(u->changed_ms, changed);
+    return json_pack("{s:s%, s:b, s:s, s:s, s:b, s:i, s:i}", "name", (const char *)u->name.p, u->name.len,
+                     "disabled", u->disabled != 0, "created", created, "password_changed", changed, "imported",
+                     u->imported != 0, "app_passwords", (int)u->app_passwords, "may_send_patterns",
+                     (int)u->senders);
+}
+
 static void list_user(const struct ipc_user *u, json_t *array)
 {
-    char created[32], changed[32];
-    add_time(created, u->created_ms);
-    add_time(changed, u->changed_ms);
+    char changed[USER_TIME_TEXT];
+    user_time_text(u->changed_ms, changed);
     if (array)
-        json_array_append_new(array, json_pack("{s:s%, s:b, s:s, s:s}", "name", (const char *)u->name.p,
-                                               u->name.len, "disabled", u->disabled != 0, "created", created,
-                                               "password_changed", changed));
+        json_array_append_new(array, user_json(u));
     else
         printf("%-8s  %s  %.*s\n", u->disabled ? "disabled" : "enabled", changed, (int)u->name.len,
                (const char *)u->name.p);
@@ -186,28 +195,49 @@ static int list(const char *data, bool json)
 
 /* --- the command ---------------------------------------------------------------------------- */
 
+#define WORDS "add, passwd, app-password, revoke, may-send, disable, enable, remove, import, show or list"
+
+static int run_change(const char *data, const struct change *c, const struct cli_operands *o)
+{
+    if (o->n != 2)
+        return o->n < 2 ? cli_usage_fault("user", "%s needs the NAME of a user", c->word)
+                        : cli_usage_fault("user", "'%s' is not expected here", o->words[2]);
+    return change(data, c, o->words[1]);
+}
+
+static int run_list(const char *data, const struct cli_operands *o, bool json)
+{
+    return o->n == 1 ? list(data, json) : cli_usage_fault("user", "'%s' is not expected here", o->words[1]);
+}
+
 int cmd_user(int argc, char **argv)
 {
-    struct cli_operands operands;
-    if (!cli_parse("user", argc, argv, options, &operands))
+    struct cli_operands o;
+    if (!cli_parse("user", argc, argv, options, &o))
         return EX_USAGE;
     const char *data = cli_value(options, "data") ? cli_value(options, "data") : "sallyport-data";
-    bool json = cli_option(options, "json")->given;
-    if (operands.n == 0)
-        return cli_usage_fault("user", "say what to do: add, passwd, disable, enable, remove or list");
-    const char *word = operands.words[0];
+    bool json = cli_option(options, "json")->given, any = cli_option(options, "anybody")->given;
+    if (o.n == 0)
+        return cli_usage_fault("user", "say what to do: " WORDS);
+    const char *word = o.words[0];
+    if (json && strcmp(word, "list") != 0 && strcmp(word, "show") != 0)
+        return cli_usage_fault("user", "--json is for list and show");
+    if (any && strcmp(word, "may-send") != 0)
+        return cli_usage_fault("user", "--anybody is for may-send");
     if (strcmp(word, "list") == 0)
-        return operands.n == 1 ? list(data, json)
-                               : cli_usage_fault("user", "'%s' is not expected here", operands.words[1]);
-    for (size_t i = 0; i < CHANGE_N; i++) {
-        if (strcmp(word, changes[i].word) != 0)
-            continue;
-        if (operands.n != 2)
-            return operands.n < 2 ? cli_usage_fault("user", "%s needs the NAME of a user", word)
-                                  : cli_usage_fault("user", "'%s' is not expected here", operands.words[2]);
-        if (json)
-            return cli_usage_fault("user", "--json is for list");
-        return change(data, &changes[i], operands.words[1]);
-    }
-    return cli_usage_fault("user", "'%s' is none of add, passwd, disable, enable, remove, list", word);
+        return run_list(data, &o, json);
+    if (strcmp(word, "show") == 0)
+        return user_show(data, &o, json);
+    if (strcmp(word, "app-password") == 0)
+        return user_app_password(data, &o);
+    if (strcmp(word, "revoke") == 0)
+        return user_revoke(data, &o);
+    if (strcmp(word, "may-send") == 0)
+        return user_may_send(data, &o, any);
+    if (strcmp(word, "import") == 0)
+        return user_import(data, &o);
+    for (size_t i = 0; i < CHANGE_N; i++)
+        if (strcmp(word, changes[i].word) == 0)
+            return run_change(data, &changes[i], &o);
+    return cli_usage_fault("user", "'%s' is none of " WORDS, word);
 }

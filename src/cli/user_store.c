@@ -37,6 +37,7 @@ struct user_store {
     bool lost, answered;
     enum ipc_user_result result;
     struct sp_buf *text, *list; /* of the question that is open */
+    struct user_shown *shown;
 };
 
 /* --- through the server ------------------------------------------------------------------- */
@@ -51,6 +52,10 @@ static void take_answer(void *ctx, struct os_edge *edge, const struct ipc_messag
         sp_buf_add(s->text, m->as.user_done.text);
     } else if (m->type == IPC_TYPE_user_page && s->list) {
         sp_buf_add(s->list, m->as.user_page.users);
+    } else if (m->type == IPC_TYPE_user_shown && s->shown) {
+        sp_buf_add(&s->shown->users, m->as.user_shown.users);
+        sp_buf_add(&s->shown->app_passwords, m->as.user_shown.app_passwords);
+        sp_buf_add(&s->shown->senders, m->as.user_shown.senders);
     }
     s->answered = true;
     event_base_loopbreak(s->base);
@@ -95,19 +100,42 @@ static void attach(struct user_store *s, int fd)
 
 /* --- without one --------------------------------------------------------------------------- */
 
-static int set_password(struct users *u, bool add, struct sp_view name, struct sp_view password)
+/* A new password of a user, or the first of a new one, or, with a label, a further one. */
+static int set_password(struct users *u, const struct ipc_message *m, struct sp_view name,
+                        struct sp_view prepared)
+{
+    struct users_login login;
+    struct sasl_verifier v;
+    bool add = m->type == IPC_TYPE_user_add, app = m->type == IPC_TYPE_user_app_add;
+    int status = users_find(u, name, &login);
+    if (!status && !add && !login.known)
+        status = SP_ERR_ABSENT;
+    if (!status && app && login.verifier.more_n == SASL_MORE_MAX)
+        status = SP_ERR_RANGE;
+    if (!status && !add && (app || login.verifier.more_n > 0)) {
+        v = login.verifier; /* one salt for all passwords of a user */
+        status = sasl_verifier_remake(prepared, &v);
+    } else if (!status) {
+        status = sasl_verifier_make(prepared, &v);
+    }
+    if (status)
+        return status;
+    return add   ? users_add(u, name, &v, os_wall_ms())
+           : app ? users_app_add(u, name, m->as.user_app_add.label, &v, os_wall_ms())
+                 : users_set_verifier(u, name, &v, os_wall_ms());
+}
+
+static int prepare_password(struct users *u, const struct ipc_message *m, struct sp_view name,
+                            struct sp_view password)
 {
     struct sp_buf prepared;
-    struct sasl_verifier v;
     enum sasl_fault fault;
     sp_buf_init(&prepared, &os_heap, SASL_PASSWORD_MAX);
     (void)sp_buf_reserve(&prepared, SASL_PASSWORD_MAX); /* failure sticks */
     int status = sasl_prep(password, SASL_PREP_STORED, &prepared, &fault);
     if (!status)
-        status = sasl_verifier_make(sp_buf_view(&prepared), &v);
+        status = set_password(u, m, name, sp_buf_view(&prepared));
     sp_buf_fini_secret(&prepared);
-    if (!status)
-        status = add ? users_add(u, name, &v, os_wall_ms()) : users_set_verifier(u, name, &v, os_wall_ms());
     return status;
 }
 
@@ -122,7 +150,10 @@ static enum ipc_user_result result_of(int status, struct sp_buf *text)
         return IPC_USER_ABSENT;
     case SP_ERR_SYNTAX:
     case SP_ERR_LONG:
-        sp_buf_add_str(text, "the name or the password cannot be used");
+        sp_buf_add_str(text, "the name, the password or another value cannot be used");
+        return IPC_USER_INVALID;
+    case SP_ERR_RANGE:
+        sp_buf_add_str(text, "the user has 16 application passwords, and that is as many as there can be; revoke one");
         return IPC_USER_INVALID;
     default:
         sp_buf_add_str(text, "users.db cannot be read or written");
@@ -130,24 +161,56 @@ static enum ipc_user_result result_of(int status, struct sp_buf *text)
     }
 }
 
+static int import(struct users *u, const struct ipc_user_import *m)
+{
+    char hash[USERS_CRYPT_MAX] = "";
+    if (m->crypt.len >= sizeof hash)
+        return SP_ERR_LONG;
+    memcpy(hash, m->crypt.p, m->crypt.len);
+    return users_import(u, m->name, hash, os_wall_ms());
+}
+
 static enum ipc_user_result change_file(struct users *u, const struct ipc_message *m, struct sp_buf *text)
 {
     int status;
     switch (m->type) {
     case IPC_TYPE_user_add:
-        status = set_password(u, true, m->as.user_add.name, m->as.user_add.password);
+        status = prepare_password(u, m, m->as.user_add.name, m->as.user_add.password);
         break;
     case IPC_TYPE_user_passwd:
-        status = set_password(u, false, m->as.user_passwd.name, m->as.user_passwd.password);
+        status = prepare_password(u, m, m->as.user_passwd.name, m->as.user_passwd.password);
         break;
     case IPC_TYPE_user_enable:
         status = users_set_disabled(u, m->as.user_enable.name, !m->as.user_enable.enabled);
+        break;
+    case IPC_TYPE_user_app_add:
+        status = prepare_password(u, m, m->as.user_app_add.name, m->as.user_app_add.password);
+        break;
+    case IPC_TYPE_user_app_remove:
+        status = users_app_remove(u, m->as.user_app_remove.name, m->as.user_app_remove.label);
+        break;
+    case IPC_TYPE_user_may_send:
+        status = users_set_senders(u, m->as.user_may_send.name, m->as.user_may_send.senders);
+        break;
+    case IPC_TYPE_user_import:
+        status = import(u, &m->as.user_import);
         break;
     default:
         status = users_remove(u, m->as.user_remove.name);
         break;
     }
     return result_of(status, text);
+}
+
+static struct ipc_user shown(const struct users_entry *e)
+{
+    return (struct ipc_user){.name = users_name_view(&e->name),
+                             .disabled = e->disabled,
+                             .created_ms = (uint64_t)e->created_ms,
+                             .changed_ms = (uint64_t)e->changed_ms,
+                             .imported = e->imported,
+                             .app_passwords = e->app_password_n,
+                             .senders = e->sender_n};
 }
 
 static enum ipc_user_result page_of_file(struct users *u, struct sp_view after, struct sp_buf *list,
@@ -159,13 +222,31 @@ static enum ipc_user_result page_of_file(struct users *u, struct sp_view after, 
         status = users_next(u, n ? users_name_view(&e.name) : after, &e);
         if (status)
             break;
-        struct ipc_user user = {.name = users_name_view(&e.name),
-                                .disabled = e.disabled,
-                                .created_ms = (uint64_t)e.created_ms,
-                                .changed_ms = (uint64_t)e.changed_ms};
+        struct ipc_user user = shown(&e);
         status = ipc_add_user(list, &user);
     }
     return status == SP_ERR_ABSENT ? IPC_USER_OK : result_of(status, text);
+}
+
+static enum ipc_user_result show_of_file(struct users *u, struct sp_view name, struct user_shown *out,
+                                         struct sp_buf *text)
+{
+    struct users_entry e;
+    struct users_app app = {.id = 0};
+    int status = users_show(u, name, &e);
+    if (!status) {
+        struct ipc_user user = shown(&e);
+        status = ipc_add_user(&out->users, &user);
+    }
+    while (!status && (status = users_app_next(u, name, app.id, &app)) == SP_OK) {
+        struct ipc_app_password p = {.label = sp_view_make(app.label, app.label_len),
+                                     .created_ms = (uint64_t)app.created_ms,
+                                     .used_ms = (uint64_t)app.used_ms};
+        status = ipc_add_app_password(&out->app_passwords, &p);
+    }
+    if (status == SP_ERR_ABSENT && out->users.len)
+        status = users_senders(u, name, &out->senders);
+    return result_of(status, text);
 }
 
 /* --- opening ------------------------------------------------------------------------------- */
@@ -288,4 +369,29 @@ enum ipc_user_result user_store_page(struct user_store *s, struct sp_view after,
     sp_buf_clear(list_out);
     return s->edge ? ask_server(s, &m, list_out, text_out)
                    : page_of_file(s->users, after, list_out, text_out);
+}
+
+void user_shown_init(struct user_shown *shown)
+{
+    sp_buf_init(&shown->users, &os_heap, IPC_PAYLOAD_MAX);
+    sp_buf_init(&shown->app_passwords, &os_heap, IPC_PAYLOAD_MAX);
+    sp_buf_init(&shown->senders, &os_heap, IPC_PAYLOAD_MAX);
+}
+
+void user_shown_fini(struct user_shown *shown)
+{
+    sp_buf_fini(&shown->users);
+    sp_buf_fini(&shown->app_passwords);
+    sp_buf_fini(&shown->senders);
+}
+
+enum ipc_user_result user_store_show(struct user_store *s, struct sp_view name, struct user_shown *shown_out,
+                                     struct sp_buf *text_out)
+{
+    struct ipc_message m = {.type = IPC_TYPE_user_show, .as.user_show = {.name = name}};
+    s->shown = shown_out;
+    enum ipc_user_result result =
+        s->edge ? ask_server(s, &m, NULL, text_out) : show_of_file(s->users, name, shown_out, text_out);
+    s->shown = NULL;
+    return result;
 }

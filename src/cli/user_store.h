@@ -16,7 +16,8 @@ struct user_store *user_store_open(const char *data, int *code_out);
 void               user_store_close(struct user_store *s);
 
 /*
- * Do what this message of a tool asks for (user_add, user_passwd, user_enable, user_remove).
+ * Do what this message of a tool asks for (user_add, user_passwd, user_enable, user_remove,
+ * user_app_add, user_app_remove, user_may_send, user_import).
  *   text_out  for INVALID and UNAVAILABLE: what is wrong; appended
  */
 enum ipc_user_result user_store_change(struct user_store *s, const struct ipc_message *wish, struct sp_buf *text_out);
@@ -26,6 +27,16 @@ enum ipc_user_result user_store_change(struct user_store *s, const struct ipc_me
  *   list_out  ipc_next_user takes it apart; replaced; empty at the end
  */
 enum ipc_user_result user_store_page(struct user_store *s, struct sp_view after, struct sp_buf *list_out,
+                                     struct sp_buf *text_out);
+
+/* One user with all that belongs to it: lists as in the message user_shown. */
+struct user_shown {
+    struct sp_buf users, app_passwords, senders;
+};
+void user_shown_init(struct user_shown *shown);
+void user_shown_fini(struct user_shown *shown);
+
+enum ipc_user_result user_store_show(struct user_store *s, struct sp_view name, struct user_shown *shown_out,
                                      struct sp_buf *text_out);
 
 #endif

@@ -67,9 +67,9 @@ enum ipc_auth_verdict { IPC_AUTH_VERDICTS(X) IPC_AUTH_VERDICT_N };
 /* What became of a tool's wish about a user. NAME, meaning. */
 #define IPC_USER_RESULTS(X)                                                                                  \
     X(OK, "done")                                                                                            \
-    X(EXISTS, "a user of that name exists already")                                                          \
-    X(ABSENT, "no user of that name")                                                                        \
-    X(INVALID, "the name or the password cannot be used")                                                    \
+    X(EXISTS, "a user of that name, or an application password of that label, exists already")                                                          \
+    X(ABSENT, "no user of that name, or no application password of that label")                                                                        \
+    X(INVALID, "the name, the password or another value cannot be used")                                                    \
     X(UNAVAILABLE, "the user database cannot be read or written")
 
 #define X(n, ...) IPC_USER_##n,

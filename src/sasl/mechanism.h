@@ -13,6 +13,7 @@ struct sasl_server {
     unsigned                     turn; /* responses taken so far */
     enum sasl_server_state       state;
     enum sasl_fault              fault;
+    int                          which; /* see sasl_server_which */
     struct sp_buf                user;
     struct sp_buf                password; /* prepared                        */
     struct sp_buf                challenge;

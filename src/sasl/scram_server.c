@@ -154,29 +154,51 @@ static enum sasl_fault read_final(struct sasl_server *s, struct sp_view message,
     return SASL_FAULT_NONE;
 }
 
+/* The client's key differs with the password it has: what of the verifier does the proof fit? All are tried. */
+static int find_password(const struct sasl_verifier *v, enum sasl_hash h, struct sp_view said,
+                         const uint8_t *proof, int *which_out)
+{
+    uint8_t key[SASL_KEY_MAX], digest[SASL_KEY_MAX];
+    size_t len = sasl_hash_len(h);
+    int which = SASL_WHICH_NONE, status = SP_OK;
+    for (int i = SASL_MORE_MAX; i >= 0 && !status; i--) {
+        const uint8_t *stored = sasl_verifier_keys(v, h, i)->stored;
+        status = scram_mask(h, stored, said, proof, key);
+        if (!status)
+            status = sasl_digest(h, sp_view_make(key, len), digest);
+        bool same = !status && sp_view_eq_secret(sp_view_make(digest, len), sp_view_make(stored, len));
+        if (same && i <= (int)v->more_n)
+            which = i;
+    }
+    explicit_bzero(key, sizeof key);
+    *which_out = which;
+    return status;
+}
+
 static enum sasl_server_state take_final(struct sasl_server *s, struct sp_view message)
 {
     struct scram_server *m = s->memory;
     enum sasl_hash h = s->mechanism->hash;
-    const struct sasl_keys *keys = &m->verifier.keys[h];
-    uint8_t proof[SASL_KEY_MAX], key[SASL_KEY_MAX], digest[SASL_KEY_MAX], signature[SASL_KEY_MAX];
-    size_t signed_n = 0, len = sasl_hash_len(h);
+    uint8_t proof[SASL_KEY_MAX], signature[SASL_KEY_MAX];
+    size_t signed_n = 0;
     enum sasl_fault fault = read_final(s, message, proof, &signed_n);
     if (fault)
         return sasl_server_refuse(s, fault);
     sp_buf_add_u8(&m->said, ',');
     sp_buf_add(&m->said, sp_view_sub(message, 0, signed_n));
     struct sp_view said = sp_buf_view(&m->said);
-    if (sp_buf_status(&m->said) || scram_mask(h, keys->stored, said, proof, key) ||
-        sasl_digest(h, sp_view_make(key, len), digest) || scram_sign(h, keys->server, said, signature))
+    int which;
+    if (sp_buf_status(&m->said) || find_password(&m->verifier, h, said, proof, &which))
         return broken(s);
-    bool right = sp_view_eq_secret(sp_view_make(digest, len), sp_view_make(keys->stored, len));
-    explicit_bzero(key, sizeof key);
-    if (!right || !m->usable)
+    int place = which == SASL_WHICH_NONE ? SASL_WHICH_OWN : which;
+    if (scram_sign(h, sasl_verifier_keys(&m->verifier, h, place)->server, said, signature))
+        return broken(s);
+    if (which == SASL_WHICH_NONE || !m->usable)
         return sasl_server_refuse(s, SASL_FAULT_REFUSED);
+    s->which = which;
     sp_buf_clear(&s->challenge);
     sp_buf_add_str(&s->challenge, "v=");
-    sp_buf_add_base64(&s->challenge, sp_view_make(signature, len));
+    sp_buf_add_base64(&s->challenge, sp_view_make(signature, sasl_hash_len(h)));
     return sp_buf_status(&s->challenge) ? broken(s) : SASL_SERVER_CHALLENGE;
 }
 

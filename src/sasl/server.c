@@ -101,6 +101,8 @@ struct sp_view sasl_server_user(const struct sasl_server *s) { return sp_buf_vie
 
 struct sp_view sasl_server_password(const struct sasl_server *s) { return sp_buf_view(&s->password); }
 
+int sasl_server_which(const struct sasl_server *s) { return s->which; }
+
 enum sasl_fault sasl_server_fault(const struct sasl_server *s) { return s->fault; }
 
 const char *sasl_server_mechanism(const struct sasl_server *s) { return s->mechanism->name; }

@@ -83,6 +83,9 @@ struct sp_view sasl_server_user(const struct sasl_server *s);
 /* A secret; only in ASK_PASSWORD, where it is prepared, and in ASK_TOKEN. */
 struct sp_view sasl_server_password(const struct sasl_server *s);
 
+/* After SCRAM's YES: which password of the verifier it was (SASL_WHICH_OWN, or a further one's number). */
+int sasl_server_which(const struct sasl_server *s);
+
 /* Why NO: SASL_FAULT_REFUSED when an answer of the caller decided. */
 enum sasl_fault sasl_server_fault(const struct sasl_server *s);
 

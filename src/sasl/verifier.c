@@ -66,30 +66,54 @@ int sasl_keys_derive(enum sasl_hash h, struct sp_view password, struct sp_view s
     return status;
 }
 
+int sasl_verifier_remake(struct sp_view password, struct sasl_verifier *verifier)
+{
+    struct sasl_keys keys[SASL_HASH_N];
+    struct sp_view salt = sp_view_make(verifier->salt, verifier->salt_len);
+    int status = SP_OK;
+    for (unsigned h = 0; h < SASL_HASH_N && !status; h++)
+        status = sasl_keys_derive((enum sasl_hash)h, password, salt, verifier->iterations, &keys[h]);
+    if (!status)
+        memcpy(verifier->keys, keys, sizeof keys);
+    OPENSSL_cleanse(keys, sizeof keys);
+    return status;
+}
+
 int sasl_verifier_make(struct sp_view password, struct sasl_verifier *verifier_out)
 {
     struct sasl_verifier v = {.salt_len = SASL_SALT_LEN, .iterations = SASL_ITERATIONS};
-    int status = SP_OK;
     os_random(v.salt, v.salt_len);
-    for (unsigned h = 0; h < SASL_HASH_N && !status; h++)
-        status = sasl_keys_derive((enum sasl_hash)h, password, sp_view_make(v.salt, v.salt_len), v.iterations,
-                                  &v.keys[h]);
+    int status = sasl_verifier_remake(password, &v);
     if (!status)
         *verifier_out = v;
     OPENSSL_cleanse(&v, sizeof v);
     return status;
 }
 
-int sasl_verifier_check(const struct sasl_verifier *v, struct sp_view password, bool *right_out)
+const struct sasl_keys *sasl_verifier_keys(const struct sasl_verifier *v, enum sasl_hash h, int place)
+{
+    return place == SASL_WHICH_OWN ? &v->keys[h] : &v->more[place - 1][h];
+}
+
+int sasl_verifier_which(const struct sasl_verifier *v, enum sasl_hash h, const uint8_t *stored)
+{
+    int which = SASL_WHICH_NONE;
+    for (int i = SASL_MORE_MAX; i >= 0; i--) {
+        bool same = sp_view_eq_secret(sp_view_make(stored, hashes[h].len),
+                                      sp_view_make(sasl_verifier_keys(v, h, i)->stored, hashes[h].len));
+        if (same && i <= (int)v->more_n)
+            which = i;
+    }
+    return which;
+}
+
+int sasl_verifier_check(const struct sasl_verifier *v, struct sp_view password, int *which_out)
 {
     struct sasl_keys keys;
     int status =
         sasl_keys_derive(SASL_SHA256, password, sp_view_make(v->salt, v->salt_len), v->iterations, &keys);
-    if (!status) {
-        size_t len = hashes[SASL_SHA256].len;
-        *right_out =
-            sp_view_eq_secret(sp_view_make(keys.stored, len), sp_view_make(v->keys[SASL_SHA256].stored, len));
-    }
+    if (!status)
+        *which_out = sasl_verifier_which(v, SASL_SHA256, keys.stored);
     OPENSSL_cleanse(&keys, sizeof keys);
     return status;
 }

@@ -13,7 +13,8 @@ enum {
     SASL_ITERATIONS_MAX = 1000000,   /* nobody is made to work longer: a third of a second */
     SASL_SALT_LEN = 16,              /* of salts made here                    */
     SASL_SALT_MAX = 64,
-    SASL_KEY_MAX = 32
+    SASL_KEY_MAX = 32,
+    SASL_MORE_MAX = 16               /* further passwords of one user         */
 };
 
 /* The digests, strongest first. NAME, name in mechanisms, octets, OpenSSL's function. */
@@ -38,7 +39,16 @@ struct sasl_verifier {
     size_t           salt_len;
     uint32_t         iterations;
     struct sasl_keys keys[SASL_HASH_N];
+    /*
+     * Further passwords of the same user, under the same salt and iterations: so PBKDF2 runs once for
+     * all of them, and SCRAM, which shows the salt before it knows the password, takes each.
+     */
+    uint32_t         more_n;
+    struct sasl_keys more[SASL_MORE_MAX][SASL_HASH_N];
 };
+
+/* Which password of a verifier it was: none, the user's own, or more[which - 1]. */
+enum { SASL_WHICH_NONE = -1, SASL_WHICH_OWN = 0 };
 
 /*
  * Derive the keys of one digest: PBKDF2, then HMAC and H. About a millisecond at 4,096 iterations.
@@ -57,11 +67,20 @@ SP_MUST_USE int sasl_client_key_derive(enum sasl_hash h, struct sp_view password
 /* A verifier with a fresh salt and SASL_ITERATIONS. SP_ERR_NOMEM. */
 SP_MUST_USE int sasl_verifier_make(struct sp_view password, struct sasl_verifier *verifier_out);
 
+/* The same under the salt and the iterations that stand in the verifier; its own keys are replaced. SP_ERR_NOMEM. */
+SP_MUST_USE int sasl_verifier_remake(struct sp_view password, struct sasl_verifier *verifier);
+
 /*
- * Is this the password? The same work whatever the answer.
- * SP_ERR_NOMEM: not known; right_out is untouched.
+ * Which of the passwords is this? The same work whatever the answer, and however many there are.
+ * SP_ERR_NOMEM: not known; which_out is untouched.
  */
-SP_MUST_USE int sasl_verifier_check(const struct sasl_verifier *v, struct sp_view password, bool *right_out);
+SP_MUST_USE int sasl_verifier_check(const struct sasl_verifier *v, struct sp_view password, int *which_out);
+
+/* Which of the passwords has this StoredKey? All places are compared, used or not. */
+int sasl_verifier_which(const struct sasl_verifier *v, enum sasl_hash h, const uint8_t *stored);
+
+/* The keys of the password at a place, 0 to SASL_MORE_MAX, used or not. */
+const struct sasl_keys *sasl_verifier_keys(const struct sasl_verifier *v, enum sasl_hash h, int place);
 
 /*
  * What stands in for the verifier of a user who does not exist: a salt that is always the same for

@@ -17,7 +17,7 @@ enum { BUSY_MS = 2000 };
  * key is the name prepared and folded. A password's five columns change together. stored and server
  * keys: RFC 5802 section 3.
  */
-static const char schema[] = "CREATE TABLE users ("
+static const char version_1[] = "CREATE TABLE users ("
                              "  key TEXT PRIMARY KEY NOT NULL,"
                              "  name TEXT NOT NULL,"
                              "  disabled INTEGER NOT NULL DEFAULT 0 CHECK (disabled IN (0, 1)),"
@@ -34,6 +34,34 @@ static const char schema[] = "CREATE TABLE users ("
                              "  one INTEGER PRIMARY KEY CHECK (one = 1),"
                              "  secret BLOB NOT NULL CHECK (length(secret) = 32)"
                              ") STRICT;";
+
+/*
+ * Application passwords are made under the salt and the iterations of their user. may_send: no row, any sender.
+ * crypt: the password as another server kept it; the first login with it makes the verifier, and it goes.
+ */
+static const char version_2[] =
+    "ALTER TABLE users ADD COLUMN crypt TEXT;"
+    "CREATE INDEX users_crypt ON users (key) WHERE crypt IS NOT NULL;"
+    "CREATE TABLE app_passwords ("
+    "  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    "  key TEXT NOT NULL REFERENCES users ON DELETE CASCADE,"
+    "  label TEXT NOT NULL,"
+    "  created_ms INTEGER NOT NULL,"
+    "  used_ms INTEGER NOT NULL DEFAULT 0,"
+    "  stored_sha256 BLOB NOT NULL CHECK (length(stored_sha256) = 32),"
+    "  server_sha256 BLOB NOT NULL CHECK (length(server_sha256) = 32),"
+    "  stored_sha1 BLOB NOT NULL CHECK (length(stored_sha1) = 20),"
+    "  server_sha1 BLOB NOT NULL CHECK (length(server_sha1) = 20),"
+    "  UNIQUE (key, label)"
+    ") STRICT;"
+    "CREATE TABLE may_send ("
+    "  key TEXT NOT NULL REFERENCES users ON DELETE CASCADE,"
+    "  pattern TEXT NOT NULL,"
+    "  PRIMARY KEY (key, pattern)"
+    ") WITHOUT ROWID, STRICT;";
+
+/* What each version adds to the one before it. */
+static const char *const steps[USERS_SCHEMA_VERSION] = {version_1, version_2};
 
 /* --- the file ---------------------------------------------------------------------------- */
 
@@ -146,7 +174,15 @@ static int make_secret(sqlite3 *db)
     return status;
 }
 
-/* Make the schema, unless another process was faster. */
+static bool take_steps(sqlite3 *db, int version)
+{
+    bool fresh = version == 0, done = true;
+    for (; version < USERS_SCHEMA_VERSION && done; version++)
+        done = sqlite3_exec(db, steps[version], NULL, NULL, NULL) == SQLITE_OK;
+    return done && (!fresh || make_secret(db) == SP_OK);
+}
+
+/* Bring the file from any older version to this one, unless another process was faster. */
 static int make_schema(sqlite3 *db)
 {
     int version = 0;
@@ -154,10 +190,8 @@ static int make_schema(sqlite3 *db)
     (void)snprintf(pragma, sizeof pragma, "PRAGMA user_version = %d", USERS_SCHEMA_VERSION); /* fits */
     if (sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
         return SP_ERR_IO;
-    if (read_version(db, &version) == SP_OK &&
-        (version != 0 ||
-         (sqlite3_exec(db, schema, NULL, NULL, NULL) == SQLITE_OK && make_secret(db) == SP_OK &&
-          sqlite3_exec(db, pragma, NULL, NULL, NULL) == SQLITE_OK)) &&
+    if (read_version(db, &version) == SP_OK && version <= USERS_SCHEMA_VERSION && take_steps(db, version) &&
+        sqlite3_exec(db, pragma, NULL, NULL, NULL) == SQLITE_OK &&
         sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK)
         return SP_OK;
     return SP_ERR_IO;
@@ -184,7 +218,7 @@ static int prepare_file(sqlite3 *db, const char *path, struct sp_buf *error, uin
     if (use_wal(db) != SQLITE_OK ||
         sqlite3_exec(db,
                      "PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;"
-                     "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON",
+                     "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA foreign_keys = ON",
                      NULL, NULL, NULL) != SQLITE_OK ||
         read_version(db, &version) != SP_OK)
         return say_sqlite(db, error, path);
@@ -197,7 +231,7 @@ static int prepare_file(sqlite3 *db, const char *path, struct sp_buf *error, uin
         sp_buf_add_str(error, "): use that version, or restore a backup of the folder");
         return SP_ERR_RANGE;
     }
-    if (version == 0 && make_schema(db) != SP_OK)
+    if (version < USERS_SCHEMA_VERSION && make_schema(db) != SP_OK)
         return say_sqlite(db, error, path);
     return read_secret(db, secret_out) == SP_OK ? SP_OK : say_sqlite(db, error, path);
 }

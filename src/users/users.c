@@ -1,44 +1,14 @@
-#include "users/users.h"
+#include "users/inside.h"
 
 #include "base/view.h"
 #include "os/heap.h"
 #include "os/log.h"
-#include "users/schema.h"
 
 #include <stdlib.h>
 
-/* NAME, SQL. The key is always ?1. */
-#define STATEMENTS(X)                                                                                        \
-    X(FIND,                                                                                                  \
-      "SELECT name, disabled, salt, iterations, stored_sha256, server_sha256, stored_sha1, server_sha1"      \
-      " FROM users WHERE key = ?1")                                                                          \
-    X(ADD, "INSERT INTO users (key, name, created_ms, changed_ms, salt, iterations, stored_sha256,"          \
-           " server_sha256, stored_sha1, server_sha1) VALUES (?1, ?2, ?3, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")      \
-    X(SET_VERIFIER, "UPDATE users SET changed_ms = ?3, salt = ?4, iterations = ?5, stored_sha256 = ?6,"      \
-                    " server_sha256 = ?7, stored_sha1 = ?8, server_sha1 = ?9 WHERE key = ?1")                \
-    X(SET_DISABLED, "UPDATE users SET disabled = ?2 WHERE key = ?1")                                         \
-    X(REMOVE, "DELETE FROM users WHERE key = ?1")                                                            \
-    X(NEXT, "SELECT name, disabled, created_ms, changed_ms FROM users WHERE key > ?1 ORDER BY key LIMIT 1")
-
-#define X(n, ...) n,
-enum statement { STATEMENTS(X) STATEMENT_N };
-#undef X
-
-struct users {
-    sqlite3 *db;
-    sqlite3_stmt *statements[STATEMENT_N];
-    uint8_t secret[USERS_SECRET_LEN];
-};
-
-/* What a name is found by. */
-struct key {
-    uint8_t octets[SASL_USER_MAX];
-    size_t len;
-};
-
-static const char *const texts[STATEMENT_N] = {
-#define X(n, sql) [n] = sql,
-    STATEMENTS(X)
+static const char *const texts[USERS_STATEMENT_N] = {
+#define X(n, sql) [USERS_##n] = sql,
+    USERS_STATEMENTS(X)
 #undef X
 };
 
@@ -46,7 +16,7 @@ int users_open(const char *folder, struct sp_buf *error, struct users **users_ou
 {
     struct users *u = os_new(sizeof *u);
     int status = users_schema_open(folder, error, &u->db, u->secret);
-    for (size_t i = 0; i < STATEMENT_N && !status; i++)
+    for (size_t i = 0; i < USERS_STATEMENT_N && !status; i++)
         if (sqlite3_prepare_v3(u->db, texts[i], -1, SQLITE_PREPARE_PERSISTENT, &u->statements[i], NULL) !=
             SQLITE_OK) {
             sp_buf_add_str(error, "users.db is damaged: ");
@@ -64,7 +34,7 @@ void users_close(struct users *u)
 {
     if (!u)
         return;
-    for (size_t i = 0; i < STATEMENT_N; i++)
+    for (size_t i = 0; i < USERS_STATEMENT_N; i++)
         sqlite3_finalize(u->statements[i]);
     sqlite3_close(u->db);
     explicit_bzero(u, sizeof *u);
@@ -73,13 +43,13 @@ void users_close(struct users *u)
 
 /* --- running a statement ------------------------------------------------------------------ */
 
-static int log_failure(struct users *u)
+int users_log_failure(struct users *u)
 {
     os_log(OS_WARN, "users-db-failed", OS_STR("error", sqlite3_errmsg(u->db)));
     return SP_ERR_IO;
 }
 
-static int fold(struct sp_view name, enum sasl_prep_kind kind, struct key *key_out)
+int users_fold(struct sp_view name, enum sasl_prep_kind kind, struct users_key *key_out)
 {
     if (sasl_user_fault(name, kind) != SASL_FAULT_NONE)
         return SP_ERR_SYNTAX;
@@ -100,44 +70,46 @@ static void bind_octets(sqlite3_stmt *s, int at, struct sp_view v)
     sqlite3_bind_blob(s, at, v.len ? v.p : (const uint8_t *)"", (int)v.len, SQLITE_TRANSIENT);
 }
 
-static void bind_text(sqlite3_stmt *s, int at, struct sp_view v)
+void users_bind_text(sqlite3_stmt *s, int at, struct sp_view v)
 {
     sqlite3_bind_text(s, at, v.len ? (const char *)v.p : "", (int)v.len, SQLITE_TRANSIENT);
 }
 
-static sqlite3_stmt *use(struct users *u, enum statement n, const struct key *key)
+sqlite3_stmt *users_use(struct users *u, enum users_statement n, const struct users_key *key)
 {
     sqlite3_stmt *s = u->statements[n];
-    bind_text(s, 1, sp_view_make(key->octets, key->len));
+    users_bind_text(s, 1, sp_view_make(key->octets, key->len));
     return s;
 }
 
 /* Nothing of a verifier stays bound to a statement. */
-static void let_go(sqlite3_stmt *s)
+void users_let_go(sqlite3_stmt *s)
 {
     sqlite3_reset(s);
     sqlite3_clear_bindings(s);
 }
 
 /* Run a change of one row. */
-static int change(struct users *u, sqlite3_stmt *s)
+int users_change(struct users *u, sqlite3_stmt *s)
 {
     int code = sqlite3_step(s);
     int status = SP_OK;
     if (code == SQLITE_CONSTRAINT && sqlite3_extended_errcode(u->db) == SQLITE_CONSTRAINT_PRIMARYKEY)
         status = SP_ERR_EXISTS;
+    else if (code == SQLITE_CONSTRAINT && sqlite3_extended_errcode(u->db) == SQLITE_CONSTRAINT_UNIQUE)
+        status = SP_ERR_EXISTS;
     else if (code != SQLITE_DONE)
-        status = log_failure(u);
+        status = users_log_failure(u);
     else if (sqlite3_changes(u->db) == 0)
         status = SP_ERR_ABSENT;
-    let_go(s);
+    users_let_go(s);
     return status;
 }
 
 /* --- rows -------------------------------------------------------------------------------- */
 
 /* Copy a column of at most max octets. */
-static bool take_column(sqlite3_stmt *s, int at, void *out, size_t max, size_t *len_out)
+bool users_take_column(sqlite3_stmt *s, int at, void *out, size_t max, size_t *len_out)
 {
     const void *p = sqlite3_column_blob(s, at);
     size_t len = (size_t)sqlite3_column_bytes(s, at);
@@ -149,12 +121,22 @@ static bool take_column(sqlite3_stmt *s, int at, void *out, size_t max, size_t *
     return true;
 }
 
-static bool take_keys(sqlite3_stmt *s, int at, enum sasl_hash h, struct sasl_keys *out)
+bool users_take_keys(sqlite3_stmt *s, int at, struct sasl_keys out[SASL_HASH_N])
 {
-    size_t stored = 0, server = 0;
-    return take_column(s, at, out->stored, SASL_KEY_MAX, &stored) &&
-           take_column(s, at + 1, out->server, SASL_KEY_MAX, &server) && stored == sasl_hash_len(h) &&
-           server == sasl_hash_len(h);
+    for (int h = 0; h < SASL_HASH_N; h++) {
+        size_t stored = 0, server = 0, len = sasl_hash_len((enum sasl_hash)h);
+        if (!users_take_column(s, at + 2 * h, out[h].stored, SASL_KEY_MAX, &stored) ||
+            !users_take_column(s, at + 2 * h + 1, out[h].server, SASL_KEY_MAX, &server) || stored != len ||
+            server != len)
+            return false;
+    }
+    return true;
+}
+
+static bool take_crypt(sqlite3_stmt *s, int at, struct users_login *out)
+{
+    size_t len = 0;
+    return users_take_column(s, at, out->crypt, USERS_CRYPT_MAX - 1, &len);
 }
 
 static bool take_login(sqlite3_stmt *s, struct users_login *out)
@@ -166,37 +148,75 @@ static bool take_login(sqlite3_stmt *s, struct users_login *out)
     if (iterations < 1 || iterations > SASL_ITERATIONS_MAX)
         return false;
     v->iterations = (uint32_t)iterations;
-    return take_column(s, 0, out->name.octets, SASL_USER_MAX, &out->name.len) &&
-           take_column(s, 2, v->salt, SASL_SALT_MAX, &v->salt_len) &&
-           take_keys(s, 4, SASL_SHA256, &v->keys[SASL_SHA256]) &&
-           take_keys(s, 6, SASL_SHA1, &v->keys[SASL_SHA1]);
+    if (!users_take_column(s, 0, out->name.octets, SASL_USER_MAX, &out->name.len) ||
+        !users_take_column(s, 2, v->salt, SASL_SALT_MAX, &v->salt_len) || !users_take_keys(s, 4, v->keys) ||
+        !take_crypt(s, 8, out))
+        return false;
+    out->imported = out->crypt[0] != '\0';
+    return true;
+}
+
+/* The application passwords; asked of unknown users too. */
+static bool take_more(sqlite3_stmt *s, struct users_login *out)
+{
+    int code;
+    uint32_t n = 0;
+    while ((code = sqlite3_step(s)) == SQLITE_ROW && n < SASL_MORE_MAX) {
+        out->more_id[n] = sqlite3_column_int64(s, 0);
+        if (!users_take_keys(s, 1, out->verifier.more[n++]))
+            return false;
+    }
+    out->verifier.more_n = n;
+    return code == SQLITE_ROW || code == SQLITE_DONE;
+}
+
+/* Who has no password of another server gets somebody else's to be checked against, as long as there are any. */
+static bool take_any_crypt(struct users *u, const struct users_key *key, struct users_login *out)
+{
+    sqlite3_stmt *s = users_use(u, USERS_ANY_CRYPT, key);
+    int code = sqlite3_step(s);
+    bool taken = code == SQLITE_DONE || (code == SQLITE_ROW && take_crypt(s, 0, out));
+    users_let_go(s);
+    return taken;
+}
+
+static int read_login(struct users *u, struct sp_view name, const struct users_key *key,
+                      struct users_login *out)
+{
+    sqlite3_stmt *s = users_use(u, USERS_FIND, key), *more = users_use(u, USERS_MORE, key);
+    int code = sqlite3_step(s), status = SP_OK;
+    if (code != SQLITE_ROW && code != SQLITE_DONE) {
+        status = users_log_failure(u);
+    } else if ((code == SQLITE_ROW && !take_login(s, out)) || !take_more(more, out) ||
+               (!out->imported && !take_any_crypt(u, key, out))) {
+        os_log(OS_WARN, "users-db-failed", OS_STR("error", "a row is damaged"), OS_VIEW("user", name));
+        status = SP_ERR_IO;
+    }
+    users_let_go(s);
+    users_let_go(more);
+    return status;
 }
 
 int users_find(struct users *u, struct sp_view name, struct users_login *login_out)
 {
-    struct users_login login = {0}, decoy = {0};
-    struct key key = {.len = 0};
+    struct users_login login = {0};
+    struct sasl_verifier decoy;
+    struct users_key key = {.len = 0};
     /* A name that cannot be prepared matches no key: the empty key is never stored. */
     struct sp_view said =
-        fold(name, SASL_PREP_QUERY, &key) == SP_OK ? sp_view_make(key.octets, key.len) : name;
-    if (sasl_verifier_decoy(sp_view_make(u->secret, sizeof u->secret), said, &decoy.verifier) != SP_OK)
+        users_fold(name, SASL_PREP_QUERY, &key) == SP_OK ? sp_view_make(key.octets, key.len) : name;
+    if (sasl_verifier_decoy(sp_view_make(u->secret, sizeof u->secret), said, &decoy) != SP_OK)
         return SP_ERR_IO;
-    sqlite3_stmt *s = use(u, FIND, &key);
-    int code = sqlite3_step(s), status = SP_OK;
-    if (code != SQLITE_ROW && code != SQLITE_DONE) {
-        status = log_failure(u);
-    } else if (code == SQLITE_ROW && !take_login(s, &login)) {
-        os_log(OS_WARN, "users-db-failed", OS_STR("error", "a row is damaged"), OS_VIEW("user", name));
-        status = SP_ERR_IO;
-    }
-    let_go(s);
+    int status = read_login(u, name, &key, &login);
+    if (!status && !login.known)
+        login.verifier = decoy;
     if (!status)
-        *login_out = code == SQLITE_ROW ? login : decoy;
+        *login_out = login;
     explicit_bzero(&login, sizeof login);
     return status;
 }
 
-static void bind_verifier(sqlite3_stmt *s, const struct sasl_verifier *v, int64_t now_ms)
+void users_bind_verifier(sqlite3_stmt *s, const struct sasl_verifier *v, int64_t now_ms)
 {
     sqlite3_bind_int64(s, 3, now_ms);
     bind_octets(s, 4, sp_view_make(v->salt, v->salt_len));
@@ -210,61 +230,93 @@ static void bind_verifier(sqlite3_stmt *s, const struct sasl_verifier *v, int64_
 
 int users_add(struct users *u, struct sp_view name, const struct sasl_verifier *v, int64_t now_ms)
 {
-    struct key key;
-    if (fold(name, SASL_PREP_STORED, &key) != SP_OK)
+    struct users_key key;
+    if (users_fold(name, SASL_PREP_STORED, &key) != SP_OK)
         return SP_ERR_SYNTAX;
-    sqlite3_stmt *s = use(u, ADD, &key);
-    bind_text(s, 2, name);
-    bind_verifier(s, v, now_ms);
-    return change(u, s);
+    sqlite3_stmt *s = users_use(u, USERS_ADD, &key);
+    users_bind_text(s, 2, name);
+    users_bind_verifier(s, v, now_ms);
+    return users_change(u, s);
+}
+
+int users_import(struct users *u, struct sp_view name, const char *crypt_hash, int64_t now_ms)
+{
+    struct users_key key;
+    struct sasl_verifier v = {.salt_len = SASL_SALT_LEN, .iterations = SASL_ITERATIONS};
+    if (users_fold(name, SASL_PREP_STORED, &key) != SP_OK || users_crypt_fault(crypt_hash))
+        return SP_ERR_SYNTAX;
+    os_random(v.salt, v.salt_len);
+    os_random(v.keys, sizeof v.keys); /* no password has them */
+    sqlite3_stmt *s = users_use(u, USERS_ADD, &key);
+    users_bind_text(s, 2, name);
+    users_bind_verifier(s, &v, now_ms);
+    users_bind_text(s, 10, sp_view_of(crypt_hash));
+    return users_change(u, s);
 }
 
 int users_set_verifier(struct users *u, struct sp_view name, const struct sasl_verifier *v, int64_t now_ms)
 {
-    struct key key;
-    if (fold(name, SASL_PREP_QUERY, &key) != SP_OK)
+    struct users_key key;
+    if (users_fold(name, SASL_PREP_QUERY, &key) != SP_OK)
         return SP_ERR_SYNTAX;
-    sqlite3_stmt *s = use(u, SET_VERIFIER, &key);
-    bind_verifier(s, v, now_ms);
-    return change(u, s);
+    sqlite3_stmt *s = users_use(u, USERS_SET_VERIFIER, &key);
+    users_bind_verifier(s, v, now_ms);
+    return users_change(u, s);
 }
 
 int users_set_disabled(struct users *u, struct sp_view name, bool disabled)
 {
-    struct key key;
-    if (fold(name, SASL_PREP_QUERY, &key) != SP_OK)
+    struct users_key key;
+    if (users_fold(name, SASL_PREP_QUERY, &key) != SP_OK)
         return SP_ERR_SYNTAX;
-    sqlite3_stmt *s = use(u, SET_DISABLED, &key);
+    sqlite3_stmt *s = users_use(u, USERS_SET_DISABLED, &key);
     sqlite3_bind_int(s, 2, disabled);
-    return change(u, s);
+    return users_change(u, s);
 }
 
 int users_remove(struct users *u, struct sp_view name)
 {
-    struct key key;
-    if (fold(name, SASL_PREP_QUERY, &key) != SP_OK)
+    struct users_key key;
+    if (users_fold(name, SASL_PREP_QUERY, &key) != SP_OK)
         return SP_ERR_SYNTAX;
-    return change(u, use(u, REMOVE, &key));
+    return users_change(u, users_use(u, USERS_REMOVE, &key));
 }
 
-int users_next(struct users *u, struct sp_view after, struct users_entry *entry_out)
+/* --- lists --------------------------------------------------------------------------------- */
+
+static int take_entry(struct users *u, sqlite3_stmt *s, struct users_entry *entry_out)
 {
     struct users_entry entry = {0};
-    struct key key = {.len = 0};
-    if (after.len && fold(after, SASL_PREP_QUERY, &key) != SP_OK)
-        return SP_ERR_ABSENT;
-    sqlite3_stmt *s = use(u, NEXT, &key);
     int code = sqlite3_step(s), status = SP_OK;
     if (code == SQLITE_DONE)
         status = SP_ERR_ABSENT;
-    else if (code != SQLITE_ROW || !take_column(s, 0, entry.name.octets, SASL_USER_MAX, &entry.name.len))
-        status = log_failure(u);
+    else if (code != SQLITE_ROW || !users_take_column(s, 0, entry.name.octets, SASL_USER_MAX, &entry.name.len))
+        status = users_log_failure(u);
     if (!status) {
         entry.disabled = sqlite3_column_int(s, 1) != 0;
         entry.created_ms = sqlite3_column_int64(s, 2);
         entry.changed_ms = sqlite3_column_int64(s, 3);
+        entry.imported = sqlite3_column_int(s, 4) != 0;
+        entry.app_password_n = (uint32_t)sqlite3_column_int(s, 5);
+        entry.sender_n = (uint32_t)sqlite3_column_int(s, 6);
         *entry_out = entry;
     }
-    let_go(s);
+    users_let_go(s);
     return status;
+}
+
+int users_next(struct users *u, struct sp_view after, struct users_entry *entry_out)
+{
+    struct users_key key = {.len = 0};
+    if (after.len && users_fold(after, SASL_PREP_QUERY, &key) != SP_OK)
+        return SP_ERR_ABSENT;
+    return take_entry(u, users_use(u, USERS_NEXT, &key), entry_out);
+}
+
+int users_show(struct users *u, struct sp_view name, struct users_entry *entry_out)
+{
+    struct users_key key;
+    if (users_fold(name, SASL_PREP_QUERY, &key) != SP_OK)
+        return SP_ERR_ABSENT;
+    return take_entry(u, users_use(u, USERS_SHOW, &key), entry_out);
 }

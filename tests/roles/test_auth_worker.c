@@ -17,7 +17,7 @@ static void note_done(struct auth_job *job)
 {
     struct bench *b = job->owner;
     b->done++;
-    b->right += job->right;
+    b->right += job->which == SASL_WHICH_OWN;
     b->full += job->status == SP_ERR_LONG;
     if (job->kind == AUTH_JOB_MAKE)
         b->made = job->verifier;

@@ -20,6 +20,7 @@ enum {
 struct auth_cache_entry {
     uint8_t  mac[AUTH_CACHE_MAC_LEN];
     uint64_t expires_ms; /* monotonic; 0: empty */
+    int      which;      /* password of the user */
 };
 
 struct auth_cache {
@@ -34,10 +35,10 @@ void auth_cache_clear(struct auth_cache *c);
 SP_MUST_USE int auth_cache_hash(const struct auth_cache *c, struct sp_view name, const struct sasl_verifier *v,
                                 struct sp_view password, uint8_t mac_out[AUTH_CACHE_MAC_LEN]);
 
-/* Was the login of this hash right not long ago? */
-bool auth_cache_has(const struct auth_cache *c, const uint8_t mac[AUTH_CACHE_MAC_LEN], uint64_t now_ms);
+/* Was the login of this hash right not long ago, and with which password? SASL_WHICH_NONE: it was not. */
+int auth_cache_has(const struct auth_cache *c, const uint8_t mac[AUTH_CACHE_MAC_LEN], uint64_t now_ms);
 
 /* It was right: remember it. The entry of its set that would expire first gives way. */
-void auth_cache_add(struct auth_cache *c, const uint8_t mac[AUTH_CACHE_MAC_LEN], uint64_t now_ms);
+void auth_cache_add(struct auth_cache *c, const uint8_t mac[AUTH_CACHE_MAC_LEN], int which, uint64_t now_ms);
 
 #endif

@@ -26,8 +26,9 @@ struct exchange {
     struct os_timer late; /* holds back a refusal */
     bool refused;         /* and waits for it     */
     struct users_login login;
+    int which; /* password of the login that was right */
     uint8_t mac[AUTH_CACHE_MAC_LEN];
-    bool cached, tls;
+    bool cached, tls, verifier_given;
     bool token; /* instead of a password */
     enum sasl_token_fault token_fault;
     struct note client, session_name;
@@ -91,17 +92,9 @@ static void log_attempt(const struct exchange *x, struct sp_view user, const cha
     os_log(OS_INFO, reason ? "auth-failed" : "auth-ok", OS_VIEW("session", noted(&x->session_name)),
            OS_VIEW("user", user), OS_STR("mechanism", sasl_server_mechanism(x->sasl)),
            OS_VIEW("client", noted(&x->client)), OS_STR("tls", x->tls ? "yes" : "no"),
-           OS_STR("cached", x->cached ? "yes" : NULL), OS_STR("reason", reason), OS_STR("defect", defect),
+           OS_STR("cached", x->cached ? "yes" : NULL),
+           OS_STR("password", !reason && x->which > SASL_WHICH_OWN ? "application" : NULL), OS_STR("reason", reason), OS_STR("defect", defect),
            OS_STR("detail", detail));
-}
-
-static void say_yes(struct exchange *x)
-{
-    struct sp_view user = x->login.known ? users_name_view(&x->login.name) : sasl_server_user(x->sasl);
-    struct ipc_message m = {.type = IPC_TYPE_auth_yes, .as.auth_yes = {.session = x->session, .user = user}};
-    (void)os_edge_send(x->smtpd, &m); /* as above */
-    log_attempt(x, user, NULL, NULL, NULL);
-    end(x);
 }
 
 static void say_unavailable(struct exchange *x, const char *reason)
@@ -109,6 +102,29 @@ static void say_unavailable(struct exchange *x, const char *reason)
     send_no(x->smtpd, x->session, IPC_AUTH_UNAVAILABLE);
     log_attempt(x, sasl_server_user(x->sasl), reason, NULL, NULL);
     end(x);
+}
+
+static void send_yes(struct exchange *x, struct sp_view user, struct sp_view senders)
+{
+    struct ipc_message m = {.type = IPC_TYPE_auth_yes,
+                            .as.auth_yes = {.session = x->session, .user = user, .senders = senders}};
+    (void)os_edge_send(x->smtpd, &m); /* as above */
+    if (x->which > SASL_WHICH_OWN)
+        users_app_note_used(x->auth->users, user, x->login.more_id[x->which - 1], os_wall_ms());
+    log_attempt(x, user, NULL, NULL, NULL);
+    end(x);
+}
+
+static void say_yes(struct exchange *x)
+{
+    struct sp_view user = x->login.known ? users_name_view(&x->login.name) : sasl_server_user(x->sasl);
+    struct sp_buf senders;
+    sp_buf_init(&senders, &os_heap, (size_t)USERS_SENDERS_MAX * (USERS_SENDER_MAX + 1));
+    if (users_senders(x->auth->users, user, &senders) == SP_OK)
+        send_yes(x, user, sp_buf_view(&senders));
+    else
+        say_unavailable(x, "users-db");
+    sp_buf_fini(&senders);
 }
 
 /* --- refusals, held back where somebody guesses -------------------------------------------- */
@@ -178,6 +194,14 @@ static bool look_up(struct exchange *x)
 
 static void run(struct exchange *x, enum sasl_server_state state);
 
+/* The hash of another server has done its work: from now on this user is like any other. */
+static void keep_imported(struct exchange *x, const struct sasl_verifier *v)
+{
+    struct sp_view user = users_name_view(&x->login.name);
+    if (users_set_verifier(x->auth->users, user, v, os_wall_ms()) == SP_OK) /* else with the next login */
+        os_log(OS_INFO, "user-converted", OS_VIEW("session", noted(&x->session_name)), OS_VIEW("user", user));
+}
+
 static void note_checked(struct auth_job *job)
 {
     struct exchange *x = job->owner;
@@ -190,9 +214,12 @@ static void note_checked(struct auth_job *job)
         say_unavailable(x, "no-memory");
         return;
     }
-    bool right = job->right && x->login.known && !x->login.disabled;
-    if (right)
-        auth_cache_add(&x->auth->cache, x->mac, os_mono_ms());
+    bool right = job->which != SASL_WHICH_NONE && x->login.known && !x->login.disabled;
+    x->which = job->which;
+    if (right && job->remade)
+        keep_imported(x, &job->verifier);
+    else if (right)
+        auth_cache_add(&x->auth->cache, x->mac, x->which, os_mono_ms());
     run(x, sasl_server_password_is(x->sasl, right));
 }
 
@@ -210,7 +237,8 @@ static void check_password(struct exchange *x)
         say_unavailable(x, "no-memory");
         return;
     }
-    x->cached = auth_cache_has(&a->cache, x->mac, os_mono_ms()) && x->login.known && !x->login.disabled;
+    x->which = auth_cache_has(&a->cache, x->mac, os_mono_ms());
+    x->cached = x->which != SASL_WHICH_NONE && x->login.known && !x->login.disabled;
     if (x->cached) {
         run(x, sasl_server_password_is(x->sasl, true));
         return;
@@ -219,6 +247,8 @@ static void check_password(struct exchange *x)
     size_t key_len = auth_client_key(noted(&x->client), key);
     struct auth_job *job = auth_job_new(AUTH_JOB_CHECK, password);
     job->verifier = x->login.verifier;
+    job->imported = x->login.imported;
+    memcpy(job->crypt, x->login.crypt, sizeof job->crypt);
     job->done = note_checked;
     job->owner = x;
     x->job = job;
@@ -227,6 +257,7 @@ static void check_password(struct exchange *x)
 
 static void give_verifier(struct exchange *x)
 {
+    x->verifier_given = true;
     if (look_up(x))
         run(x, sasl_server_give_verifier(x->sasl, &x->login.verifier, x->login.known && !x->login.disabled));
     else
@@ -286,6 +317,8 @@ static void run(struct exchange *x, enum sasl_server_state state)
         check_token(x);
         break;
     case SASL_SERVER_YES:
+        if (x->verifier_given)
+            x->which = sasl_server_which(x->sasl);
         if (x->token)
             say_yes_to_token(x);
         else

@@ -10,7 +10,7 @@
 
 enum { USERS_PER_PAGE = 256 };
 
-enum wish_kind { WISH_ADD, WISH_PASSWD, WISH_WANTED };
+enum wish_kind { WISH_ADD, WISH_PASSWD, WISH_WANTED, WISH_APP_ADD };
 
 /* A new password whose verifier is being made. */
 struct wish {
@@ -20,6 +20,8 @@ struct wish {
     struct auth_job *job;
     enum wish_kind kind;
     struct users_name name; /* as written */
+    uint8_t label[USERS_LABEL_MAX];
+    size_t label_len;
 };
 
 /* --- answers ------------------------------------------------------------------------------ */
@@ -60,7 +62,7 @@ static const char *text_of(int status)
 {
     switch (status) {
     case SP_ERR_SYNTAX:
-        return "the name cannot be used";
+        return "the name or another value cannot be used";
     case SP_ERR_LONG:
         return "too many logins wait to be checked; try again";
     case SP_ERR_NOMEM:
@@ -112,6 +114,13 @@ static int fulfil_wanted(struct users *u, struct sp_view name, const struct sasl
     return status ? status : users_set_disabled(u, name, false);
 }
 
+static const char *event_of(enum wish_kind kind)
+{
+    return kind == WISH_ADD       ? "user-added"
+           : kind == WISH_APP_ADD ? "user-app-password-added"
+                                  : "user-password-set";
+}
+
 static void note_made(struct auth_job *job)
 {
     struct wish *w = job->owner;
@@ -121,36 +130,57 @@ static void note_made(struct auth_job *job)
     w->job = NULL;
     if (!status && w->kind == WISH_ADD)
         status = users_add(u, name, &job->verifier, os_wall_ms());
+    else if (!status && w->kind == WISH_APP_ADD)
+        status = users_app_add(u, name, sp_view_make(w->label, w->label_len), &job->verifier, os_wall_ms());
     else if (!status && w->kind == WISH_PASSWD)
         status = users_set_verifier(u, name, &job->verifier, os_wall_ms());
     else if (!status)
         status = fulfil_wanted(u, name, &job->verifier);
-    finish_change(w->auth, w->from, w->kind == WISH_ADD ? "user-added" : "user-password-set", name, status);
+    finish_change(w->auth, w->from, event_of(w->kind), name, status);
     end(w);
 }
 
-static void make_verifier(struct auth *a, struct os_edge *from, enum wish_kind kind, struct sp_view name,
-                          struct sp_view password)
+/* What is asked for, with all but the password. */
+struct ask {
+    enum wish_kind kind;
+    struct sp_view name, label;
+};
+
+static void start_job(struct auth *a, struct os_edge *from, const struct ask *k,
+                      const struct users_login *login, struct sp_view prepared)
+{
+    struct wish *w = os_new(sizeof *w);
+    *w = (struct wish){
+        .next = a->wishes, .auth = a, .from = from, .kind = k->kind, .name.len = k->name.len};
+    memcpy(w->name.octets, k->name.p, k->name.len);
+    if (k->label.len)
+        memcpy(w->label, k->label.p, k->label.len);
+    w->label_len = k->label.len;
+    w->job = auth_job_new(AUTH_JOB_MAKE, prepared);
+    if (k->kind == WISH_APP_ADD || login->verifier.more_n > 0) {
+        w->job->verifier = login->verifier; /* one salt for all passwords of a user */
+        w->job->verifier.more_n = 0;
+    }
+    w->job->done = note_made;
+    w->job->owner = w;
+    if (a->wishes)
+        a->wishes->previous = w;
+    a->wishes = w;
+    auth_worker_give(a->worker, sp_view_of(ipc_role_name(os_edge_peer(from))), w->job);
+}
+
+static void make_verifier(struct auth *a, struct os_edge *from, const struct ask *k,
+                          const struct users_login *login, struct sp_view password)
 {
     struct sp_buf prepared;
     enum sasl_fault fault;
     sp_buf_init(&prepared, &os_heap, SASL_PASSWORD_MAX);
     sp_buf_reserve(&prepared, SASL_PASSWORD_MAX);
     int status = sasl_prep(password, SASL_PREP_STORED, &prepared, &fault);
-    if (status) {
-        answer(from, name, false, status);
-    } else {
-        struct wish *w = os_new(sizeof *w);
-        *w = (struct wish){.next = a->wishes, .auth = a, .from = from, .kind = kind, .name.len = name.len};
-        memcpy(w->name.octets, name.p, name.len);
-        w->job = auth_job_new(AUTH_JOB_MAKE, sp_buf_view(&prepared));
-        w->job->done = note_made;
-        w->job->owner = w;
-        if (a->wishes)
-            a->wishes->previous = w;
-        a->wishes = w;
-        auth_worker_give(a->worker, sp_view_of(ipc_role_name(os_edge_peer(from))), w->job);
-    }
+    if (status)
+        answer(from, k->name, false, status);
+    else
+        start_job(a, from, k, login, sp_buf_view(&prepared));
     sp_buf_fini_secret(&prepared);
 }
 
@@ -163,24 +193,51 @@ static const char *fault_of(struct sp_view name, struct sp_view password)
     return fault ? sasl_fault_text(fault) : NULL;
 }
 
-static void take_password(struct auth *a, struct os_edge *tool, enum wish_kind kind, struct sp_view name,
-                          struct sp_view password)
+static void take_password(struct auth *a, struct os_edge *tool, const struct ask *k, struct sp_view password)
 {
-    const char *fault = fault_of(name, password);
+    const char *fault = fault_of(k->name, password);
     struct users_login login;
     if (fault) {
         answer_tool(tool, IPC_USER_INVALID, fault);
         return;
     }
-    int status = users_find(a->users, name, &login);
-    if (!status && kind == WISH_ADD && login.known)
+    int status = users_find(a->users, k->name, &login);
+    if (!status && k->kind == WISH_ADD && login.known)
         status = SP_ERR_EXISTS;
-    if (!status && kind == WISH_PASSWD && !login.known)
+    if (!status && k->kind != WISH_ADD && !login.known)
         status = SP_ERR_ABSENT;
     if (status)
-        answer(tool, name, false, status);
+        answer(tool, k->name, false, status);
     else
-        make_verifier(a, tool, kind, name, password);
+        make_verifier(a, tool, k, &login, password);
+}
+
+/* SP_ERR_EXISTS when the user has a password of this label. */
+static int seek_label(struct users *u, struct sp_view name, struct sp_view label)
+{
+    struct users_app app = {.id = 0};
+    int status;
+    while ((status = users_app_next(u, name, app.id, &app)) == SP_OK)
+        if (sp_view_eq(sp_view_make(app.label, app.label_len), label))
+            return SP_ERR_EXISTS;
+    return status == SP_ERR_ABSENT ? SP_OK : status;
+}
+
+static void take_app_add(struct auth *a, struct os_edge *tool, const struct ipc_user_app_add *m)
+{
+    struct users_entry e;
+    const char *fault = users_label_fault(m->label);
+    int status = users_show(a->users, m->name, &e);
+    if (!status && !fault && e.app_password_n >= SASL_MORE_MAX)
+        fault = "the user has 16 application passwords, and that is as many as there can be; revoke one";
+    if (!status && !fault)
+        status = seek_label(a->users, m->name, m->label);
+    if (!status && fault)
+        answer_tool(tool, IPC_USER_INVALID, fault);
+    else if (status)
+        answer(tool, m->name, false, status);
+    else
+        take_password(a, tool, &(struct ask){WISH_APP_ADD, m->name, m->label}, m->password);
 }
 
 static void take_wanted(struct auth *a, struct os_edge *from, const struct ipc_user_wanted *m)
@@ -195,10 +252,32 @@ static void take_wanted(struct auth *a, struct os_edge *from, const struct ipc_u
     if (status || (login.known && !m->replace))
         answer(from, m->name, false, status);
     else
-        make_verifier(a, from, WISH_WANTED, m->name, m->password);
+        make_verifier(a, from, &(struct ask){.kind = WISH_WANTED, .name = m->name}, &login, m->password);
+}
+
+static int import(struct users *u, const struct ipc_user_import *m)
+{
+    char hash[USERS_CRYPT_MAX] = "";
+    if (m->crypt.len >= sizeof hash || sp_view_find(m->crypt, 0, 0) < m->crypt.len)
+        return SP_ERR_SYNTAX;
+    memcpy(hash, m->crypt.p, m->crypt.len);
+    int status = users_import(u, m->name, hash, os_wall_ms());
+    explicit_bzero(hash, sizeof hash);
+    return status;
 }
 
 /* --- lists --------------------------------------------------------------------------------- */
+
+static struct ipc_user shown(const struct users_entry *e)
+{
+    return (struct ipc_user){.name = users_name_view(&e->name),
+                             .disabled = e->disabled,
+                             .created_ms = (uint64_t)e->created_ms,
+                             .changed_ms = (uint64_t)e->changed_ms,
+                             .imported = e->imported,
+                             .app_passwords = e->app_password_n,
+                             .senders = e->sender_n};
+}
 
 static void send_page(struct auth *a, struct os_edge *tool, struct sp_view after)
 {
@@ -210,10 +289,7 @@ static void send_page(struct auth *a, struct os_edge *tool, struct sp_view after
         status = users_next(a->users, n ? users_name_view(&e.name) : after, &e);
         if (status)
             break;
-        struct ipc_user user = {.name = users_name_view(&e.name),
-                                .disabled = e.disabled,
-                                .created_ms = (uint64_t)e.created_ms,
-                                .changed_ms = (uint64_t)e.changed_ms};
+        struct ipc_user user = shown(&e);
         status = ipc_add_user(&list, &user);
     }
     if (status && status != SP_ERR_ABSENT) {
@@ -225,6 +301,43 @@ static void send_page(struct auth *a, struct os_edge *tool, struct sp_view after
     sp_buf_fini(&list);
 }
 
+static int gather(struct users *u, struct sp_view name, struct sp_buf lists[3])
+{
+    struct users_entry e;
+    struct users_app app = {.id = 0};
+    int status = users_show(u, name, &e);
+    if (status)
+        return status;
+    struct ipc_user user = shown(&e);
+    status = ipc_add_user(&lists[0], &user);
+    while (!status && (status = users_app_next(u, name, app.id, &app)) == SP_OK) {
+        struct ipc_app_password p = {.label = sp_view_make(app.label, app.label_len),
+                                     .created_ms = (uint64_t)app.created_ms,
+                                     .used_ms = (uint64_t)app.used_ms};
+        status = ipc_add_app_password(&lists[1], &p);
+    }
+    return status == SP_ERR_ABSENT ? users_senders(u, name, &lists[2]) : status;
+}
+
+static void show(struct auth *a, struct os_edge *tool, struct sp_view name)
+{
+    struct sp_buf lists[3];
+    for (int i = 0; i < 3; i++)
+        sp_buf_init(&lists[i], &os_heap, IPC_PAYLOAD_MAX / 8);
+    int status = gather(a->users, name, lists);
+    if (status) {
+        answer_tool(tool, result_of(status), text_of(status));
+    } else {
+        struct ipc_message m = {.type = IPC_TYPE_user_shown,
+                                .as.user_shown = {.users = sp_buf_view(&lists[0]),
+                                                  .app_passwords = sp_buf_view(&lists[1]),
+                                                  .senders = sp_buf_view(&lists[2])}};
+        (void)os_edge_send(tool, &m); /* a tool that has left needs no answer */
+    }
+    for (int i = 0; i < 3; i++)
+        sp_buf_fini(&lists[i]);
+}
+
 /* --- edges --------------------------------------------------------------------------------- */
 
 void auth_wish_take(struct auth *a, struct os_edge *from, const struct ipc_message *m)
@@ -234,10 +347,12 @@ void auth_wish_take(struct auth *a, struct os_edge *from, const struct ipc_messa
         take_wanted(a, from, &m->as.user_wanted);
         break;
     case IPC_TYPE_user_add:
-        take_password(a, from, WISH_ADD, m->as.user_add.name, m->as.user_add.password);
+        take_password(a, from, &(struct ask){.kind = WISH_ADD, .name = m->as.user_add.name},
+                      m->as.user_add.password);
         break;
     case IPC_TYPE_user_passwd:
-        take_password(a, from, WISH_PASSWD, m->as.user_passwd.name, m->as.user_passwd.password);
+        take_password(a, from, &(struct ask){.kind = WISH_PASSWD, .name = m->as.user_passwd.name},
+                      m->as.user_passwd.password);
         break;
     case IPC_TYPE_user_enable:
         finish_change(a, from, m->as.user_enable.enabled ? "user-enabled" : "user-disabled",
@@ -247,6 +362,23 @@ void auth_wish_take(struct auth *a, struct os_edge *from, const struct ipc_messa
     case IPC_TYPE_user_remove:
         finish_change(a, from, "user-removed", m->as.user_remove.name,
                       users_remove(a->users, m->as.user_remove.name));
+        break;
+    case IPC_TYPE_user_app_add:
+        take_app_add(a, from, &m->as.user_app_add);
+        break;
+    case IPC_TYPE_user_app_remove:
+        finish_change(a, from, "user-app-password-revoked", m->as.user_app_remove.name,
+                      users_app_remove(a->users, m->as.user_app_remove.name, m->as.user_app_remove.label));
+        break;
+    case IPC_TYPE_user_may_send:
+        finish_change(a, from, "user-may-send", m->as.user_may_send.name,
+                      users_set_senders(a->users, m->as.user_may_send.name, m->as.user_may_send.senders));
+        break;
+    case IPC_TYPE_user_import:
+        finish_change(a, from, "user-imported", m->as.user_import.name, import(a->users, &m->as.user_import));
+        break;
+    case IPC_TYPE_user_show:
+        show(a, from, m->as.user_show.name);
         break;
     case IPC_TYPE_user_list:
         send_page(a, from, m->as.user_list.after);

@@ -39,6 +39,7 @@ struct auth_job *auth_job_new(enum auth_job_kind kind, struct sp_view password)
     if (password.len > sizeof job->password)
         os_panic("auth-job", "a password of %zu octets came past the mechanisms", password.len);
     job->kind = kind;
+    job->which = SASL_WHICH_NONE;
     job->password_len = password.len;
     memcpy(job->password, password.p, password.len);
     return job;
@@ -46,11 +47,24 @@ struct auth_job *auth_job_new(enum auth_job_kind kind, struct sp_view password)
 
 /* --- the thread -------------------------------------------------------------------------- */
 
+static void check(struct auth_job *job, struct sp_view password)
+{
+    job->status = sasl_verifier_check(&job->verifier, password, &job->which);
+    bool right = job->crypt[0] && users_crypt_check(job->crypt, password);
+    if (right && job->imported && !job->status && job->which == SASL_WHICH_NONE) {
+        job->status = sasl_verifier_remake(password, &job->verifier);
+        job->which = SASL_WHICH_OWN;
+        job->remade = true;
+    }
+}
+
 static void run_job(struct auth_job *job)
 {
     struct sp_view password = sp_view_make(job->password, job->password_len);
     if (job->kind == AUTH_JOB_CHECK)
-        job->status = sasl_verifier_check(&job->verifier, password, &job->right);
+        check(job, password);
+    else if (job->verifier.salt_len > 0)
+        job->status = sasl_verifier_remake(password, &job->verifier);
     else
         job->status = sasl_verifier_make(password, &job->verifier);
     explicit_bzero(job->password, sizeof job->password);

@@ -10,12 +10,13 @@
 #include "roles/auth/line.h"
 #include "sasl/prep.h"
 #include "sasl/verifier.h"
+#include "users/users.h"
 
 enum { AUTH_WAITING_MAX = 4096 }; /* jobs: some seconds of work; beyond that the answer is 454 */
 
 enum auth_job_kind {
-    AUTH_JOB_CHECK, /* is it the password of this verifier? -> right */
-    AUTH_JOB_MAKE   /* make its verifier                             */
+    AUTH_JOB_CHECK, /* which password of this verifier is it? -> which */
+    AUTH_JOB_MAKE   /* make its verifier; under the salt and the iterations in it, or, without a salt, new ones */
 };
 
 struct auth_job {
@@ -23,7 +24,13 @@ struct auth_job {
     struct auth_job      *next; /* among those that are done     */
     enum auth_job_kind    kind;
     struct sasl_verifier  verifier;
-    bool                  right;
+    /*
+     * CHECK: of a crypt(3) hash too, unless it is empty. imported: it counts, and when it is right the verifier
+     * is made from the password; else it only takes its time.
+     */
+    bool                  imported, remade;
+    char                  crypt[USERS_CRYPT_MAX];
+    int                   which;  /* SASL_WHICH_NONE: none of them */
     int                   status; /* SP_OK; SP_ERR_LONG: too many waited; SP_ERR_NOMEM */
     bool                  forgotten;
     /* Called by the loop; the job is freed after it. */

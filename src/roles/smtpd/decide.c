@@ -41,6 +41,9 @@ static int decide_hello(struct session *s, struct sp_view domain)
 
 static int decide_mail(struct session *s, const struct sp_server_event *ev)
 {
+    const struct sp_path *sender = &ev->as.mail.sender;
+    if (s->senders && !policy_may_send(sp_view_of(s->senders), sender))
+        return refuse(s, "MAIL", SMTPD_SENDER_NOT_YOURS, sender->text);
     s->mail = mail_begin(s, &ev->as.mail.sender, ev->as.mail.body);
     return accept_it(s);
 }

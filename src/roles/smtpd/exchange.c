@@ -85,11 +85,12 @@ static struct session *take_waiting(struct smtpd *smtpd, uint64_t number)
     return sp_table_take(&smtpd->exchanges, sp_view_make(&number, sizeof number));
 }
 
-static void note_yes(struct session *s, struct sp_view user)
+static void note_yes(struct session *s, const struct ipc_auth_yes *m)
 {
     s->auth_open = false;
-    free(s->user);
-    s->user = os_text(user);
+    session_forget_user(s);
+    s->user = os_text(m->user);
+    s->senders = m->senders.len ? os_text(m->senders) : NULL;
     go_on(s, sp_server_yes(s->engine, (struct sp_view){0}));
 }
 
@@ -117,7 +118,7 @@ void exchange_take_message(struct smtpd *smtpd, const struct ipc_message *m)
         break;
     case IPC_TYPE_auth_yes:
         if ((s = take_waiting(smtpd, m->as.auth_yes.session)))
-            note_yes(s, m->as.auth_yes.user);
+            note_yes(s, &m->as.auth_yes);
         break;
     case IPC_TYPE_auth_no:
         if ((s = take_waiting(smtpd, m->as.auth_no.session))) {

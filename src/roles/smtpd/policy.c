@@ -66,3 +66,43 @@ enum smtpd_refusal policy_recipient(const struct config *c, bool may_relay, cons
     *route_out = c->default_route->name;
     return SMTPD_FINE;
 }
+
+/* --- senders --------------------------------------------------------------------------------- */
+
+/* `*` is any octets; nothing else is special. Without regard to case. */
+static bool matches(struct sp_view pattern, struct sp_view text)
+{
+    size_t p = 0, t = 0, star = pattern.len, from = 0;
+    while (t < text.len) {
+        if (p < pattern.len && pattern.p[p] == '*') {
+            star = p++;
+            from = t;
+        } else if (p < pattern.len && sp_ascii_lower(pattern.p[p]) == sp_ascii_lower(text.p[t])) {
+            p++;
+            t++;
+        } else if (star < pattern.len) {
+            p = star + 1;
+            t = ++from;
+        } else {
+            return false;
+        }
+    }
+    while (p < pattern.len && pattern.p[p] == '*')
+        p++;
+    return p == pattern.len;
+}
+
+bool policy_may_send(struct sp_view senders, const struct sp_path *sender)
+{
+    uint8_t bare[LOCAL_MAX];
+    struct sp_view local = unquote(sender->local, bare, sizeof bare), pattern;
+    if (sender->null)
+        return true;
+    while (sp_view_word(&senders, '\n', &pattern)) {
+        size_t at = sp_view_find(pattern, '@', 0);
+        if (matches(sp_view_sub(pattern, 0, at), local) &&
+            matches(sp_view_from(pattern, at + 1), sender->domain))
+            return true;
+    }
+    return false;
+}

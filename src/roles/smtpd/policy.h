@@ -13,4 +13,11 @@
 enum smtpd_refusal policy_recipient(const struct config *c, bool may_relay, const struct sp_path *recipient,
                                     const char **route_out);
 
+/*
+ * May the sender of a MAIL FROM be this one?
+ *   senders  patterns "LOCAL@DOMAIN", one a line, with * for any octets
+ * The null path is: notifications that a mail program sends (RFC 8098) have it.
+ */
+bool policy_may_send(struct sp_view senders, const struct sp_path *sender);
+
 #endif

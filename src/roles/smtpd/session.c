@@ -15,6 +15,13 @@
 /* Replies that the client does not read: above this nothing more is done for it. */
 enum { CLOGGED_LEN = 65536 };
 
+void session_forget_user(struct session *s)
+{
+    free(s->user);
+    free(s->senders);
+    s->user = s->senders = NULL;
+}
+
 /* --- end ------------------------------------------------------------------------------------------ */
 
 static void end(struct session *s, const char *why)
@@ -37,7 +44,7 @@ static void end(struct session *s, const char *why)
     sp_server_free(s->engine);
     terms_unref(s->terms);
     free(s->hello);
-    free(s->user);
+    session_forget_user(s);
     free(s);
     if (--smtpd->session_n == 0 && smtpd->stopping)
         os_timer_set(&smtpd->last_words, SMTPD_LAST_WORDS_MS);
@@ -146,8 +153,7 @@ static void note_secure(void *ctx, const struct os_tls_facts *tls)
     struct session *s = ctx;
     (void)tls;
     s->handshaking = false;
-    free(s->user);
-    s->user = NULL;
+    session_forget_user(s);
     if (s->terms->implicit_tls)
         check(s, sp_server_open(s->engine, true, os_mono_ms()));
     else

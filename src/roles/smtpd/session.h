@@ -10,6 +10,9 @@ void session_begin(struct smtpd *smtpd, struct terms *terms, int fd, const struc
 /* The wait is over, whatever came of it. */
 void session_go_on(struct session *s);
 
+/* Who had logged in has not. */
+void session_forget_user(struct session *s);
+
 /* The answers to END. */
 void session_note_stored(struct session *s, const char *id_text);
 void session_note_not_stored(struct session *s, enum smtpd_refusal why);

@@ -57,6 +57,7 @@ struct session {
     uint64_t number; /* unlike any other session's of this server */
     char name[SESSION_NAME + 1];
     char *hello, *user; /* NULL: none */
+    char *senders;      /* what the user may say in MAIL FROM, one pattern a line; NULL: anything */
     enum session_wait wait;
     uint32_t auth_index; /* the auth process that the exchange is with */
     bool auth_open;      /* an exchange is going on                    */
