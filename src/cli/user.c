@@ -131,9 +131,9 @@ json_t *user_json(const struct ipc_user *u)
     user_time_text(u->created_ms, created);
     user_time_text(u->changed_ms, changed);
     return json_pack("{s:s%, s:b, s:s, s:s, s:b, s:i, s:i}", "name", (const char *)u->name.p, u->name.len,
-                     "disabled", u->disabled != 0, "created", created, "password_changed", changed, "imported",
-                     u->imported != 0, "app_passwords", (int)u->app_passwords, "may_send_patterns",
-                     (int)u->senders);
+                     "disabled", u->disabled != 0, "created", created, "password_changed", changed,
+                     "imported", u->imported != 0, "app_passwords", (int)u->app_passwords,
+                     "may_send_patterns", (int)u->senders);
 }
 
 static void list_user(const struct ipc_user *u, json_t *array)

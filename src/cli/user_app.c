@@ -43,11 +43,13 @@ static int fault(const struct cli_operands *o, enum ipc_user_result result, cons
                          label);
     case IPC_USER_ABSENT:
         return strcmp(o->words[0], "revoke") == 0
-                   ? cli_fault("user", EX_NOUSER,
-                               "there is no user %s with an application password '%s'; 'sallyport user list' and "
-                               "'user show' tell",
-                               name, label)
-                   : cli_fault("user", EX_NOUSER, "there is no user %s; 'sallyport user list' shows all", name);
+                   ? cli_fault(
+                         "user", EX_NOUSER,
+                         "there is no user %s with an application password '%s'; 'sallyport user list' and "
+                         "'user show' tell",
+                         name, label)
+                   : cli_fault("user", EX_NOUSER, "there is no user %s; 'sallyport user list' shows all",
+                               name);
     default:
         return cli_fault("user", result == IPC_USER_INVALID ? EX_DATAERR : EX_TEMPFAIL, "%s: %.*s", name,
                          (int)text->len, (const char *)text->p);

@@ -1,6 +1,7 @@
 /*
- * `user import`: a password file, one user a line, NAME:HASH and whatever further fields: what htpasswd, Dovecot's
- * passwd-file and /etc/shadow have in common. What cannot be taken is said with its line; the others are.
+ * `user import`: a password file, one user a line, NAME:HASH and whatever further fields: what htpasswd,
+ * Dovecot's passwd-file and /etc/shadow have in common. What cannot be taken is said with its line; the
+ * others are.
  */
 #include "base/view.h"
 #include "cli/user_parts.h"
@@ -41,14 +42,15 @@ static int read_file(const char *path, struct sp_buf *out)
 static void refuse(const char *path, struct tally *t, struct sp_view name, const char *why)
 {
     t->refused++;
-    fprintf(stderr, "sallyport user: %s:%zu: %.*s: %s\n", path, t->line, (int)name.len, (const char *)name.p, why);
+    fprintf(stderr, "sallyport user: %s:%zu: %.*s: %s\n", path, t->line, (int)name.len, (const char *)name.p,
+            why);
 }
 
 /* "{CRYPT}$6$..." is Dovecot's way to write the same. */
 static struct sp_view without_scheme(struct sp_view hash)
 {
-    static const char *const schemes[] = {"{CRYPT}",  "{SHA512-CRYPT}", "{SHA256-CRYPT}",
-                                          "{BLF-CRYPT}", "{MD5-CRYPT}"};
+    static const char *const schemes[] = {"{CRYPT}", "{SHA512-CRYPT}", "{SHA256-CRYPT}", "{BLF-CRYPT}",
+                                          "{MD5-CRYPT}"};
     for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
         if (sp_view_starts_nocase(hash, sp_view_of(schemes[i])))
             return sp_view_from(hash, strlen(schemes[i]));
@@ -71,9 +73,9 @@ static bool take_line(struct user_store *store, const char *path, struct sp_view
     enum sasl_fault bad_name = sasl_user_fault(name, SASL_PREP_STORED);
     if (field.len < sizeof hash && field.len)
         memcpy(hash, field.p, field.len);
-    const char *wrong = bad_name                     ? sasl_fault_text(bad_name)
+    const char *wrong = bad_name                   ? sasl_fault_text(bad_name)
                         : field.len >= sizeof hash ? "the hash is too long"
-                                                     : users_crypt_fault(hash);
+                                                   : users_crypt_fault(hash);
     if (wrong) {
         refuse(path, t, name, wrong);
         return true;

@@ -43,10 +43,12 @@ int user_may_send(const char *data, const struct cli_operands *o, bool anybody)
     struct sp_buf list, text;
     struct user_store *store = NULL;
     if (o->n < 2)
-        return cli_usage_fault("user", "may-send needs the NAME of a user, then patterns such as '*@example.org'");
+        return cli_usage_fault("user",
+                               "may-send needs the NAME of a user, then patterns such as '*@example.org'");
     if (anybody != (o->n == 2))
-        return cli_usage_fault("user", anybody ? "--anybody stands alone, without patterns"
-                                               : "may-send needs patterns such as '*@example.org', or --anybody");
+        return cli_usage_fault("user", anybody
+                                           ? "--anybody stands alone, without patterns"
+                                           : "may-send needs patterns such as '*@example.org', or --anybody");
     sp_buf_init(&list, &os_heap, LIST_MAX);
     sp_buf_init(&text, &os_heap, TEXT_MAX);
     int code = gather(o, &list);

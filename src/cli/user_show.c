@@ -16,8 +16,9 @@ static json_t *passwords_of(struct sp_view rest)
         char created[USER_TIME_TEXT], used[USER_TIME_TEXT];
         user_time_text(p.created_ms, created);
         user_time_text(p.used_ms, used);
-        json_array_append_new(array, json_pack("{s:s%, s:s, s:s?}", "label", (const char *)p.label.p, p.label.len,
-                                               "created", created, "last_used", p.used_ms ? used : NULL));
+        json_array_append_new(array,
+                              json_pack("{s:s%, s:s, s:s?}", "label", (const char *)p.label.p, p.label.len,
+                                        "created", created, "last_used", p.used_ms ? used : NULL));
     }
     return array;
 }
@@ -37,7 +38,8 @@ static int show_json(const struct ipc_user *u, const struct user_shown *shown)
     json_object_del(object, "may_send_patterns");
     json_object_set_new(object, "app_passwords", passwords_of(sp_buf_view(&shown->app_passwords)));
     json_object_set_new(object, "may_send", senders_of(sp_buf_view(&shown->senders)));
-    bool written = json_dumpf(object, stdout, JSON_INDENT(2)) == 0 && putchar('\n') != EOF && fflush(stdout) == 0;
+    bool written =
+        json_dumpf(object, stdout, JSON_INDENT(2)) == 0 && putchar('\n') != EOF && fflush(stdout) == 0;
     json_decref(object);
     return written ? EX_OK : EX_IOERR;
 }
@@ -49,8 +51,8 @@ static void show_passwords(struct sp_view rest)
         char created[USER_TIME_TEXT], used[USER_TIME_TEXT];
         user_time_text(p.created_ms, created);
         user_time_text(p.used_ms, used);
-        printf("application password  %.*s, made %s, %s%s\n", (int)p.label.len, (const char *)p.label.p, created,
-               p.used_ms ? "last used " : "never used", p.used_ms ? used : "");
+        printf("application password  %.*s, made %s, %s%s\n", (int)p.label.len, (const char *)p.label.p,
+               created, p.used_ms ? "last used " : "never used", p.used_ms ? used : "");
     }
 }
 

@@ -153,7 +153,8 @@ static enum ipc_user_result result_of(int status, struct sp_buf *text)
         sp_buf_add_str(text, "the name, the password or another value cannot be used");
         return IPC_USER_INVALID;
     case SP_ERR_RANGE:
-        sp_buf_add_str(text, "the user has 16 application passwords, and that is as many as there can be; revoke one");
+        sp_buf_add_str(
+            text, "the user has 16 application passwords, and that is as many as there can be; revoke one");
         return IPC_USER_INVALID;
     default:
         sp_buf_add_str(text, "users.db cannot be read or written");

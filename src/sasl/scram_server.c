@@ -154,7 +154,8 @@ static enum sasl_fault read_final(struct sasl_server *s, struct sp_view message,
     return SASL_FAULT_NONE;
 }
 
-/* The client's key differs with the password it has: what of the verifier does the proof fit? All are tried. */
+/* The client's key differs with the password it has: what of the verifier does the proof fit? All are tried.
+ */
 static int find_password(const struct sasl_verifier *v, enum sasl_hash h, struct sp_view said,
                          const uint8_t *proof, int *which_out)
 {

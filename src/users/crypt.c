@@ -13,7 +13,8 @@ const char *users_crypt_fault(const char *hash)
     if (hash[0] == '!' || hash[0] == '*' || hash[0] == '\0' || strcmp(hash, "x") == 0)
         return "it is no hash: the account is locked, or its hash stands elsewhere";
     if (hash[0] != '$')
-        return "it is not a crypt(3) hash of the form $id$...; DES hashes and {SCHEME} prefixes are not taken";
+        return "it is not a crypt(3) hash of the form $id$...; DES hashes and {SCHEME} prefixes are not "
+               "taken";
     int known = crypt_checksalt(hash);
     return known == CRYPT_SALT_INVALID || known == CRYPT_SALT_METHOD_DISABLED
                ? "libcrypt does not know its method; allowed: $y$, $6$, $5$, $2b$, $2y$, $2a$, $1$, ..."

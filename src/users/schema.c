@@ -18,47 +18,47 @@ enum { BUSY_MS = 2000 };
  * keys: RFC 5802 section 3.
  */
 static const char version_1[] = "CREATE TABLE users ("
-                             "  key TEXT PRIMARY KEY NOT NULL,"
-                             "  name TEXT NOT NULL,"
-                             "  disabled INTEGER NOT NULL DEFAULT 0 CHECK (disabled IN (0, 1)),"
-                             "  created_ms INTEGER NOT NULL,"
-                             "  changed_ms INTEGER NOT NULL,"
-                             "  salt BLOB NOT NULL,"
-                             "  iterations INTEGER NOT NULL CHECK (iterations > 0),"
-                             "  stored_sha256 BLOB NOT NULL CHECK (length(stored_sha256) = 32),"
-                             "  server_sha256 BLOB NOT NULL CHECK (length(server_sha256) = 32),"
-                             "  stored_sha1 BLOB NOT NULL CHECK (length(stored_sha1) = 20),"
-                             "  server_sha1 BLOB NOT NULL CHECK (length(server_sha1) = 20)"
-                             ") WITHOUT ROWID, STRICT;"
-                             "CREATE TABLE server ("
-                             "  one INTEGER PRIMARY KEY CHECK (one = 1),"
-                             "  secret BLOB NOT NULL CHECK (length(secret) = 32)"
-                             ") STRICT;";
+                                "  key TEXT PRIMARY KEY NOT NULL,"
+                                "  name TEXT NOT NULL,"
+                                "  disabled INTEGER NOT NULL DEFAULT 0 CHECK (disabled IN (0, 1)),"
+                                "  created_ms INTEGER NOT NULL,"
+                                "  changed_ms INTEGER NOT NULL,"
+                                "  salt BLOB NOT NULL,"
+                                "  iterations INTEGER NOT NULL CHECK (iterations > 0),"
+                                "  stored_sha256 BLOB NOT NULL CHECK (length(stored_sha256) = 32),"
+                                "  server_sha256 BLOB NOT NULL CHECK (length(server_sha256) = 32),"
+                                "  stored_sha1 BLOB NOT NULL CHECK (length(stored_sha1) = 20),"
+                                "  server_sha1 BLOB NOT NULL CHECK (length(server_sha1) = 20)"
+                                ") WITHOUT ROWID, STRICT;"
+                                "CREATE TABLE server ("
+                                "  one INTEGER PRIMARY KEY CHECK (one = 1),"
+                                "  secret BLOB NOT NULL CHECK (length(secret) = 32)"
+                                ") STRICT;";
 
 /*
- * Application passwords are made under the salt and the iterations of their user. may_send: no row, any sender.
- * crypt: the password as another server kept it; the first login with it makes the verifier, and it goes.
+ * Application passwords are made under the salt and the iterations of their user. may_send: no row, any
+ * sender. crypt: the password as another server kept it; the first login with it makes the verifier, and it
+ * goes.
  */
-static const char version_2[] =
-    "ALTER TABLE users ADD COLUMN crypt TEXT;"
-    "CREATE INDEX users_crypt ON users (key) WHERE crypt IS NOT NULL;"
-    "CREATE TABLE app_passwords ("
-    "  id INTEGER PRIMARY KEY AUTOINCREMENT,"
-    "  key TEXT NOT NULL REFERENCES users ON DELETE CASCADE,"
-    "  label TEXT NOT NULL,"
-    "  created_ms INTEGER NOT NULL,"
-    "  used_ms INTEGER NOT NULL DEFAULT 0,"
-    "  stored_sha256 BLOB NOT NULL CHECK (length(stored_sha256) = 32),"
-    "  server_sha256 BLOB NOT NULL CHECK (length(server_sha256) = 32),"
-    "  stored_sha1 BLOB NOT NULL CHECK (length(stored_sha1) = 20),"
-    "  server_sha1 BLOB NOT NULL CHECK (length(server_sha1) = 20),"
-    "  UNIQUE (key, label)"
-    ") STRICT;"
-    "CREATE TABLE may_send ("
-    "  key TEXT NOT NULL REFERENCES users ON DELETE CASCADE,"
-    "  pattern TEXT NOT NULL,"
-    "  PRIMARY KEY (key, pattern)"
-    ") WITHOUT ROWID, STRICT;";
+static const char version_2[] = "ALTER TABLE users ADD COLUMN crypt TEXT;"
+                                "CREATE INDEX users_crypt ON users (key) WHERE crypt IS NOT NULL;"
+                                "CREATE TABLE app_passwords ("
+                                "  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+                                "  key TEXT NOT NULL REFERENCES users ON DELETE CASCADE,"
+                                "  label TEXT NOT NULL,"
+                                "  created_ms INTEGER NOT NULL,"
+                                "  used_ms INTEGER NOT NULL DEFAULT 0,"
+                                "  stored_sha256 BLOB NOT NULL CHECK (length(stored_sha256) = 32),"
+                                "  server_sha256 BLOB NOT NULL CHECK (length(server_sha256) = 32),"
+                                "  stored_sha1 BLOB NOT NULL CHECK (length(stored_sha1) = 20),"
+                                "  server_sha1 BLOB NOT NULL CHECK (length(server_sha1) = 20),"
+                                "  UNIQUE (key, label)"
+                                ") STRICT;"
+                                "CREATE TABLE may_send ("
+                                "  key TEXT NOT NULL REFERENCES users ON DELETE CASCADE,"
+                                "  pattern TEXT NOT NULL,"
+                                "  PRIMARY KEY (key, pattern)"
+                                ") WITHOUT ROWID, STRICT;";
 
 /* What each version adds to the one before it. */
 static const char *const steps[USERS_SCHEMA_VERSION] = {version_1, version_2};

@@ -170,7 +170,8 @@ static bool take_more(sqlite3_stmt *s, struct users_login *out)
     return code == SQLITE_ROW || code == SQLITE_DONE;
 }
 
-/* Who has no password of another server gets somebody else's to be checked against, as long as there are any. */
+/* Who has no password of another server gets somebody else's to be checked against, as long as there are any.
+ */
 static bool take_any_crypt(struct users *u, const struct users_key *key, struct users_login *out)
 {
     sqlite3_stmt *s = users_use(u, USERS_ANY_CRYPT, key);
@@ -290,7 +291,8 @@ static int take_entry(struct users *u, sqlite3_stmt *s, struct users_entry *entr
     int code = sqlite3_step(s), status = SP_OK;
     if (code == SQLITE_DONE)
         status = SP_ERR_ABSENT;
-    else if (code != SQLITE_ROW || !users_take_column(s, 0, entry.name.octets, SASL_USER_MAX, &entry.name.len))
+    else if (code != SQLITE_ROW ||
+             !users_take_column(s, 0, entry.name.octets, SASL_USER_MAX, &entry.name.len))
         status = users_log_failure(u);
     if (!status) {
         entry.disabled = sqlite3_column_int(s, 1) != 0;

@@ -82,7 +82,31 @@ static void postmaster_is_always_there(void **state)
     refused(&without_domains, false, "postmaster", SMTPD_RELAY_DENIED);
 }
 
+static bool sends(const char *senders, const char *as)
+{
+    struct sp_path p = path(as);
+    p.null = *as == '\0';
+    return policy_may_send(sp_view_of(senders), &p);
+}
+
+static void a_list_says_who_may_be_the_sender(void **state)
+{
+    (void)state;
+    assert_true(sends("a@example.org", "A@EXAMPLE.ORG"));
+    assert_true(sends("x@y\na@example.org", "\"a\"@example.org"));
+    assert_true(sends("*@example.org", "\"a@b\"@example.org"));
+    assert_true(sends("a*b*c@*.org", "aXbbc@example.org"));
+    assert_true(sends("a*@example.org", "a@example.org"));
+    assert_true(sends("a@example.org", ""));
+    assert_false(sends("a@example.org", "ab@example.org"));
+    assert_false(sends("*@example.org", "a@sub.example.org"));
+    assert_false(sends("*@example.org", "\"a@example.org\"@example.net"));
+    assert_false(sends("a*b*c@example.org", "aXcb@example.org"));
+    assert_false(sends("a@example.org", "postmaster"));
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(a_list_says_who_may_be_the_sender),
     cmocka_unit_test(domains_of_ours_take_mail_from_anyone),
     cmocka_unit_test(unknown_mailboxes_are_refused_whoever_sends),
     cmocka_unit_test(other_domains_are_for_those_who_may_relay),

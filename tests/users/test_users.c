@@ -265,12 +265,166 @@ static void a_missing_folder_is_an_error(void **state)
     sp_buf_fini(&error);
 }
 
+/* users.db as the first version made it, with one user. */
+static void make_first_version(void)
+{
+    char path[96];
+    sqlite3 *db = NULL;
+    (void)snprintf(path, sizeof path, "%s/users.db", folder);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(
+        sqlite3_exec(
+            db,
+            "CREATE TABLE users (key TEXT PRIMARY KEY NOT NULL, name TEXT NOT NULL,"
+            " disabled INTEGER NOT NULL DEFAULT 0 CHECK (disabled IN (0, 1)),"
+            " created_ms INTEGER NOT NULL, changed_ms INTEGER NOT NULL, salt BLOB NOT NULL,"
+            " iterations INTEGER NOT NULL CHECK (iterations > 0), stored_sha256 BLOB NOT NULL,"
+            " server_sha256 BLOB NOT NULL, stored_sha1 BLOB NOT NULL, server_sha1 BLOB NOT NULL"
+            ") WITHOUT ROWID, STRICT;"
+            "CREATE TABLE server (one INTEGER PRIMARY KEY CHECK (one = 1), secret BLOB NOT NULL) STRICT;"
+            "INSERT INTO server VALUES (1, randomblob(32));"
+            "INSERT INTO users VALUES ('old', 'Old', 0, 1, 2, randomblob(16), 4096, randomblob(32),"
+            " randomblob(32), randomblob(20), randomblob(20));"
+            "PRAGMA user_version = 1",
+            NULL, NULL, NULL),
+        SQLITE_OK);
+    sqlite3_close(db);
+}
+
+static void an_older_schema_is_brought_up(void **state)
+{
+    char path[96];
+    struct users_entry e;
+    struct users_login before, after;
+    (void)state;
+    (void)snprintf(path, sizeof path, "%s/users.db", folder);
+    (void)unlink(path);
+    make_first_version();
+    struct users *u = open_users();
+    assert_int_equal(users_show(u, SP_LIT("old"), &e), SP_OK);
+    assert_int_equal(e.changed_ms, 2);
+    assert_int_equal(e.app_password_n, 0);
+    assert_int_equal(users_find(u, SP_LIT("nobody"), &before), SP_OK);
+    users_close(u);
+    u = open_users();
+    assert_int_equal(users_find(u, SP_LIT("nobody"), &after), SP_OK);
+    assert_memory_equal(before.verifier.salt, after.verifier.salt, SASL_SALT_LEN);
+    assert_int_equal(users_remove(u, SP_LIT("old")), SP_OK);
+    users_close(u);
+}
+
+static int which(struct users *u, const char *password)
+{
+    struct users_login login;
+    int place = SASL_WHICH_NONE;
+    assert_int_equal(users_find(u, SP_LIT("demo"), &login), SP_OK);
+    assert_int_equal(sasl_verifier_check(&login.verifier, sp_view_of(password), &place), SP_OK);
+    return place;
+}
+
+static void add_app(struct users *u, const char *label, const char *password, int status)
+{
+    struct users_login login;
+    assert_int_equal(users_find(u, SP_LIT("demo"), &login), SP_OK);
+    assert_int_equal(sasl_verifier_remake(sp_view_of(password), &login.verifier), SP_OK);
+    assert_int_equal(users_app_add(u, SP_LIT("demo"), sp_view_of(label), &login.verifier, 5), status);
+}
+
+static void application_passwords_share_the_salt(void **state)
+{
+    struct users *u = open_users();
+    struct sasl_verifier own = verifier("own"), other = verifier("own");
+    struct users_app app = {.id = 0};
+    (void)state;
+    assert_int_equal(users_add(u, SP_LIT("demo"), &own, 1), SP_OK);
+    add_app(u, "phone", "one", SP_OK);
+    add_app(u, "desk", "two", SP_OK);
+    add_app(u, "desk", "three", SP_ERR_EXISTS);
+    assert_int_equal(users_app_add(u, SP_LIT("demo"), SP_LIT("foreign"), &other, 5), SP_ERR_ABSENT);
+    assert_int_equal(users_set_verifier(u, SP_LIT("demo"), &other, 5), SP_ERR_ABSENT);
+    assert_int_equal(which(u, "own"), SASL_WHICH_OWN);
+    assert_int_equal(which(u, "one"), 1);
+    assert_int_equal(which(u, "two"), 2);
+    assert_int_equal(which(u, "three"), SASL_WHICH_NONE);
+    assert_int_equal(users_app_next(u, SP_LIT("demo"), 0, &app), SP_OK);
+    users_app_note_used(u, SP_LIT("demo"), app.id, USERS_USED_MS + 7);
+    users_app_note_used(u, SP_LIT("demo"), app.id, USERS_USED_MS + 9);
+    assert_int_equal(users_app_next(u, SP_LIT("demo"), 0, &app), SP_OK);
+    assert_int_equal(app.used_ms, USERS_USED_MS + 7);
+    assert_int_equal(users_app_remove(u, SP_LIT("demo"), SP_LIT("phone")), SP_OK);
+    assert_int_equal(users_app_remove(u, SP_LIT("demo"), SP_LIT("phone")), SP_ERR_ABSENT);
+    assert_int_equal(which(u, "one"), SASL_WHICH_NONE);
+    assert_int_equal(which(u, "two"), 1);
+    for (int n = 1; n < SASL_MORE_MAX; n++)
+        add_app(u, (const char[]){(char)('a' + n), 0}, "more", SP_OK);
+    add_app(u, "one more", "more", SP_ERR_ABSENT);
+    assert_int_equal(users_remove(u, SP_LIT("demo")), SP_OK);
+    assert_int_equal(users_app_next(u, SP_LIT("demo"), 0, &app), SP_ERR_ABSENT);
+    users_close(u);
+}
+
+static void the_list_of_senders_is_replaced_as_a_whole(void **state)
+{
+    struct users *u = open_users();
+    struct sasl_verifier v = verifier("x");
+    struct sp_buf list;
+    (void)state;
+    sp_buf_init(&list, &os_heap, 4096);
+    assert_int_equal(users_add(u, SP_LIT("demo"), &v, 1), SP_OK);
+    assert_int_equal(
+        users_set_senders(u, SP_LIT("demo"), SP_LIT("b@example.org\n*@example.net\nb@example.org")), SP_OK);
+    assert_int_equal(users_set_senders(u, SP_LIT("demo"), SP_LIT("ok@example.org\nnot one")), SP_ERR_SYNTAX);
+    assert_int_equal(users_senders(u, SP_LIT("DEMO"), &list), SP_OK);
+    assert_true(sp_view_eq(sp_buf_view(&list), SP_LIT("*@example.net\nb@example.org")));
+    assert_int_equal(users_set_senders(u, SP_LIT("demo"), SP_LIT("")), SP_OK);
+    sp_buf_clear(&list);
+    assert_int_equal(users_senders(u, SP_LIT("demo"), &list), SP_OK);
+    assert_int_equal(list.len, 0);
+    assert_int_equal(users_set_senders(u, SP_LIT("nobody"), SP_LIT("a@b")), SP_ERR_ABSENT);
+    assert_int_equal(users_remove(u, SP_LIT("demo")), SP_OK);
+    sp_buf_fini(&list);
+    users_close(u);
+}
+
+static void a_foreign_hash_works_until_it_is_replaced(void **state)
+{
+    static const char hash[] = "$1$abcdefgh$cHJi5PXp/ki/ktXzqlk6I1"; /* of "secret" */
+    struct users *u = open_users();
+    struct users_login login, other;
+    struct sasl_verifier v = verifier("secret");
+    (void)state;
+    assert_true(users_crypt_check(hash, SP_LIT("secret")));
+    assert_false(users_crypt_check(hash, SP_LIT("secre")));
+    assert_int_equal(users_import(u, SP_LIT("demo"), hash, 1), SP_OK);
+    assert_int_equal(users_find(u, SP_LIT("demo"), &login), SP_OK);
+    assert_true(login.imported);
+    assert_string_equal(login.crypt, hash);
+    assert_int_equal(users_find(u, SP_LIT("nobody"), &other), SP_OK);
+    assert_false(other.imported);
+    assert_string_equal(other.crypt, hash); /* the same work for whoever is unknown */
+    assert_int_equal(users_set_verifier(u, SP_LIT("demo"), &v, 2), SP_OK);
+    assert_int_equal(users_find(u, SP_LIT("nobody"), &other), SP_OK);
+    assert_string_equal(other.crypt, "");
+    assert_int_equal(users_import(u, SP_LIT("other"), "plain", 1), SP_ERR_SYNTAX);
+    assert_int_equal(users_remove(u, SP_LIT("demo")), SP_OK);
+    users_close(u);
+}
+
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(a_user_is_found_and_changed),  cmocka_unit_test(names_are_found_in_any_case),
-    cmocka_unit_test(impossible_names_are_refused), cmocka_unit_test(an_unknown_user_looks_like_any_other),
-    cmocka_unit_test(users_come_in_order),          cmocka_unit_test(two_processes_see_the_same),
-    cmocka_unit_test(the_relative_folder_works),    cmocka_unit_test(no_password_is_in_any_file),
-    cmocka_unit_test(a_newer_schema_is_refused),    cmocka_unit_test(a_missing_folder_is_an_error),
+    cmocka_unit_test(a_user_is_found_and_changed),
+    cmocka_unit_test(names_are_found_in_any_case),
+    cmocka_unit_test(impossible_names_are_refused),
+    cmocka_unit_test(an_unknown_user_looks_like_any_other),
+    cmocka_unit_test(users_come_in_order),
+    cmocka_unit_test(two_processes_see_the_same),
+    cmocka_unit_test(the_relative_folder_works),
+    cmocka_unit_test(no_password_is_in_any_file),
+    cmocka_unit_test(a_newer_schema_is_refused),
+    cmocka_unit_test(a_missing_folder_is_an_error),
+    cmocka_unit_test(an_older_schema_is_brought_up),
+    cmocka_unit_test(application_passwords_share_the_salt),
+    cmocka_unit_test(the_list_of_senders_is_replaced_as_a_whole),
+    cmocka_unit_test(a_foreign_hash_works_until_it_is_replaced),
 };
 
 int main(void)

@@ -21,8 +21,8 @@ int auth_cache_hash(const struct auth_cache *c, struct sp_view name, const struc
     sp_buf_add_u8(&said, name_len);
     sp_buf_add(&said, name);
     for (int i = 0; i <= SASL_MORE_MAX; i++)
-        sp_buf_add(&said, sp_view_make(sasl_verifier_keys(v, SASL_SHA256, i)->stored,
-                                       sasl_hash_len(SASL_SHA256)));
+        sp_buf_add(&said,
+                   sp_view_make(sasl_verifier_keys(v, SASL_SHA256, i)->stored, sasl_hash_len(SASL_SHA256)));
     sp_buf_add(&said, password);
     int status = sp_buf_status(&said);
     if (!status)

@@ -93,8 +93,8 @@ static void log_attempt(const struct exchange *x, struct sp_view user, const cha
            OS_VIEW("user", user), OS_STR("mechanism", sasl_server_mechanism(x->sasl)),
            OS_VIEW("client", noted(&x->client)), OS_STR("tls", x->tls ? "yes" : "no"),
            OS_STR("cached", x->cached ? "yes" : NULL),
-           OS_STR("password", !reason && x->which > SASL_WHICH_OWN ? "application" : NULL), OS_STR("reason", reason), OS_STR("defect", defect),
-           OS_STR("detail", detail));
+           OS_STR("password", !reason && x->which > SASL_WHICH_OWN ? "application" : NULL),
+           OS_STR("reason", reason), OS_STR("defect", defect), OS_STR("detail", detail));
 }
 
 static void say_unavailable(struct exchange *x, const char *reason)

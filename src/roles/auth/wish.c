@@ -150,8 +150,7 @@ static void start_job(struct auth *a, struct os_edge *from, const struct ask *k,
                       const struct users_login *login, struct sp_view prepared)
 {
     struct wish *w = os_new(sizeof *w);
-    *w = (struct wish){
-        .next = a->wishes, .auth = a, .from = from, .kind = k->kind, .name.len = k->name.len};
+    *w = (struct wish){.next = a->wishes, .auth = a, .from = from, .kind = k->kind, .name.len = k->name.len};
     memcpy(w->name.octets, k->name.p, k->name.len);
     if (k->label.len)
         memcpy(w->label, k->label.p, k->label.len);
