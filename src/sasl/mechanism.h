@@ -13,6 +13,7 @@ struct sasl_server {
     unsigned                     turn; /* responses taken so far */
     enum sasl_server_state       state;
     enum sasl_fault              fault;
+    bool                         password_encoded; /* it looked like base64 */
     int                          which; /* see sasl_server_which */
     struct sp_buf                user;
     struct sp_buf                password; /* prepared                        */

@@ -109,8 +109,9 @@ const char *sasl_server_mechanism(const struct sasl_server *s) { return s->mecha
 
 const char *sasl_server_hint(const struct sasl_server *s)
 {
-    return sasl_looks_encoded(sp_buf_view(&s->user)) ? "the user name is base64 itself: encoded twice?"
-                                                     : NULL;
+    if (sasl_looks_encoded(sp_buf_view(&s->user)))
+        return "the user name is base64 itself: encoded twice?";
+    return s->password_encoded ? "the password is base64 itself: encoded twice?" : NULL;
 }
 
 /* --- for the mechanisms ------------------------------------------------------------------ */
@@ -142,6 +143,7 @@ bool sasl_server_take_password(struct sasl_server *s, struct sp_view password)
         sasl_server_refuse(s, fault);
         return false;
     }
+    s->password_encoded = sasl_looks_encoded(password);
     if (sp_buf_reserve(&s->password, SASL_PASSWORD_MAX) == SP_OK &&
         sasl_prep(password, SASL_PREP_QUERY, &s->password, &fault) == SP_OK)
         return true;

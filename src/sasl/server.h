@@ -93,7 +93,7 @@ enum sasl_fault sasl_server_fault(const struct sasl_server *s);
 const char *sasl_server_mechanism(const struct sasl_server *s);
 
 /*
- * After a NO: something odd about the name that could explain it, as a sentence for the operator, or
+ * After a NO: something odd about the name or the password that could explain it, as a sentence for the operator, or
  * NULL. Static text.
  */
 const char *sasl_server_hint(const struct sasl_server *s);

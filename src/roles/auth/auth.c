@@ -83,7 +83,7 @@ static void take_message(struct role *r, struct os_edge *from, const struct ipc_
         auth_exchange_answer(a, from, &m->as.auth_answer);
         break;
     case IPC_TYPE_auth_drop:
-        auth_exchange_drop(a, from, m->as.auth_drop.session);
+        auth_exchange_drop(a, from, &m->as.auth_drop);
         break;
     case IPC_TYPE_token_keys:
         take_token_keys(a, m->as.token_keys.jwks);

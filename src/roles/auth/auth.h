@@ -4,6 +4,7 @@
 
 #include "os/control.h"
 #include "roles/auth/cache.h"
+#include "roles/auth/record.h"
 #include "roles/auth/slow.h"
 #include "roles/auth/worker.h"
 #include "roles/role.h"
@@ -33,7 +34,7 @@ struct auth {
 
 void auth_exchange_begin(struct auth *a, struct os_edge *smtpd, const struct ipc_auth_begin *m);
 void auth_exchange_answer(struct auth *a, struct os_edge *smtpd, const struct ipc_auth_answer *m);
-void auth_exchange_drop(struct auth *a, struct os_edge *smtpd, uint64_t session);
+void auth_exchange_drop(struct auth *a, struct os_edge *smtpd, const struct ipc_auth_drop *m);
 
 /* The edge is gone, and all of its sessions with it. */
 void auth_exchange_drop_edge(struct auth *a, struct os_edge *smtpd);

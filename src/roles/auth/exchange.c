@@ -32,6 +32,8 @@ struct exchange {
     bool token; /* instead of a password */
     enum sasl_token_fault token_fault;
     struct note client, session_name;
+    struct auth_record record;
+    char *offered_clear, *offered_tls;
 };
 
 /* --- the table --------------------------------------------------------------------------- */
@@ -62,6 +64,8 @@ static void end(struct exchange *x)
     if (x->refused)
         os_timer_fini(&x->late);
     sasl_server_free(x->sasl);
+    free(x->offered_clear);
+    free(x->offered_tls);
     explicit_bzero(x, sizeof *x);
     free(x);
 }
@@ -94,7 +98,9 @@ static void log_attempt(const struct exchange *x, struct sp_view user, const cha
            OS_VIEW("client", noted(&x->client)), OS_STR("tls", x->tls ? "yes" : "no"),
            OS_STR("cached", x->cached ? "yes" : NULL),
            OS_STR("password", !reason && x->which > SASL_WHICH_OWN ? "application" : NULL),
-           OS_STR("reason", reason), OS_STR("defect", defect), OS_STR("detail", detail));
+           OS_STR("reason", reason), OS_STR("defect", defect), OS_STR("detail", detail),
+           OS_STR("steps", x->record.text), OS_STR("offered-clear", reason ? x->offered_clear : NULL),
+           OS_STR("offered-tls", reason ? x->offered_tls : NULL));
 }
 
 static void say_unavailable(struct exchange *x, const char *reason)
@@ -129,16 +135,26 @@ static void say_yes(struct exchange *x)
 
 /* --- refusals, held back where somebody guesses -------------------------------------------- */
 
+/* One user is one, whoever exists, in whatever case a guesser writes the name. */
+static struct sp_view spelled(struct sp_view user, struct sp_buf *folded)
+{
+    enum sasl_fault fault;
+    sp_buf_init(folded, &os_heap, SASL_USER_MAX);
+    return sasl_prep_name(user, SASL_PREP_QUERY, folded, &fault) == SP_OK ? sp_buf_view(folded) : user;
+}
+
 static uint32_t count_failure(struct exchange *x, struct sp_view user)
 {
     struct auth *a = x->auth;
     if (!a->role->config || !a->role->config->limits.auth_slow_down)
         return 0;
     uint8_t key[AUTH_CLIENT_KEY_MAX];
+    struct sp_buf folded;
     struct sp_view client = sp_view_make(key, auth_client_key(noted(&x->client), key));
     uint64_t now_ms = os_mono_ms();
     uint32_t of_client = auth_slow_failed(&a->slow, 'c', client, now_ms);
-    uint32_t of_user = auth_slow_failed(&a->slow, 'u', user, now_ms);
+    uint32_t of_user = auth_slow_failed(&a->slow, 'u', spelled(user, &folded), now_ms);
+    sp_buf_fini(&folded);
     return of_client > of_user ? of_client : of_user;
 }
 
@@ -163,6 +179,13 @@ static void refuse(struct exchange *x, struct sp_view user)
     os_timer_set(&x->late, delay_ms);
 }
 
+/* What may explain it, though nothing is malformed. */
+static const char *hint_of(const struct exchange *x)
+{
+    const char *hint = sasl_server_hint(x->sasl);
+    return hint ? hint : auth_record_wrapped(&x->record);
+}
+
 /* The client learns one of two things; the operator learns which it was. */
 static void say_no(struct exchange *x)
 {
@@ -174,9 +197,9 @@ static void say_no(struct exchange *x)
         log_attempt(x, user, sasl_token_fault_id(x->token_fault), NULL,
                     sasl_token_fault_text(x->token_fault));
     else if (!x->login.known)
-        log_attempt(x, user, "unknown-user", NULL, sasl_server_hint(x->sasl));
+        log_attempt(x, user, "unknown-user", NULL, hint_of(x));
     else
-        log_attempt(x, user, x->login.disabled ? "disabled" : "bad-password", NULL, NULL);
+        log_attempt(x, user, x->login.disabled ? "disabled" : "bad-password", NULL, hint_of(x));
     if (sasl_fault_class(fault) == SASL_GRAMMAR) {
         send_no(x->smtpd, x->session, IPC_AUTH_MALFORMED);
         end(x);
@@ -294,6 +317,7 @@ static void say_yes_to_token(struct exchange *x)
 
 static void send_challenge(struct exchange *x)
 {
+    auth_record_challenge(&x->record, sasl_server_challenge(x->sasl));
     struct ipc_message m = {
         .type = IPC_TYPE_auth_more,
         .as.auth_more = {.session = x->session, .challenge = sasl_server_challenge(x->sasl)}};
@@ -371,7 +395,11 @@ void auth_exchange_begin(struct auth *a, struct os_edge *smtpd, const struct ipc
                            .sasl = sasl,
                            .tls = m->tls != 0,
                            .client = note_of(m->client),
-                           .session_name = note_of(m->session_name)};
+                           .session_name = note_of(m->session_name),
+                           .offered_clear = os_text(m->offered_clear),
+                           .offered_tls = os_text(m->offered_tls)};
+    if (m->has_initial)
+        auth_record_initial(&x->record, m->initial);
     if (a->first)
         a->first->previous = x;
     a->first = x;
@@ -392,22 +420,42 @@ void auth_exchange_answer(struct auth *a, struct os_edge *smtpd, const struct ip
         os_log(OS_WARN, "auth-answered-twice", OS_VIEW("session", noted(&x->session_name)));
         return;
     }
+    auth_record_response(&x->record, m->response);
     run(x, sasl_server_step(x->sasl, m->response));
 }
 
-static void give_up(struct exchange *x)
+/* How an exchange ends without a verdict, by the reply that smtpd gave. */
+static const char *given_up_as(struct sp_view why)
+{
+    static const struct {
+        struct sp_view why;
+        const char *reason;
+    } reasons[] = {{SP_LIT_INIT("auth-cancelled"), "cancelled"},
+                   {SP_LIT_INIT("auth-bad-base64"), "not-base64"},
+                   {SP_LIT_INIT("auth-line-too-long"), "line-too-long"},
+                   {SP_LIT_INIT("idle-timeout"), "no-answer"},
+                   {SP_LIT_INIT("shutting-down"), "server-stops"}};
+    for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
+        if (sp_view_eq(why, reasons[i].why))
+            return reasons[i].reason;
+    return "client-left";
+}
+
+static void give_up(struct exchange *x, struct sp_view why)
 {
     os_log(OS_INFO, "auth-given-up", OS_VIEW("session", noted(&x->session_name)),
            OS_VIEW("user", sasl_server_user(x->sasl)), OS_STR("mechanism", sasl_server_mechanism(x->sasl)),
-           OS_VIEW("client", noted(&x->client)), OS_STR("tls", x->tls ? "yes" : "no"));
+           OS_VIEW("client", noted(&x->client)), OS_STR("tls", x->tls ? "yes" : "no"),
+           OS_STR("reason", given_up_as(why)), OS_STR("steps", x->record.text),
+           OS_STR("offered-clear", x->offered_clear), OS_STR("offered-tls", x->offered_tls));
     end(x);
 }
 
-void auth_exchange_drop(struct auth *a, struct os_edge *smtpd, uint64_t session)
+void auth_exchange_drop(struct auth *a, struct os_edge *smtpd, const struct ipc_auth_drop *m)
 {
-    struct exchange *x = find(a, smtpd, session);
+    struct exchange *x = find(a, smtpd, m->session);
     if (x)
-        give_up(x);
+        give_up(x, m->why);
 }
 
 void auth_exchange_drop_edge(struct auth *a, struct os_edge *smtpd)

@@ -102,7 +102,7 @@ int decide(struct session *s, const struct sp_server_event *ev)
         mail_add(s->mail, ev->as.content);
         return SP_OK;
     case SP_SERVER_AUTH_GIVEN_UP:
-        exchange_drop(s);
+        exchange_drop(s, sp_server_last_reason(s->engine));
         return SP_OK;
     case SP_SERVER_MAIL_DROPPED:
         if (s->mail)

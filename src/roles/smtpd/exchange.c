@@ -44,7 +44,9 @@ int exchange_begin(struct session *s, const struct sp_server_event *ev)
                                                   .initial = ev->as.auth.initial,
                                                   .tls = sp_server_is_tls(s->engine),
                                                   .client = sp_view_of(os_stream_peer_address(s->stream)),
-                                                  .session_name = sp_view_of(s->name)}};
+                                                  .session_name = sp_view_of(s->name),
+                                                  .offered_clear = s->terms->options.mechanisms_plain,
+                                                  .offered_tls = s->terms->options.mechanisms_tls}};
     (void)os_edge_send(auth, &begin); /* an edge that is gone is told to exchange_note_auth_gone */
     return SP_OK;
 }
@@ -61,14 +63,14 @@ int exchange_answer(struct session *s, struct sp_view response)
     return SP_OK;
 }
 
-void exchange_drop(struct session *s)
+void exchange_drop(struct session *s, const char *why)
 {
     struct os_edge *auth = s->auth_open ? auth_of(s) : NULL;
     s->auth_open = false;
     (void)sp_table_take(&s->smtpd->exchanges, key_of(s));
     if (auth)
-        (void)os_edge_send(auth,
-                           &(struct ipc_message){.type = IPC_TYPE_auth_drop, .as.auth_drop = {s->number}});
+        (void)os_edge_send(auth, &(struct ipc_message){.type = IPC_TYPE_auth_drop,
+                                                       .as.auth_drop = {s->number, sp_view_of(why)}});
 }
 
 /* --- answers ------------------------------------------------------------------------------------------- */

@@ -8,7 +8,8 @@ int exchange_begin(struct session *s, const struct sp_server_event *ev);
 int exchange_answer(struct session *s, struct sp_view response);
 
 /* Given up by the client, or the client is gone. */
-void exchange_drop(struct session *s);
+/* why: the reason id of the reply that ended it, or "". */
+void exchange_drop(struct session *s, const char *why);
 
 /* From auth. */
 void exchange_take_message(struct smtpd *smtpd, const struct ipc_message *m);

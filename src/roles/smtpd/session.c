@@ -28,7 +28,7 @@ static void end(struct session *s, const char *why)
 {
     struct smtpd *smtpd = s->smtpd;
     log_ended(s, why);
-    exchange_drop(s);
+    exchange_drop(s, why ? "" : sp_server_last_reason(s->engine));
     if (s->mail)
         mail_drop(s->mail);
     if (s->over)
@@ -229,7 +229,7 @@ void session_shut_down(struct session *s)
     check(s, sp_server_shutdown(s->engine));
     if (s->wait == WAIT_SUBMIT)
         return;
-    exchange_drop(s);
+    exchange_drop(s, "shutting-down");
     session_go_on(s);
 }
 
