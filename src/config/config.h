@@ -68,6 +68,9 @@ struct config_limits {
     uint32_t command_timeout_s;
     uint32_t data_timeout_s;
     uint32_t tls_timeout_s;
+    uint32_t auth_slow_free, auth_slow_first_s, auth_slow_most_s, auth_slow_forget_s;
+    uint32_t auth_remember_s;
+    uint32_t auth_waiting;
     bool     auth_slow_down;          /* false: addresses and users are not slowed down after failed AUTH */
 };
 

@@ -27,7 +27,7 @@ static void names_and_kinds_are_apart(void **state)
         (void)failed("192.0.2.1", 5);
     assert_int_equal(failed("192.0.2.2", 5), 0);
     assert_int_equal(auth_slow_failed(&slow, 'u', SP_LIT("192.0.2.1"), 5), 0);
-    assert_int_equal(failed("192.0.2.1", 5), AUTH_SLOW_MOST_MS);
+    assert_int_equal(failed("192.0.2.1", 5), slow.rules.most_ms);
 }
 
 static void quiet_forgives_by_halves(void **state)
@@ -36,12 +36,12 @@ static void quiet_forgives_by_halves(void **state)
     auth_slow_init(&slow, 3);
     for (unsigned i = 0; i < 8; i++)
         (void)failed("a", 0);
-    assert_int_equal(failed("a", AUTH_SLOW_HALF_LIFE_MS), 4000); /* 4 of 8 are left */
+    assert_int_equal(failed("a", slow.rules.half_life_ms), 4000); /* 4 of 8 are left */
     auth_slow_init(&slow, 3);
     for (unsigned i = 0; i < 8; i++)
         (void)failed("a", 0);
-    assert_int_equal(failed("a", 3 * AUTH_SLOW_HALF_LIFE_MS), 0);
-    assert_int_equal(failed("a", 1000 * (uint64_t)AUTH_SLOW_HALF_LIFE_MS), 0);
+    assert_int_equal(failed("a", 3 * slow.rules.half_life_ms), 0);
+    assert_int_equal(failed("a", 1000 * (uint64_t)slow.rules.half_life_ms), 0);
 }
 
 static void a_flood_of_names_does_not_push_out_who_guesses_most(void **state)
@@ -52,10 +52,23 @@ static void a_flood_of_names_does_not_push_out_who_guesses_most(void **state)
         (void)failed("guesser", 0);
     for (uint64_t i = 0; i < 200000; i++)
         assert_int_equal(auth_slow_failed(&slow, 'c', sp_view_make(&i, sizeof i), 1), 0);
-    assert_int_equal(failed("guesser", 2), AUTH_SLOW_MOST_MS);
+    assert_int_equal(failed("guesser", 2), slow.rules.most_ms);
+}
+
+static void the_rules_are_the_configuration_s(void **state)
+{
+    static const uint32_t expected[] = {0, 3000, 5000, 5000};
+    (void)state;
+    auth_slow_init(&slow, 5);
+    slow.rules = (struct auth_slow_rules){.free_n = 1, .first_ms = 3000, .most_ms = 5000, .half_life_ms = 7};
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
+        assert_int_equal(failed("a", 0), expected[i]);
+    assert_int_equal(failed("a", 7), 5000); /* 2 of 4 are left */
+    assert_int_equal(failed("b", 0), 0);
 }
 
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(the_rules_are_the_configuration_s),
     cmocka_unit_test(each_failure_costs_twice_the_one_before),
     cmocka_unit_test(names_and_kinds_are_apart),
     cmocka_unit_test(quiet_forgives_by_halves),

@@ -64,12 +64,28 @@ static void use_token_keys(struct auth *a)
     a->next_keys = NULL;
 }
 
-static void start(struct role *r) { use_token_keys(obtain(r)); }
+static void use_limits(struct auth *a)
+{
+    const struct config_limits *l = &a->role->config->limits;
+    a->slow.rules = (struct auth_slow_rules){.free_n = l->auth_slow_free,
+                                             .first_ms = l->auth_slow_first_s * 1000,
+                                             .most_ms = l->auth_slow_most_s * 1000,
+                                             .half_life_ms = l->auth_slow_forget_s * 1000};
+    a->cache.life_ms = l->auth_remember_s * 1000;
+    auth_worker_set_waiting(a->worker, l->auth_waiting);
+}
+
+static void start(struct role *r)
+{
+    use_token_keys(obtain(r));
+    use_limits(r->state);
+}
 
 static void reload(struct role *r)
 {
     auth_cache_clear(&obtain(r)->cache);
     use_token_keys(r->state);
+    use_limits(r->state);
 }
 
 static void take_message(struct role *r, struct os_edge *from, const struct ipc_message *m)

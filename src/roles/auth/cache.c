@@ -7,7 +7,7 @@
 
 void auth_cache_clear(struct auth_cache *c)
 {
-    explicit_bzero(c, sizeof *c);
+    explicit_bzero(c->entries, sizeof c->entries);
     os_random(c->key, sizeof c->key);
 }
 
@@ -55,5 +55,5 @@ void auth_cache_add(struct auth_cache *c, const uint8_t mac[AUTH_CACHE_MAC_LEN],
             oldest = &set[i];
     memcpy(oldest->mac, mac, AUTH_CACHE_MAC_LEN);
     oldest->which = which;
-    oldest->expires_ms = now_ms + AUTH_CACHE_MS;
+    oldest->expires_ms = now_ms + c->life_ms;
 }

@@ -13,8 +13,7 @@ enum {
     AUTH_CACHE_KEY_LEN = 32,
     AUTH_CACHE_MAC_LEN = 32,
     AUTH_CACHE_SETS = 1024, /* with AUTH_CACHE_WAYS entries each */
-    AUTH_CACHE_WAYS = 4,
-    AUTH_CACHE_MS = 300000 /* an entry's life, however often it is used */
+    AUTH_CACHE_WAYS = 4
 };
 
 struct auth_cache_entry {
@@ -25,10 +24,11 @@ struct auth_cache_entry {
 
 struct auth_cache {
     uint8_t                 key[AUTH_CACHE_KEY_LEN];
+    uint32_t                life_ms; /* of an entry, however often it is used */
     struct auth_cache_entry entries[AUTH_CACHE_SETS][AUTH_CACHE_WAYS];
 };
 
-/* Forget all, and take a new key: also the way to begin. */
+/* Forget all, and take a new key. life_ms stays. */
 void auth_cache_clear(struct auth_cache *c);
 
 /* The hash of a login. password: prepared. SP_ERR_NOMEM: OpenSSL failed. */

@@ -11,17 +11,19 @@
 
 #include "sallyport/base.h"
 
-enum {
-    AUTH_SLOW_FREE = 2,         /* failures without a delay: slips of the finger    */
-    AUTH_SLOW_FIRST_MS = 1000,  /* the first delay; each further one is twice as long */
-    AUTH_SLOW_MOST_MS = 16000,
-    AUTH_SLOW_HALF_LIFE_MS = 60000, /* of the count, when nothing fails              */
-    AUTH_SLOW_SETS = 4096,
-    AUTH_SLOW_WAYS = 4
+enum { AUTH_SLOW_SETS = 4096, AUTH_SLOW_WAYS = 4 };
+
+/* limits { auth-slow-... } of the configuration. */
+struct auth_slow_rules {
+    uint32_t free_n;       /* failures without a delay                              */
+    uint32_t first_ms;     /* the first delay; each further one is twice as long    */
+    uint32_t most_ms;
+    uint32_t half_life_ms; /* of the count, when nothing fails                      */
 };
 
 struct auth_slow {
     uint64_t seed;
+    struct auth_slow_rules rules;
     struct auth_slow_entry {
         uint64_t name; /* hash of client or user */
         uint64_t last_ms;
@@ -29,7 +31,7 @@ struct auth_slow {
     } entries[AUTH_SLOW_SETS][AUTH_SLOW_WAYS];
 };
 
-/* All zeros but the seed, which is random where strangers choose the names. */
+/* Nobody has failed. The seed is random where strangers choose the names; rules may be changed later on. */
 void auth_slow_init(struct auth_slow *s, uint64_t seed);
 
 /*

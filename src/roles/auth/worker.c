@@ -163,6 +163,13 @@ struct auth_worker *auth_worker_new(struct event_base *base)
     return w;
 }
 
+void auth_worker_set_waiting(struct auth_worker *w, uint32_t waiting_max)
+{
+    pthread_mutex_lock(&w->lock);
+    w->line.max = waiting_max;
+    pthread_mutex_unlock(&w->lock);
+}
+
 void auth_worker_free(struct auth_worker *w)
 {
     pthread_mutex_lock(&w->lock);

@@ -12,7 +12,7 @@
 #include "sasl/verifier.h"
 #include "users/users.h"
 
-enum { AUTH_WAITING_MAX = 4096 }; /* jobs: some seconds of work; beyond that the answer is 454 */
+enum { AUTH_WAITING_MAX = 4096 }; /* until auth_worker_set_waiting */
 
 enum auth_job_kind {
     AUTH_JOB_CHECK, /* which password of this verifier is it? -> which */
@@ -43,6 +43,9 @@ struct auth_job {
 struct auth_worker;
 
 struct auth_worker *auth_worker_new(struct event_base *base);
+
+/* How many jobs may wait at once; of more the client with the most gives way (SP_ERR_LONG). */
+void auth_worker_set_waiting(struct auth_worker *w, uint32_t waiting_max);
 
 /* Ends the thread; jobs that wait are dropped without `done`. */
 void auth_worker_free(struct auth_worker *w);
