@@ -215,6 +215,8 @@ class Secrets(ServerCase):
                     octets = self.memory(pid)
                 except PermissionError:
                     self.skipTest("the memory of the roles cannot be read by this user")
+                if role == "auth":
+                    self.assertIn(b"auth-failed", octets, "the memory was not read")
                 for secret in wanted:
                     self.assertNotIn(secret, octets, f"{secret!r} is in the memory of {role}")
 
