@@ -208,7 +208,7 @@ class Secrets(ServerCase):
         wanted = [*self.forms(), app.encode()]
         for name, octets in self.octets_left(server):
             for secret in wanted:
-                self.assertNotIn(secret, octets, f"{secret!r} is in {name}")
+                self.assertFalse(secret in octets, f"{secret!r} is in {name}")
         for role in ("auth", "smtpd", "queue"):
             for pid in server.role_pids(role):
                 try:
@@ -216,9 +216,9 @@ class Secrets(ServerCase):
                 except PermissionError:
                     self.skipTest("the memory of the roles cannot be read by this user")
                 if role == "auth":
-                    self.assertIn(b"auth-failed", octets, "the memory was not read")
+                    self.assertTrue(b"app_passwords" in octets, "the memory was not read")
                 for secret in wanted:
-                    self.assertNotIn(secret, octets, f"{secret!r} is in the memory of {role}")
+                    self.assertFalse(secret in octets, f"{secret!r} is in the memory of {role}")
 
 
 if __name__ == "__main__":
