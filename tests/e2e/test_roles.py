@@ -1,6 +1,7 @@
 """Roles that hang, die and come back; what a reload keeps; limits that hold over all processes."""
 import base64
 import os
+import resource
 import signal
 import socket
 import ssl
@@ -313,6 +314,17 @@ class Limits(RoleCase):
                 c.hello()
                 return c.mail()
         self.assertTrue(serves())
+
+    def test_a_reload_raises_the_limit_of_descriptors(self):
+        text = ('hostname = mail.example.org\ndefault-route = hold\nlistener a {\n address = "127.0.0.1:0"\n}\n'
+                'limits {\n connections = %d\n}\n')
+        server = self.configure(text % 10)
+        (self.folder / "sallyport.conf").write_text(text % 3000)
+        os.kill(server.pid, signal.SIGHUP)
+        server.wait_log("reloaded")
+        for pid in server.role_pids("smtpd"):
+            soft, _ = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+            self.assertGreaterEqual(soft, 6000)
 
     def test_a_ticket_is_good_at_every_process(self):
         server = self.serve()

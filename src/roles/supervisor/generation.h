@@ -34,7 +34,8 @@ struct generation {
 int generation_read(const struct supervisor_options *options, uint32_t number, struct sp_buf *error,
                     struct generation **generation_out);
 
-/* Read certificate, key, token keys, and the passwords and authorities of routes. EX_OK, EX_NOINPUT, EX_CONFIG. */
+/* Read certificate, key, token keys, and the passwords and authorities of routes. EX_OK, EX_NOINPUT,
+ * EX_CONFIG. */
 int generation_read_secrets(struct generation *g, int data_folder, struct sp_buf *error);
 
 /* NULL is fine. Secrets are overwritten. */

@@ -4,7 +4,15 @@
 
 #include "config/config.h"
 
-/* Raise the limit of descriptors, which the roles inherit; a limit that cannot be raised enough is logged. */
-void limits_raise(const struct config *c);
+#include <sys/types.h>
+
+/*
+ * Raise this process's limit of descriptors, which roles that are started later inherit. A limit that
+ * cannot be raised enough is logged. true: it is another one now.
+ */
+bool limits_raise(const struct config *c);
+
+/* Give a process that lives already the limit of this one. 0: no process. */
+void limits_hand_on(pid_t pid);
 
 #endif

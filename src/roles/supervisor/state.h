@@ -10,7 +10,7 @@
 #include "roles/supervisor/listeners.h"
 #include "roles/supervisor/tickets.h"
 
-enum { SUPERVISOR_SIGNAL_N = 4 };
+enum { SUPERVISOR_SIGNAL_N = 4, ERROR_MAX = 65536 };
 
 enum supervisor_phase {
     SUPERVISOR_STARTING, /* until every role is ready and every user known: a role that dies ends the start */

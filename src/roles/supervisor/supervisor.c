@@ -7,6 +7,7 @@
 #include "roles/supervisor/children.h"
 #include "roles/supervisor/give.h"
 #include "roles/supervisor/limits.h"
+#include "roles/supervisor/reload.h"
 #include "roles/supervisor/users.h"
 #include "roles/tally.h"
 
@@ -20,7 +21,6 @@
 #include <unistd.h>
 
 enum {
-    ERROR_MAX = 65536,
     /* Together within the 5 s that a stop may take. */
     SMTPD_GRACE_MS = 3000,
     QUEUE_GRACE_MS = 1000,
@@ -83,8 +83,6 @@ static int listen_in_order(struct supervisor *sv)
     return code;
 }
 
-static void reload(struct supervisor *sv);
-
 static void run_when_all_is_up(struct supervisor *sv)
 {
     if (sv->phase != SUPERVISOR_STARTING || !children_ready(sv) || !users_known(sv))
@@ -102,18 +100,14 @@ static void run_when_all_is_up(struct supervisor *sv)
     os_log(OS_INFO, "ready", OS_NUM("pid", getpid()), OS_STR("data", sv->data),
            OS_STR("configuration", sv->generation->path));
     if (sv->reload_asked)
-        reload(sv);
+        reload_begin(sv);
 }
 
 static void note_in_use(struct supervisor *sv, struct child *c)
 {
     if (c->kind == IPC_SMTPD)
         give_listeners(sv, c);
-    if (!sv->reloading || !children_ready(sv))
-        return;
-    sv->reloading = false;
-    os_log(OS_INFO, "reloaded", OS_STR("configuration", sv->generation->path),
-           OS_NUM("generation", sv->generation->number));
+    reload_note_ready(sv);
 }
 
 void supervisor_child_ready(struct supervisor *sv, struct child *c)
@@ -169,70 +163,6 @@ void supervisor_child_died(struct supervisor *sv, struct child *c, int wait_stat
     }
 }
 
-/* --- reload ------------------------------------------------------------------------------------ */
-
-static void log_refusal(const struct sp_buf *error)
-{
-    struct sp_view rest = sp_buf_view(error), line;
-    while (sp_view_word(&rest, '\n', &line))
-        os_log(OS_WARN, "reload-refused", OS_VIEW("why", line));
-    os_log(OS_WARN, "reload-refused", OS_STR("effect", "the configuration from before stays in use"));
-}
-
-/* What cannot change while processes and folders are as they are. */
-static void log_unchanged(const struct supervisor *sv, const struct config *c)
-{
-    if (c->smtpd_n != sv->child_n[IPC_SMTPD] || c->auth_n != sv->child_n[IPC_AUTH] ||
-        c->delivery_n != sv->child_n[IPC_DELIVERY])
-        os_log(OS_WARN, "reload-partial", OS_STR("key", "processes"), OS_STR("effect", "at the next start"));
-    if (!sv->options->data && strcmp(c->data, sv->data) != 0)
-        os_log(OS_WARN, "reload-partial", OS_STR("key", "data"), OS_STR("effect", "at the next start"));
-}
-
-static int load_next(struct supervisor *sv, struct sp_buf *error, struct generation **next_out,
-                     struct listeners *listeners_out)
-{
-    struct generation *next = NULL;
-    int code = generation_read(sv->options, sv->generation->number + 1, error, &next);
-    if (code == EX_OK)
-        code = generation_read_secrets(next, sv->folder, error);
-    if (code == EX_OK)
-        code = listeners_bind(next->config, &sv->listeners, error, listeners_out);
-    if (code == EX_OK && ((code = listeners_listen(listeners_out, false, error)) != EX_OK ||
-                          (code = listeners_listen(listeners_out, true, error)) != EX_OK))
-        listeners_abandon(listeners_out);
-    if (code == EX_OK)
-        *next_out = next;
-    else
-        generation_free(next);
-    return code;
-}
-
-static void reload(struct supervisor *sv)
-{
-    struct generation *next;
-    struct listeners listeners;
-    struct sp_buf error;
-    sv->reload_asked = false;
-    sp_buf_init(&error, &os_heap, ERROR_MAX);
-    if (load_next(sv, &error, &next, &listeners) != EX_OK) {
-        log_refusal(&error);
-    } else {
-        log_unchanged(sv, next->config);
-        listeners_replace(&sv->listeners, &listeners);
-        generation_free(sv->generation);
-        sv->generation = next;
-        limits_raise(next->config);
-        EACH_CHILD(sv, c)
-        {
-            give_generation(sv, c);
-            give_start(sv, c); /* smtpd gets its listeners once it is ready */
-        }
-        sv->reloading = true;
-    }
-    sp_buf_fini(&error);
-}
-
 /* --- signals ------------------------------------------------------------------------------------ */
 
 static void take_signal(evutil_socket_t number, short what, void *ctx)
@@ -243,7 +173,7 @@ static void take_signal(evutil_socket_t number, short what, void *ctx)
         children_reap(sv);
     } else if (number == SIGHUP) {
         if (sv->phase == SUPERVISOR_RUNNING)
-            reload(sv);
+            reload_begin(sv);
         else
             sv->reload_asked = true;
     } else if (sv->phase == SUPERVISOR_STOPPING) {
@@ -302,7 +232,7 @@ static int prepare(struct supervisor *sv, struct sp_buf *error)
         code = listeners_bind(sv->generation->config, NULL, error, &sv->listeners);
     if (code != EX_OK)
         return code;
-    limits_raise(sv->generation->config);
+    (void)limits_raise(sv->generation->config); /* inherited by all roles */
     children_count(sv);
     sv->tally = tally_make(sv->child_n[IPC_SMTPD]);
     if (sv->tally >= 0)
