@@ -32,6 +32,8 @@ static void serve(struct sp_view mechanism, bool has_initial, bool right, struct
     static const struct sasl_verifier v = {.salt_len = 1, .iterations = SASL_ITERATIONS};
     struct sasl_server *s = NULL;
     demand(sasl_server_new(mechanism, &os_heap, &s) == SP_OK);
+    static const struct sasl_binding binding = {{[SASL_BINDING_EXPORTER] = SP_LIT_INIT("exported")}};
+    demand(sasl_server_bind(s, &binding, true) == SP_OK);
     enum sasl_server_state at = sasl_server_start(s, has_initial, has_initial ? next_message(&rest) : rest);
     int turns = 0;
     while (at < SASL_SERVER_YES) {
@@ -70,6 +72,8 @@ static void speak(struct sp_view mechanism, struct sp_view rest)
         status = sasl_client_new(mechanism, &demo, &os_heap, &c);
     }
     demand(status == SP_OK);
+    static const struct sasl_binding binding = {{[SASL_BINDING_EXPORTER] = SP_LIT_INIT("exported")}};
+    sasl_client_bind(c, &(struct sasl_offer){.secure = true, .binding = &binding});
     for (int turn = 0; turn < TURNS_MAX && status == SP_OK; turn++) {
         struct sp_buf out;
         const char *sent = NULL;

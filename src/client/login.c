@@ -13,12 +13,27 @@ static bool give_up(struct client *c)
     return sp_client_quit(c->session, os_mono_ms()) == SP_OK;
 }
 
-static bool begin(struct client *c, struct sp_view mechanism)
+/* What both ends of this connection know. */
+static void take_binding(struct client *c)
+{
+    static const enum os_tls_binding kinds[SASL_BINDING_N] = {[SASL_BINDING_EXPORTER] = OS_TLS_EXPORTER,
+                                                              [SASL_BINDING_UNIQUE] = OS_TLS_UNIQUE,
+                                                              [SASL_BINDING_END_POINT] = OS_TLS_END_POINT};
+    for (size_t i = 0; i < SASL_BINDING_N; i++) {
+        sp_buf_init(&c->binding_data[i], &os_heap, SASL_BINDING_MAX);
+        os_stream_add_binding(c->stream, kinds[i], &c->binding_data[i]);
+        c->binding.data[i] = sp_buf_view(&c->binding_data[i]);
+    }
+}
+
+static bool begin(struct client *c, const struct sasl_offer *offer, struct sp_view mechanism)
 {
     struct sp_buf response;
     bool initial = false;
     int status = sasl_client_new(mechanism, c->options->credentials, &os_heap, &c->sasl);
     sp_buf_init(&response, &os_heap, RESPONSE_MAX);
+    if (!status)
+        sasl_client_bind(c->sasl, offer);
     if (!status && sasl_client_has_initial(c->sasl)) {
         initial = true;
         status = sasl_client_step(c->sasl, SP_LIT(""), &response, &c->secret_name);
@@ -40,14 +55,18 @@ bool client_login(struct client *c)
     if (c->login_over)
         return give_up(c);
     const struct sp_client_capabilities *can = sp_client_capabilities(c->session);
-    bool secure = sp_client_is_tls(c->session) || c->session_options.auth_in_clear;
+    take_binding(c);
+    const struct sasl_offer offer = {.mechanisms = can->auth,
+                                     .secure =
+                                         sp_client_is_tls(c->session) || c->session_options.auth_in_clear,
+                                     .binding = &c->binding};
     struct sp_view mechanism;
     struct sp_buf why;
     sp_buf_init(&why, &os_heap, CLIENT_TEXT_MAX);
-    bool chosen = sasl_client_choose(can->auth, c->options->mechanism, c->options->credentials->token, secure,
+    bool chosen = sasl_client_choose(&offer, c->options->mechanism, c->options->credentials->token,
                                      &mechanism, &why) == SP_OK;
     if (chosen)
-        chosen = begin(c, mechanism);
+        chosen = begin(c, &offer, mechanism);
     else {
         client_fail_here(c, SP_CLIENT_RETRY, "AUTH", "4.7.0", sp_buf_view(&why));
         sp_buf_add_u8(&why, 0);
@@ -89,5 +108,8 @@ void client_login_forget(struct client *c)
 {
     sasl_client_free(c->sasl);
     c->sasl = NULL;
+    for (size_t i = 0; i < SASL_BINDING_N; i++)
+        if (c->binding_data[i].alloc)
+            sp_buf_fini_secret(&c->binding_data[i]);
     c->authenticated = c->login_over = false;
 }

@@ -32,6 +32,8 @@ struct client {
     bool fell_back;    /* that failed once: no TLS now               */
 
     struct sasl_client *sasl;
+    struct sp_buf binding_data[SASL_BINDING_N]; /* what the exchange may be bound to */
+    struct sasl_binding binding;
     bool authenticated, login_over;
     const char *secret_name;
 

@@ -8,6 +8,7 @@
 #ifndef OS_STREAM_H
 #define OS_STREAM_H
 
+#include "base/buf.h"
 #include "os/loop.h"
 #include "sallyport/base.h"
 
@@ -88,6 +89,12 @@ void os_stream_start_tls(struct os_stream *s, struct os_tls_context *tls, const 
 
 /* Streams of this loop that are not gone yet; those that finish count too. */
 size_t os_stream_n(struct event_base *base);
+
+/* Kinds of channel binding: tls-exporter (TLS 1.3, RFC 9266), tls-unique (TLS 1.2) and tls-server-end-point (RFC 5929). */
+enum os_tls_binding { OS_TLS_EXPORTER, OS_TLS_UNIQUE, OS_TLS_END_POINT };
+
+/* Append the data of a kind, at most 64 octets; nothing when the connection is plain or has not that kind. */
+void os_stream_add_binding(const struct os_stream *s, enum os_tls_binding kind, struct sp_buf *out);
 
 /* NULL while plain. */
 const struct os_tls_facts *os_stream_tls(const struct os_stream *s);

@@ -114,22 +114,43 @@ static void say_why(struct sp_view offered, struct sp_view wanted, bool token, b
         add_ours(token, why);
 }
 
-int sasl_client_choose(struct sp_view offered, struct sp_view wanted, bool token, bool secure,
+/* Somebody in the middle can take names out of a list, not put proofs into a mechanism. */
+static bool offers_plus(struct sp_view offered)
+{
+    struct sp_view word;
+    while (sp_view_word(&offered, ' ', &word)) {
+        const struct sasl_mechanism *m = sasl_mechanism_find(word);
+        if (m && m->plus)
+            return true;
+    }
+    return false;
+}
+
+void sasl_client_bind(struct sasl_client *c, const struct sasl_offer *offer)
+{
+    bool can = offer->binding && sasl_binding_best(offer->binding) < SASL_BINDING_N;
+    c->binding = can ? offer->binding : NULL;
+    c->plus_offered = offers_plus(offer->mechanisms);
+}
+
+int sasl_client_choose(const struct sasl_offer *offer, struct sp_view wanted, bool token,
                        struct sp_view *mechanism_out, struct sp_buf *why_out)
 {
     bool unsafe = false;
+    bool can_bind = offer->binding && sasl_binding_best(offer->binding) < SASL_BINDING_N;
     for (size_t i = 0; i < sasl_mechanism_n; i++) {
         const struct sasl_mechanism *m = sasl_mechanisms[i];
         struct sp_view name = sp_view_of(m->name);
-        if (m->bearer != token || !offers(offered, name) || (wanted.len && !sp_view_eq_nocase(wanted, name)))
+        if (m->bearer != token || (m->plus && !can_bind) || !offers(offer->mechanisms, name) ||
+            (wanted.len && !sp_view_eq_nocase(wanted, name)))
             continue;
-        if (m->shows_password && !secure) {
+        if (m->shows_password && !offer->secure) {
             unsafe = true;
             continue;
         }
         *mechanism_out = name;
         return SP_OK;
     }
-    say_why(offered, wanted, token, unsafe, why_out);
+    say_why(offer->mechanisms, wanted, token, unsafe, why_out);
     return SP_ERR_ABSENT;
 }

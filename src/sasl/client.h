@@ -5,6 +5,8 @@
 #ifndef SASL_CLIENT_H
 #define SASL_CLIENT_H
 
+#include "sasl/binding.h"
+
 #include "base/buf.h"
 
 /* What the user gave. Borrowed for the life of the exchange; password is a secret. */
@@ -12,6 +14,13 @@ struct sasl_credentials {
     struct sp_view user;
     struct sp_view password;
     bool token; /* password is a bearer token: it goes to OAuth mechanisms only, and a password never does */
+};
+
+/* What a mechanism is chosen by, and what the connection is. Borrowed for the life of the exchange. */
+struct sasl_offer {
+    struct sp_view mechanisms;          /* words behind AUTH in the EHLO reply                        */
+    bool secure;                        /* TLS is up, or what shows a password may go in clear anyway */
+    const struct sasl_binding *binding; /* NULL: nothing to bind to                                   */
 };
 
 struct sasl_client;
@@ -56,15 +65,19 @@ SP_MUST_USE int sasl_client_step(struct sasl_client *c, struct sp_view challenge
 bool sasl_client_is_complete(const struct sasl_client *c);
 
 /*
+ * Bind the exchange to its connection, and let SCRAM say whether it could: before the first step.
+ *   offer  binding and mechanisms; the binding is borrowed for the life of the exchange
+ */
+void sasl_client_bind(struct sasl_client *c, const struct sasl_offer *offer);
+
+/*
  * The best mechanism both sides have.
  *
- *   offered     words behind AUTH in the EHLO reply
  *   wanted      a mechanism's name, or empty for the strongest
  *   token       there is a token, not a password
- *   secure      TLS is up: mechanisms that show the password are allowed
  *   why_out     when SP_ERR_ABSENT: a sentence that says what was offered and what would be needed
  */
-SP_MUST_USE int sasl_client_choose(struct sp_view offered, struct sp_view wanted, bool token, bool secure,
+SP_MUST_USE int sasl_client_choose(const struct sasl_offer *offer, struct sp_view wanted, bool token,
                                    struct sp_view *mechanism_out, struct sp_buf *why_out);
 
 #endif

@@ -29,6 +29,16 @@
     X(SCRAM_BINDING, GRAMMAR, "scram-binding", "the channel binding data differ from the first message")     \
     X(BINDING_UNAVAILABLE, GRAMMAR, "binding-unavailable",                                                   \
       "channel binding is asked for with a mechanism that has none; use the name that ends in -PLUS")        \
+    X(BINDING_MISSING, GRAMMAR, "binding-missing",                                                           \
+      "a mechanism that ends in -PLUS without channel binding in its first message")                         \
+    X(BINDING_KIND, CREDENTIALS, "binding-kind",                                                             \
+      "a kind of channel binding that this connection does not have; tls-exporter is for TLS 1.3, tls-unique " \
+      "for 1.2, tls-server-end-point for both")                                                              \
+    X(BINDING_DOWNGRADE, CREDENTIALS, "binding-downgrade",                                                   \
+      "the client can bind and believes that the server cannot, though -PLUS is offered: somebody in the middle " \
+      "may have taken it out of the list")                                                                   \
+    X(BINDING_MISMATCH, CREDENTIALS, "binding-mismatch",                                                     \
+      "the client is bound to another TLS connection than this one: somebody is in the middle")              \
     X(OAUTH_GRAMMAR, GRAMMAR, "oauth-grammar",                                                               \
       "not of the form n,a=USER,^Aauth=Bearer TOKEN^A^A (OAUTHBEARER) or user=USER^Aauth=Bearer TOKEN^A^A "  \
       "(XOAUTH2), where ^A is the octet 1")                                                                  \

@@ -18,6 +18,8 @@ struct sasl_server {
     struct sp_buf                user;
     struct sp_buf                password; /* prepared                        */
     struct sp_buf                challenge;
+    struct sp_buf                binding[SASL_BINDING_N];
+    bool                         plus_offered;
     void                        *memory; /* the mechanism's own, zeroed; NULL when it needs none */
 };
 
@@ -26,6 +28,8 @@ struct sasl_client {
     const struct sp_allocator   *alloc;
     struct sasl_credentials      credentials;
     unsigned                     turn;
+    const struct sasl_binding   *binding;      /* NULL: nothing to bind to             */
+    bool                         plus_offered; /* the server has mechanisms that bind  */
     void                        *memory;
 };
 
@@ -35,6 +39,7 @@ struct sasl_mechanism {
     bool bearer;         /* takes a token, never a password       */
     bool client_first;   /* the client may speak with the command */
     enum sasl_hash hash; /* SCRAM's                               */
+    bool plus;           /* and bound to the channel              */
 
     size_t server_size; /* of sasl_server.memory */
     enum sasl_server_state (*server_start)(struct sasl_server *s); /* no initial response came */
@@ -52,7 +57,7 @@ struct sasl_mechanism {
 };
 
 /* Strongest first: the order of a client's choice. */
-extern const struct sasl_mechanism sasl_scram_sha_256, sasl_scram_sha_1, sasl_oauthbearer, sasl_xoauth2,
+extern const struct sasl_mechanism sasl_scram_sha_256_plus, sasl_scram_sha_1_plus, sasl_scram_sha_256, sasl_scram_sha_1, sasl_oauthbearer, sasl_xoauth2,
     sasl_plain, sasl_login;
 extern const struct sasl_mechanism *const sasl_mechanisms[];
 extern const size_t                       sasl_mechanism_n;

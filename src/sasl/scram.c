@@ -1,5 +1,5 @@
 /*
- * SCRAM-SHA-256 and SCRAM-SHA-1, RFC 5802 and 7677, without channel binding.
+ * SCRAM-SHA-256 and SCRAM-SHA-1, RFC 5802 and 7677, and both bound to the channel (-PLUS).
  *
  * Deviations: a failed proof is told by the protocol's own failure, not by a server-final "e=" first
  * (RFC 5802 section 7 leaves it open, and SMTP's 535 says it in one step). A client refuses fewer than
@@ -114,14 +114,17 @@ int scram_sign(enum sasl_hash h, const uint8_t *server_key, struct sp_view auth_
 
 /* --- the table's rows ----------------------------------------------------------------------- */
 
-#define SCRAM(text, digest)                                                                                  \
+#define SCRAM(text, digest, bound)                                                                           \
     {                                                                                                        \
-        .name = text, .client_first = true, .hash = digest, .server_size = sizeof(struct scram_server),      \
-        .server_start = scram_server_start, .server_step = scram_server_step,                                \
-        .server_verifier = scram_server_verifier, .server_fini = scram_server_fini,                          \
-        .client_size = sizeof(struct scram_client), .client_step = scram_client_step,                        \
-        .client_is_complete = scram_client_is_complete, .client_fini = scram_client_fini                     \
+        .name = text, .client_first = true, .hash = digest, .plus = bound,                                   \
+        .server_size = sizeof(struct scram_server), .server_start = scram_server_start,                      \
+        .server_step = scram_server_step, .server_verifier = scram_server_verifier,                          \
+        .server_fini = scram_server_fini, .client_size = sizeof(struct scram_client),                        \
+        .client_step = scram_client_step, .client_is_complete = scram_client_is_complete,                    \
+        .client_fini = scram_client_fini                                                                     \
     }
 
-const struct sasl_mechanism sasl_scram_sha_256 = SCRAM("SCRAM-SHA-256", SASL_SHA256);
-const struct sasl_mechanism sasl_scram_sha_1 = SCRAM("SCRAM-SHA-1", SASL_SHA1);
+const struct sasl_mechanism sasl_scram_sha_256 = SCRAM("SCRAM-SHA-256", SASL_SHA256, false);
+const struct sasl_mechanism sasl_scram_sha_256_plus = SCRAM("SCRAM-SHA-256-PLUS", SASL_SHA256, true);
+const struct sasl_mechanism sasl_scram_sha_1 = SCRAM("SCRAM-SHA-1", SASL_SHA1, false);
+const struct sasl_mechanism sasl_scram_sha_1_plus = SCRAM("SCRAM-SHA-1-PLUS", SASL_SHA1, true);

@@ -51,7 +51,8 @@ SP_MUST_USE int scram_sign(enum sasl_hash h, const uint8_t *server_key, struct s
 struct scram_server {
     struct sasl_verifier verifier;
     bool                 usable;
-    struct sp_buf        gs2;   /* the header, as it came                                     */
+    enum sasl_binding_kind binding; /* of the header; SASL_BINDING_N: none                    */
+    struct sp_buf        gs2;   /* the header, as it came, and the data that it binds to      */
     struct sp_buf        nonce; /* of both sides                                              */
     struct sp_buf        said;  /* AuthMessage as far as it is known                          */
 };

@@ -4,9 +4,35 @@
 
 #include <string.h>
 
-/* No channel binding: the header "n,,", and its base64. */
-#define GS2        "n,,"
-#define GS2_BASE64 "biws"
+/*
+ * The header: bound to the channel, able to but not offered, or not able. RFC 5802 6. The middle one tells
+ * the server of a downgrade: if it did offer, somebody has taken it out of the list.
+ */
+static void add_gs2(const struct sasl_client *c, struct sp_buf *out)
+{
+    if (c->mechanism->plus) {
+        sp_buf_add_str(out, "p=");
+        sp_buf_add_str(out, sasl_binding_name(sasl_binding_best(c->binding)));
+        sp_buf_add_str(out, ",,");
+    } else {
+        sp_buf_add_str(out, c->binding && !c->plus_offered ? "y,," : "n,,");
+    }
+}
+
+/* "c=" of the last message: the header and what it binds to, in base64. */
+static int add_binding(const struct sasl_client *c, struct sp_buf *out)
+{
+    struct sp_buf all;
+    sp_buf_init(&all, c->alloc, SCRAM_MESSAGE_MAX);
+    add_gs2(c, &all);
+    if (c->mechanism->plus)
+        sp_buf_add(&all, c->binding->data[sasl_binding_best(c->binding)]);
+    int status = sp_buf_status(&all);
+    if (!status)
+        status = sp_buf_add_base64(out, sp_buf_view(&all));
+    sp_buf_fini_secret(&all);
+    return status;
+}
 
 void scram_client_fini(struct sasl_client *c)
 {
@@ -31,7 +57,7 @@ static int say_first(struct sasl_client *c, struct sp_buf *out, const char **sen
     sp_buf_init(&m->nonce, c->alloc, SCRAM_MESSAGE_MAX);
     sp_buf_init(&m->said, c->alloc, SCRAM_MESSAGES_MAX);
     int status = sasl_prep(c->credentials.user, SASL_PREP_QUERY, &name, &fault);
-    if (status == SP_ERR_SYNTAX || (!status && name.len == 0))
+    if (status == SP_ERR_SYNTAX || (!status && name.len == 0) || (c->mechanism->plus && !c->binding))
         status = SP_ERR_MISUSE;
     if (!status) {
         scram_add_nonce(&m->nonce);
@@ -44,7 +70,7 @@ static int say_first(struct sasl_client *c, struct sp_buf *out, const char **sen
     sp_buf_fini(&name);
     if (status)
         return status;
-    sp_buf_add_str(out, GS2);
+    add_gs2(c, out);
     sp_buf_add(out, sp_buf_view(&m->said));
     *sent_out = "user name and a nonce";
     return sp_buf_status(out);
@@ -109,9 +135,12 @@ static int say_final(struct sasl_client *c, struct sp_view challenge, struct sp_
         return SP_ERR_SYNTAX;
     sp_buf_add_u8(&m->said, ',');
     sp_buf_add(&m->said, challenge);
-    sp_buf_add_str(&m->said, ",c=" GS2_BASE64 ",r=");
+    sp_buf_add_str(&m->said, ",c=");
+    int status = add_binding(c, &m->said);
+    sp_buf_add_str(&m->said, ",r=");
     sp_buf_add(&m->said, f.nonce);
-    int status = sp_buf_status(&m->said);
+    if (!status)
+        status = sp_buf_status(&m->said);
     struct sp_view said = sp_buf_view(&m->said);
     if (!status)
         status = derive(c, &f, &keys, key);
@@ -120,11 +149,13 @@ static int say_final(struct sasl_client *c, struct sp_view challenge, struct sp_
     if (!status)
         status = scram_sign(h, keys.server, said, m->signature);
     if (!status) {
-        sp_buf_add_str(out, "c=" GS2_BASE64 ",r=");
+        sp_buf_add_str(out, "c=");
+        status = add_binding(c, out);
+        sp_buf_add_str(out, ",r=");
         sp_buf_add(out, f.nonce);
         sp_buf_add_str(out, ",p=");
         sp_buf_add_base64(out, sp_view_make(proof, sasl_hash_len(h)));
-        status = sp_buf_status(out);
+        status = status ? status : sp_buf_status(out);
         *sent_out = "proof of the password";
     }
     explicit_bzero(&keys, sizeof keys);

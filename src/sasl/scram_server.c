@@ -11,7 +11,7 @@ void scram_server_fini(struct sasl_server *s)
     struct scram_server *m = s->memory;
     if (!m->said.alloc)
         return;
-    sp_buf_fini(&m->gs2);
+    sp_buf_fini_secret(&m->gs2);
     sp_buf_fini(&m->nonce);
     sp_buf_fini_secret(&m->said);
 }
@@ -20,17 +20,38 @@ static enum sasl_server_state broken(struct sasl_server *s) { return s->state = 
 
 /* --- client-first-message ------------------------------------------------------------------- */
 
+/*
+ * "p=tls-exporter", "n" (the client cannot bind) or "y" (it can, and was not offered it). RFC 5802 6. What
+ * the client is bound to goes behind the header, as its last message will repeat both.
+ */
+static enum sasl_fault read_flag(struct sasl_server *s, struct sp_view flag)
+{
+    struct scram_server *m = s->memory;
+    bool none = sp_view_eq(flag, SP_LIT("n")), could = sp_view_eq(flag, SP_LIT("y"));
+    m->binding = SASL_BINDING_N;
+    if (could && s->plus_offered)
+        return SASL_FAULT_BINDING_DOWNGRADE;
+    if (none || could)
+        return s->mechanism->plus ? SASL_FAULT_BINDING_MISSING : SASL_FAULT_NONE;
+    if (!sp_view_starts(flag, SP_LIT("p=")))
+        return SASL_FAULT_SCRAM_GRAMMAR;
+    if (!s->mechanism->plus)
+        return SASL_FAULT_BINDING_UNAVAILABLE;
+    m->binding = sasl_binding_find(sp_view_from(flag, 2));
+    bool known = m->binding < SASL_BINDING_N && s->binding[m->binding].len > 0;
+    return known ? SASL_FAULT_NONE : SASL_FAULT_BINDING_KIND;
+}
+
 /* "n,a=name," or "y,,": the header in front; *authzid_out is empty when there is none. */
-static enum sasl_fault read_gs2(struct sp_view *message, struct sp_view *authzid_out)
+static enum sasl_fault read_gs2(struct sasl_server *s, struct sp_view *message, struct sp_view *authzid_out)
 {
     size_t first = sp_view_find(*message, ',', 0), second = sp_view_find(*message, ',', first + 1);
     struct sp_view flag = sp_view_sub(*message, 0, first);
     if (second >= message->len)
         return SASL_FAULT_SCRAM_GRAMMAR;
-    if (sp_view_starts(flag, SP_LIT("p=")))
-        return SASL_FAULT_BINDING_UNAVAILABLE;
-    if (!sp_view_eq(flag, SP_LIT("n")) && !sp_view_eq(flag, SP_LIT("y")))
-        return SASL_FAULT_SCRAM_GRAMMAR;
+    enum sasl_fault fault = read_flag(s, flag);
+    if (fault)
+        return fault;
     struct sp_view authzid = sp_view_sub(*message, first + 1, second - first - 1);
     if (authzid.len && (!sp_view_starts(authzid, SP_LIT("a=")) || authzid.len == 2))
         return SASL_FAULT_SCRAM_GRAMMAR;
@@ -71,7 +92,7 @@ static enum sasl_server_state take_first(struct sasl_server *s, struct sp_view m
     struct sp_view bare = message, authzid, name, nonce;
     if (message.len > SCRAM_MESSAGE_MAX)
         return sasl_server_refuse(s, SASL_FAULT_SCRAM_GRAMMAR);
-    enum sasl_fault fault = read_gs2(&bare, &authzid);
+    enum sasl_fault fault = read_gs2(s, &bare, &authzid);
     if (!fault)
         fault = read_bare(bare, &name, &nonce);
     if (fault)
@@ -85,6 +106,8 @@ static enum sasl_server_state take_first(struct sasl_server *s, struct sp_view m
     sp_buf_init(&m->nonce, s->alloc, SCRAM_MESSAGE_MAX);
     sp_buf_init(&m->said, s->alloc, SCRAM_MESSAGES_MAX);
     sp_buf_add(&m->gs2, sp_view_sub(message, 0, message.len - bare.len));
+    if (m->binding < SASL_BINDING_N)
+        sp_buf_add(&m->gs2, sp_buf_view(&s->binding[m->binding]));
     sp_buf_add(&m->nonce, nonce);
     scram_add_nonce(&m->nonce);
     sp_buf_add(&m->said, bare);
@@ -148,7 +171,7 @@ static enum sasl_fault read_final(struct sasl_server *s, struct sp_view message,
     if (!sp_view_eq(nonce, sp_buf_view(&m->nonce)))
         return SASL_FAULT_SCRAM_NONCE;
     if (!is_base64_of(s, binding, sp_buf_view(&m->gs2)))
-        return SASL_FAULT_SCRAM_BINDING;
+        return s->mechanism->plus ? SASL_FAULT_BINDING_MISMATCH : SASL_FAULT_SCRAM_BINDING;
     memcpy(proof_out, decoded, len);
     *signed_n_out -= 1; /* the comma before the proof */
     return SASL_FAULT_NONE;

@@ -39,6 +39,8 @@ int sasl_server_new(struct sp_view mechanism, const struct sp_allocator *alloc,
     sp_buf_init(&s->user, alloc, SASL_USER_MAX);
     sp_buf_init(&s->password, alloc, m->bearer ? SASL_TOKEN_MAX : SASL_PASSWORD_MAX);
     sp_buf_init(&s->challenge, alloc, CHALLENGE_MAX);
+    for (size_t i = 0; i < SASL_BINDING_N; i++)
+        sp_buf_init(&s->binding[i], alloc, SASL_BINDING_MAX);
     if (m->server_size && !(s->memory = obtain(alloc, m->server_size))) {
         sasl_server_free(s);
         return SP_ERR_NOMEM;
@@ -57,7 +59,20 @@ void sasl_server_free(struct sasl_server *s)
     sp_buf_fini(&s->user);
     sp_buf_fini_secret(&s->password);
     sp_buf_fini_secret(&s->challenge);
+    for (size_t i = 0; i < SASL_BINDING_N; i++)
+        sp_buf_fini_secret(&s->binding[i]);
     release(s->alloc, s, sizeof *s);
+}
+
+int sasl_server_bind(struct sasl_server *s, const struct sasl_binding *binding, bool plus_offered)
+{
+    s->plus_offered = plus_offered;
+    for (size_t i = 0; i < SASL_BINDING_N; i++) {
+        sp_buf_clear(&s->binding[i]);
+        if (sp_buf_add(&s->binding[i], binding->data[i]) != SP_OK)
+            return SP_ERR_NOMEM;
+    }
+    return SP_OK;
 }
 
 enum sasl_server_state sasl_server_start(struct sasl_server *s, bool has_initial, struct sp_view initial)

@@ -19,6 +19,7 @@
 #define SASL_SERVER_H
 
 #include "base/buf.h"
+#include "sasl/binding.h"
 #include "sasl/fault.h"
 #include "sasl/verifier.h"
 
@@ -48,6 +49,16 @@ SP_MUST_USE int sasl_server_new(struct sp_view mechanism, const struct sp_alloca
 
 /* NULL is fine; secrets are overwritten. */
 void sasl_server_free(struct sasl_server *s);
+
+/*
+ * What ties the exchange to its connection; before the start. Without this call nothing does.
+ *
+ *   binding       copied
+ *   plus_offered  the client was offered mechanisms that end in -PLUS
+ *
+ * SP_ERR_NOMEM.
+ */
+SP_MUST_USE int sasl_server_bind(struct sasl_server *s, const struct sasl_binding *binding, bool plus_offered);
 
 /* Start, with the initial response or without. Once, first. */
 enum sasl_server_state sasl_server_start(struct sasl_server *s, bool has_initial, struct sp_view initial);

@@ -29,13 +29,14 @@ static const struct sp_allocator heap = {resize, NULL};
 
 #define HOST       .hostname = SP_LIT_INIT("mx.example")
 #define MECHANISMS SP_LIT_INIT("SCRAM-SHA-256 SCRAM-SHA-1 PLAIN LOGIN")
+#define UNDER_TLS  SP_LIT_INIT("SCRAM-SHA-256-PLUS SCRAM-SHA-1-PLUS SCRAM-SHA-256 SCRAM-SHA-1 PLAIN LOGIN")
 static const struct sp_server_options listeners[] = {
     {HOST},
-    {HOST, .mechanisms_plain = MECHANISMS, .mechanisms_tls = MECHANISMS},
-    {HOST, .starttls = true, .mechanisms_plain = MECHANISMS, .mechanisms_tls = MECHANISMS},
-    {HOST, .starttls = true, .mechanisms_tls = MECHANISMS},
-    {HOST, .starttls = true, .tls_required = true, .mechanisms_tls = MECHANISMS},
-    {HOST, .starttls = true, .tls_required = true, .auth_required = true, .mechanisms_tls = MECHANISMS},
+    {HOST, .mechanisms_plain = MECHANISMS, .mechanisms_tls = UNDER_TLS},
+    {HOST, .starttls = true, .mechanisms_plain = MECHANISMS, .mechanisms_tls = UNDER_TLS},
+    {HOST, .starttls = true, .mechanisms_tls = UNDER_TLS},
+    {HOST, .starttls = true, .tls_required = true, .mechanisms_tls = UNDER_TLS},
+    {HOST, .starttls = true, .tls_required = true, .auth_required = true, .mechanisms_tls = UNDER_TLS},
 };
 enum { LISTENERS_N = sizeof listeners / sizeof *listeners };
 

@@ -127,7 +127,8 @@ static void chooses(const char *offered, const char *wanted, bool secure, const 
 {
     struct sp_buf why = fresh();
     struct sp_view chosen = {0};
-    int status = sasl_client_choose(sp_view_of(offered), sp_view_of(wanted), false, secure, &chosen, &why);
+    int status = sasl_client_choose(&(struct sasl_offer){sp_view_of(offered), secure, NULL},
+                                    sp_view_of(wanted), false, &chosen, &why);
     assert_int_equal(status, mechanism ? SP_OK : SP_ERR_ABSENT);
     if (mechanism)
         assert_view(chosen, sp_view_of(mechanism));

@@ -311,6 +311,112 @@ static void both_sides_meet(void **state)
     }
 }
 
+/* --- channel binding ---------------------------------------------------------------------- */
+
+static const char data[SASL_BINDING_N][SASL_BINDING_MAX] = {
+    [SASL_BINDING_EXPORTER] = "exported keying material",
+    [SASL_BINDING_UNIQUE] = "a finished message",
+    [SASL_BINDING_END_POINT] = "a certificate's digest",
+};
+
+/* A connection that has the kinds in the set; `other`: somebody else's connection. */
+static struct sasl_binding connection(unsigned kinds, bool other)
+{
+    struct sasl_binding b = {0};
+    for (size_t i = 0; i < SASL_BINDING_N; i++)
+        if (kinds >> i & 1)
+            b.data[i] = other ? SP_LIT("of another connection") : sp_view_of(data[i]);
+    return b;
+}
+
+struct bound {
+    const char *mechanism;
+    unsigned client_kinds, server_kinds;
+    bool other;        /* the client is connected to somebody in the middle */
+    const char *heard; /* what the client saw behind AUTH                   */
+    bool plus_offered; /* what the server did offer                         */
+};
+
+/* The whole exchange; SASL_FAULT_NONE: both are content. */
+static enum sasl_fault meet_bound(const struct bound *w)
+{
+    struct sasl_binding here = connection(w->client_kinds, w->other),
+                        there = connection(w->server_kinds, false);
+    struct sasl_client *c = client(w->mechanism, "user", "pencil");
+    struct sasl_verifier v;
+    struct sasl_server *s = NULL;
+    assert_int_equal(sasl_verifier_make(SP_LIT("pencil"), &v), SP_OK);
+    assert_int_equal(sasl_server_new(sp_view_of(w->mechanism), &os_heap, &s), SP_OK);
+    assert_int_equal(sasl_server_bind(s, &there, w->plus_offered), SP_OK);
+    sasl_client_bind(
+        c, &(struct sasl_offer){.mechanisms = sp_view_of(w->heard), .secure = true, .binding = &here});
+    enum sasl_server_state at = SASL_SERVER_CHALLENGE;
+    for (int turn = 0; at < SASL_SERVER_YES && turn < 5; turn++) {
+        struct sp_buf out = fresh();
+        const char *sent = NULL;
+        struct sp_view challenge = turn == 0 ? SP_LIT("") : sasl_server_challenge(s);
+        assert_int_equal(sasl_client_step(c, challenge, &out, &sent), SP_OK);
+        at = turn == 0 ? sasl_server_start(s, true, sp_buf_view(&out))
+                       : sasl_server_step(s, sp_buf_view(&out));
+        if (at == SASL_SERVER_ASK_VERIFIER)
+            at = sasl_server_give_verifier(s, &v, true);
+        sp_buf_fini(&out);
+    }
+    enum sasl_fault fault = at == SASL_SERVER_YES ? SASL_FAULT_NONE : sasl_server_fault(s);
+    assert_true(at == SASL_SERVER_YES || at == SASL_SERVER_NO);
+    assert_int_equal(sasl_client_is_complete(c), at == SASL_SERVER_YES);
+    sasl_client_free(c);
+    sasl_server_free(s);
+    return fault;
+}
+
+#define PLUS "SCRAM-SHA-256-PLUS SCRAM-SHA-256"
+
+static void bound_to_the_channel(void **state)
+{
+    static const char *const mechanisms[] = {"SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS"};
+    (void)state;
+    for (size_t i = 0; i < 2; i++)
+        for (unsigned kinds = 1; kinds < 1U << SASL_BINDING_N; kinds++) {
+            struct bound w = {mechanisms[i], kinds, (1U << SASL_BINDING_N) - 1, false, PLUS, true};
+            assert_int_equal(meet_bound(&w), SASL_FAULT_NONE);
+            w.other = true;
+            assert_int_equal(meet_bound(&w), SASL_FAULT_BINDING_MISMATCH);
+        }
+}
+
+static void a_kind_that_the_server_has_not(void **state)
+{
+    (void)state;
+    assert_int_equal(meet_bound(&(struct bound){"SCRAM-SHA-256-PLUS", 1, 6, false, PLUS, true}),
+                     SASL_FAULT_BINDING_KIND);
+    assert_int_equal(meet_bound(&(struct bound){"SCRAM-SHA-1-PLUS", 2, 5, false, PLUS, true}),
+                     SASL_FAULT_BINDING_KIND);
+}
+
+/* -PLUS was taken out of the list on the way: a client that could bind says so, and is refused. */
+static void a_downgrade_is_seen(void **state)
+{
+    (void)state;
+    assert_int_equal(meet_bound(&(struct bound){"SCRAM-SHA-256", 7, 7, false, "SCRAM-SHA-256", true}),
+                     SASL_FAULT_BINDING_DOWNGRADE);
+    assert_int_equal(meet_bound(&(struct bound){"SCRAM-SHA-256", 7, 7, false, "SCRAM-SHA-256", false}),
+                     SASL_FAULT_NONE);
+    assert_int_equal(meet_bound(&(struct bound){"SCRAM-SHA-256", 7, 7, false, PLUS, true}), SASL_FAULT_NONE);
+    assert_int_equal(meet_bound(&(struct bound){"SCRAM-SHA-256", 0, 7, false, "SCRAM-SHA-256", true}),
+                     SASL_FAULT_NONE);
+}
+
+static void a_first_message_that_does_not_bind(void **state)
+{
+    (void)state;
+    struct sasl_server *s = NULL;
+    assert_int_equal(sasl_server_new(SP_LIT("SCRAM-SHA-1-PLUS"), &os_heap, &s), SP_OK);
+    assert_int_equal(sasl_server_start(s, true, SP_LIT("n,,n=user,r=abc")), SASL_SERVER_NO);
+    assert_int_equal(sasl_server_fault(s), SASL_FAULT_BINDING_MISSING);
+    sasl_server_free(s);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_server_follows_the_examples),
     cmocka_unit_test(an_unusable_user_fails_at_the_end_only),
@@ -322,6 +428,10 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_server_must_prove_itself),
     cmocka_unit_test(names_that_cannot_be_carried),
     cmocka_unit_test(both_sides_meet),
+    cmocka_unit_test(bound_to_the_channel),
+    cmocka_unit_test(a_kind_that_the_server_has_not),
+    cmocka_unit_test(a_downgrade_is_seen),
+    cmocka_unit_test(a_first_message_that_does_not_bind),
 };
 
 TAP_MAIN(tests)

@@ -66,7 +66,7 @@ struct sp_server_options host_options(void)
         .hostname = SP_LIT("mail.example"),
         .starttls = true,
         .mechanisms_plain = SP_LIT("SCRAM-SHA-256 SCRAM-SHA-1 PLAIN LOGIN"),
-        .mechanisms_tls = SP_LIT("SCRAM-SHA-256 SCRAM-SHA-1 PLAIN LOGIN"),
+        .mechanisms_tls = SP_LIT("SCRAM-SHA-256-PLUS SCRAM-SHA-1-PLUS SCRAM-SHA-256 SCRAM-SHA-1 PLAIN LOGIN"),
     };
 }
 

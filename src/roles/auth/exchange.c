@@ -380,7 +380,12 @@ void auth_exchange_begin(struct auth *a, struct os_edge *smtpd, const struct ipc
         refuse_begin(smtpd, m, IPC_AUTH_UNAVAILABLE, "too-many-exchanges");
         return;
     }
+    const struct sasl_binding binding = {{[SASL_BINDING_EXPORTER] = m->binding_exporter,
+                                          [SASL_BINDING_UNIQUE] = m->binding_unique,
+                                          [SASL_BINDING_END_POINT] = m->binding_end_point}};
     int status = sasl_server_new(m->mechanism, &os_heap, &sasl);
+    if (status == SP_OK && (status = sasl_server_bind(sasl, &binding, m->plus_offered != 0)) != SP_OK)
+        sasl_server_free(sasl);
     if (status) {
         bool unknown = status == SP_ERR_ABSENT;
         refuse_begin(smtpd, m, unknown ? IPC_AUTH_UNKNOWN_MECHANISM : IPC_AUTH_UNAVAILABLE,

@@ -4,6 +4,7 @@
 #include "os/heap.h"
 #include "roles/smtpd/log.h"
 #include "roles/smtpd/session.h"
+#include "sasl/binding.h"
 
 #include <stdlib.h>
 
@@ -29,6 +30,29 @@ static void wait_for_auth(struct session *s)
         os_panic("exchanges", "out of memory");
 }
 
+/* What the session's TLS connection can be bound to; only those who ask for it are given it. */
+struct bound {
+    struct sp_buf exporter, unique, end_point;
+};
+
+static void bind_to_channel(const struct session *s, struct sp_view mechanism, struct bound *b)
+{
+    struct sp_buf *const kinds[] = {
+        [OS_TLS_EXPORTER] = &b->exporter, [OS_TLS_UNIQUE] = &b->unique, [OS_TLS_END_POINT] = &b->end_point};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        sp_buf_init(kinds[i], &os_heap, SASL_BINDING_MAX);
+        if (sp_view_ends(mechanism, SP_LIT("-PLUS")))
+            os_stream_add_binding(s->stream, (enum os_tls_binding)i, kinds[i]);
+    }
+}
+
+static void unbind(struct bound *b)
+{
+    sp_buf_fini_secret(&b->exporter);
+    sp_buf_fini_secret(&b->unique);
+    sp_buf_fini(&b->end_point);
+}
+
 int exchange_begin(struct session *s, const struct sp_server_event *ev)
 {
     struct os_edge *auth = role_peer_for(s->smtpd->role, IPC_AUTH, s->number);
@@ -37,17 +61,24 @@ int exchange_begin(struct session *s, const struct sp_server_event *ev)
     s->auth_index = os_edge_peer_index(auth);
     s->auth_open = true;
     wait_for_auth(s);
+    struct bound bound;
+    bind_to_channel(s, ev->as.auth.mechanism, &bound);
     struct ipc_message begin = {.type = IPC_TYPE_auth_begin,
                                 .as.auth_begin = {.session = s->number,
                                                   .mechanism = ev->as.auth.mechanism,
                                                   .has_initial = ev->as.auth.has_initial,
                                                   .initial = ev->as.auth.initial,
                                                   .tls = sp_server_is_tls(s->engine),
+                                                  .plus_offered = sp_server_is_tls(s->engine),
+                                                  .binding_exporter = sp_buf_view(&bound.exporter),
+                                                  .binding_unique = sp_buf_view(&bound.unique),
+                                                  .binding_end_point = sp_buf_view(&bound.end_point),
                                                   .client = sp_view_of(os_stream_peer_address(s->stream)),
                                                   .session_name = sp_view_of(s->name),
                                                   .offered_clear = s->terms->options.mechanisms_plain,
                                                   .offered_tls = s->terms->options.mechanisms_tls}};
     (void)os_edge_send(auth, &begin); /* an edge that is gone is told to exchange_note_auth_gone */
+    unbind(&bound);
     return SP_OK;
 }
 

@@ -5,17 +5,23 @@
 
 #include <stdlib.h>
 
-/* The mechanisms of src/sasl, in the order in which EHLO lists them. */
+/*
+ * The mechanisms of src/sasl, in the order in which EHLO lists them. Under TLS there is always something to
+ * bind to: the certificate at least.
+ */
+#define BOUND   "SCRAM-SHA-256-PLUS SCRAM-SHA-1-PLUS "
 #define PROVING "SCRAM-SHA-256 SCRAM-SHA-1 "
+#define TOKENS  "OAUTHBEARER XOAUTH2 "
 #define SHOWING "PLAIN LOGIN"
-static const struct sp_view with_passwords = SP_LIT_INIT(PROVING SHOWING);
-static const struct sp_view with_tokens = SP_LIT_INIT(PROVING "OAUTHBEARER XOAUTH2 " SHOWING);
+static const struct sp_view in_clear[] = {SP_LIT_INIT(PROVING SHOWING), SP_LIT_INIT(PROVING TOKENS SHOWING)};
+static const struct sp_view under_tls[] = {SP_LIT_INIT(BOUND PROVING SHOWING),
+                                           SP_LIT_INIT(BOUND PROVING TOKENS SHOWING)};
 
 static void fill_options(struct sp_server_options *o, const struct config *c,
                          const struct config_listener *listener)
 {
     const struct config_limits *limits = &c->limits;
-    struct sp_view mechanisms = c->tokens.jwks_file ? with_tokens : with_passwords;
+    bool tokens = c->tokens.jwks_file != NULL;
     o->max_message_octets = limits->message_octets;
     o->max_recipients = limits->recipients;
     o->max_errors = limits->errors;
@@ -28,9 +34,9 @@ static void fill_options(struct sp_server_options *o, const struct config *c,
     o->tls_required = listener->tls_required;
     o->auth_required = listener->auth == CONFIG_AUTH_REQUIRED;
     if (listener->auth != CONFIG_AUTH_OFF)
-        o->mechanisms_tls = mechanisms;
+        o->mechanisms_tls = under_tls[tokens];
     if (listener->auth != CONFIG_AUTH_OFF && listener->auth_in_clear)
-        o->mechanisms_plain = mechanisms;
+        o->mechanisms_plain = in_clear[tokens];
 }
 
 struct terms *terms_new(const struct config *c, const struct config_listener *listener)
