@@ -4,15 +4,10 @@
 
 #include "config/config.h"
 
-#include <sys/types.h>
-
 /*
- * Raise this process's limit of descriptors, which roles that are started later inherit. A limit that
- * cannot be raised enough is logged. true: it is another one now.
+ * Take all descriptors that the machine allows; the roles inherit the limit, so that a reload may allow more
+ * connections. Too few for the connections of the configuration is logged.
  */
-bool limits_raise(const struct config *c);
-
-/* Give a process that lives already the limit of this one. 0: no process. */
-void limits_hand_on(pid_t pid);
+void limits_raise(const struct config *c);
 
 #endif

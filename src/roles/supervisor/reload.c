@@ -70,11 +70,9 @@ void reload_begin(struct supervisor *sv)
         listeners_replace(&sv->listeners, &listeners);
         generation_free(sv->generation);
         sv->generation = next;
-        bool raised = limits_raise(next->config);
+        limits_raise(next->config);
         EACH_CHILD(sv, c)
         {
-            if (raised)
-                limits_hand_on(c->pid);
             give_generation(sv, c);
             give_start(sv, c); /* smtpd gets its listeners once it is ready */
         }

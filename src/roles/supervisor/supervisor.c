@@ -232,7 +232,7 @@ static int prepare(struct supervisor *sv, struct sp_buf *error)
         code = listeners_bind(sv->generation->config, NULL, error, &sv->listeners);
     if (code != EX_OK)
         return code;
-    (void)limits_raise(sv->generation->config); /* inherited by all roles */
+    limits_raise(sv->generation->config);
     children_count(sv);
     sv->tally = tally_make(sv->child_n[IPC_SMTPD]);
     if (sv->tally >= 0)
