@@ -18,18 +18,19 @@ static int read_all(int fd, struct sp_buf *out)
         return SP_ERR_IO;
     }
     /* Room at once and one octet more, so that growing does not leave copies of a secret behind. */
-    size_t size = st.st_size > 0 ? (size_t)st.st_size : 4096;
+    size_t room = (st.st_size > 0 ? (size_t)st.st_size : 4096) + 1;
     for (;;) {
-        if (out->max - out->len < size + 1 && out->max == out->len)
+        uint8_t beyond;
+        size_t left = out->max - out->len;
+        if (left > 0 && sp_buf_reserve(out, room < left ? room : left) != SP_OK)
             return SP_ERR_LONG;
-        size_t room = out->max - out->len < size + 1 ? out->max - out->len : size + 1;
-        if (sp_buf_reserve(out, room) != SP_OK)
-            return SP_ERR_LONG;
-        ssize_t n = read(fd, out->p + out->len, room);
+        ssize_t n = read(fd, left > 0 ? out->p + out->len : &beyond, left > 0 ? out->cap - out->len : 1);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
             return n == 0 ? SP_OK : SP_ERR_IO;
+        if (left == 0)
+            return SP_ERR_LONG;
         out->len += (size_t)n;
     }
 }
