@@ -19,6 +19,8 @@ const struct cli_command cli_commands[] = {
     {"explain", "[CODE|REASON|REPLY]", "Say what a reply means, when it is seen and how to fix it", cmd_explain,
      cmd_explain_options, false},
     {"compare", "CODE CODE", "Say how two reply codes differ", cmd_compare, cmd_compare_options, false},
+    {"diagnose", "FILE|-", "Say what went wrong first in the log of a conversation, and what to change", cmd_diagnose,
+     cmd_diagnose_options, false},
     {"help", "[COMMAND]", "Show all commands, or the usage of one", cmd_help, NULL, false},
     {"role", "NAME INDEX", "One process of a server; started by serve alone", cmd_role, NULL, true},
     {"version", "", "Show the version", cmd_version, NULL, false},

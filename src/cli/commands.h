@@ -46,6 +46,7 @@ int cmd_queue(int argc, char **argv);
 int cmd_user(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
 int cmd_compare(int argc, char **argv);
+int cmd_diagnose(int argc, char **argv);
 int cmd_role(int argc, char **argv);
 int cmd_help(int argc, char **argv);
 int cmd_version(int argc, char **argv);
@@ -57,5 +58,6 @@ const struct cli_option *cmd_queue_options(void);
 const struct cli_option *cmd_user_options(void);
 const struct cli_option *cmd_explain_options(void);
 const struct cli_option *cmd_compare_options(void);
+const struct cli_option *cmd_diagnose_options(void);
 
 #endif

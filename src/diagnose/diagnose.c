@@ -1,0 +1,299 @@
+/* The reader: octets to lines, lines to the conversations they belong to. */
+#include "diagnose/diagnose.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/table.h"
+#include "base/view.h"
+#include "diagnose/line.h"
+#include "diagnose/mask.h"
+#include "diagnose/note.h"
+#include "diagnose/prefix.h"
+#include "diagnose/report.h"
+#include "diagnose/session.h"
+#include "diagnose/text.h"
+#include "os/heap.h"
+
+enum { LINE_SIZE = 32768, SESSIONS_MAX = 64, UTF16_BOM = 0xfeff };
+
+struct diagnose {
+    uint8_t line[LINE_SIZE];    /* being gathered; what does not fit is dropped */
+    uint8_t scratch[LINE_SIZE];
+    size_t len;
+    bool cut;
+    uint64_t lines, octets;
+    bool wide; /* UTF-16, as PowerShell writes: NULs are dropped */
+    struct diagnose_style style;
+    struct session sessions[SESSIONS_MAX];
+    struct session *now; /* that lines without a key belong to; NULL at first */
+    struct gathering gathered;
+    struct diagnose_report report;
+};
+
+struct diagnose *diagnose_new(void) { return os_new(sizeof(struct diagnose)); }
+
+void diagnose_free(struct diagnose *d)
+{
+    if (!d)
+        return;
+    memset(d->line, 0, sizeof d->line);
+    memset(d->scratch, 0, sizeof d->scratch);
+    free(d);
+}
+
+/* --- conversations ------------------------------------------------------------------------- */
+
+static struct session *slot(struct diagnose *d)
+{
+    struct session *oldest = &d->sessions[0];
+    for (size_t i = 0; i < SESSIONS_MAX; i++) {
+        if (!d->sessions[i].used)
+            return &d->sessions[i];
+        if (d->sessions[i].touched < oldest->touched)
+            oldest = &d->sessions[i];
+    }
+    diagnose_session_end(oldest, &d->gathered);
+    return oldest;
+}
+
+static struct session *begin(struct diagnose *d, uint64_t key)
+{
+    struct session *s = slot(d);
+    diagnose_session_begin(s, key, d->lines);
+    d->now = s;
+    return s;
+}
+
+/* The conversation of a key; an empty key stands for the latest. */
+static struct session *find(struct diagnose *d, struct sp_view key)
+{
+    uint64_t hash = key.len > 0 ? sp_hash(key, 0) | 1 : 0;
+    if (hash == 0 && d->now && d->now->used)
+        return d->now;
+    for (size_t i = 0; i < SESSIONS_MAX; i++)
+        if (d->sessions[i].used && d->sessions[i].key == hash) {
+            d->now = &d->sessions[i];
+            return d->now;
+        }
+    return begin(d, hash);
+}
+
+static struct session *begin_anew(struct diagnose *d, struct session *s)
+{
+    uint64_t key = s->key;
+    diagnose_session_end(s, &d->gathered);
+    return begin(d, key);
+}
+
+/* --- notes --------------------------------------------------------------------------------- */
+
+/* Was this reply seen in the conversation itself? An exception at its end repeats it. */
+static bool is_repeated(const struct session *s, const struct note *n)
+{
+    for (size_t i = 0; i < s->found_n; i++)
+        if (atoi(s->found[i].finding.codes[0]) == n->code && (s->lines > 0 || s->found[i].finding.line + 12 > s->touched))
+            return true;
+    return s->lines > 0 && s->last_code == n->code;
+}
+
+static enum diagnose_cause_id refine(const struct session *s, enum diagnose_cause_id cause)
+{
+    if (cause == DIAGNOSE_PLAIN_TO_TLS_PORT && s->port != 0 && s->port != 465 && s->port != 2465)
+        return DIAGNOSE_TIMED_OUT;
+    if (cause != DIAGNOSE_AUTH_NOT_OFFERED && cause != DIAGNOSE_MECHANISM_NOT_OFFERED)
+        return cause;
+    if (s->caps.known && s->caps.auth)
+        return DIAGNOSE_MECHANISM_NOT_OFFERED;
+    if (s->starttls_done && !s->hello_after_starttls)
+        return DIAGNOSE_NO_EHLO_AFTER_STARTTLS;
+    if (s->caps.known && s->caps.starttls && !s->tls)
+        return DIAGNOSE_AUTH_BEFORE_STARTTLS;
+    if (s->helo_used && s->hello)
+        return DIAGNOSE_HELO_INSTEAD_OF_EHLO;
+    return cause;
+}
+
+static bool has_finding(const struct session *s)
+{
+    for (size_t i = 0; i < s->found_n; i++)
+        if (!s->found[i].overcome && !(s->found[i].general && s->found[i].finding.confidence < 0.6))
+            return true;
+    return false;
+}
+
+static void take_cause(struct session *s, const struct note *n, const struct place *place)
+{
+    if (has_finding(s) || (s->delivered > 0 && !s->transaction))
+        return;
+    if (s->auth.waiting && n->cause == DIAGNOSE_WRONG_CREDENTIALS)
+        return; /* judged at the end: the challenge was not answered */
+    if (n->port)
+        s->port = n->port;
+    diagnose_session_note(s, refine(s, n->cause), n->confidence, place, NULL);
+}
+
+static void take_note(struct diagnose *d, struct session *s, const struct note *n, const struct place *place)
+{
+    switch (n->kind) {
+    case NOTE_REPLY:
+        if (!is_repeated(s, n))
+            diagnose_session_told(s, n->verb, n->code, n->text, place);
+        break;
+    case NOTE_CAUSE:
+        take_cause(s, n, place);
+        break;
+    case NOTE_DELIVERED:
+        s->told_successes++;
+        for (size_t i = 0; i < s->found_n; i++)
+            s->found[i].overcome = s->found[i].overcome || s->found[i].temporary;
+        break;
+    case NOTE_CLOSED:
+    case NOTE_TIMED_OUT:
+        if (!s->closed && !s->timed_out)
+            s->close_place = *place;
+        s->closed = true;
+        s->timed_out = s->timed_out || n->kind == NOTE_TIMED_OUT;
+        break;
+    case NOTE_TLS:
+        s->implicit_tls = s->implicit_tls || s->lines == 0;
+        s->tls = true;
+        break;
+    case NOTE_CONNECT:
+        if (s->quit || s->left || s->closed)
+            s = begin_anew(d, s);
+        if (!s->connected)
+            s->connect_place = *place;
+        s->connected = true;
+        break;
+    case NOTE_NOTHING:
+        break;
+    }
+    if (n->port && s->lines == 0)
+        s->port = n->port;
+}
+
+/* "4F1B2C3D4E: to=<...>": a queued message. */
+static struct sp_view queue_id(struct sp_view rest)
+{
+    enum { SHORTEST = 6, LONGEST = 24 };
+    size_t end = sp_view_find(rest, ':', 0), digits = 0, i = 0;
+    if (end == rest.len || end < SHORTEST || end > LONGEST)
+        end = sp_view_find(rest, ' ', 0); /* Exim's "1abcDE-000xyz-Ab => ..." */
+    for (; i < end && i < rest.len && (sp_ascii_alpha(rest.p[i]) || sp_ascii_digit(rest.p[i]) || rest.p[i] == '-'); i++)
+        digits += sp_ascii_digit(rest.p[i]);
+    bool id = i == end && end >= SHORTEST && end <= LONGEST && digits > 0 && end < rest.len;
+    return sp_view_sub(rest, 0, id ? end : 0);
+}
+
+static void note_line(struct diagnose *d, struct sp_view line, struct sp_view key)
+{
+    struct note n;
+    struct place place;
+    struct sp_view ignored, none = {NULL, 0};
+    diagnose_note_read(line, &n);
+    if (n.kind == NOTE_NOTHING)
+        return;
+    struct sp_view id = queue_id(diagnose_prefix_skip(line, &ignored));
+    diagnose_mask_quote(line, none, d->lines, &place);
+    struct session *s = find(d, id.len > 0 ? id : key);
+    s->touched = d->lines;
+    take_note(d, s, &n, &place);
+}
+
+/* --- lines --------------------------------------------------------------------------------- */
+
+static bool is_tls_record(struct sp_view line)
+{
+    if (line.len > 3 && (line.p[0] == 0x15 || line.p[0] == 0x16) && line.p[1] == 0x03)
+        return true;
+    return memmem(line.p, line.len, "\\x15\\x03", 8) || memmem(line.p, line.len, "\\x16\\x03", 8) || memmem(line.p, line.len, "^U^C", 4);
+}
+
+static enum diagnose_expect expected(const struct diagnose *d)
+{
+    const struct session *s = d->now;
+    if (!s || !s->used)
+        return DIAGNOSE_EXPECT_COMMAND;
+    if (s->in_data)
+        return DIAGNOSE_EXPECT_CONTENT;
+    return diagnose_session_waits_for_answer(s) ? DIAGNOSE_EXPECT_ANSWER : DIAGNOSE_EXPECT_COMMAND;
+}
+
+static void say(struct diagnose *d, struct sp_view line, const struct diagnose_line *l)
+{
+    struct place place;
+    struct session *s = find(d, l->key);
+    bool client = l->kind == DIAGNOSE_LINE_CLIENT;
+    bool answers = diagnose_session_waits_for_answer(s) || (s->auth.active && s->auth.previous_len > 0);
+    struct sp_view secret = {NULL, 0};
+    if (client && !s->in_data)
+        secret = diagnose_mask_secret_of(l->text, answers);
+    if (!client && diagnose_session_is_over_before(s, l->text))
+        s = begin_anew(d, s);
+    s->touched = d->lines;
+    if (client && s->in_data && l->text.len != 1 && sp_view_find(l->text, '\n', 0) == l->text.len)
+        place.line = d->lines, place.quote[0] = '\0'; /* content is not quoted */
+    else
+        diagnose_mask_quote(line, secret, d->lines, &place);
+    if (client)
+        diagnose_session_client(s, l->text, l->marked, &place);
+    else
+        diagnose_session_server(s, &d->gathered, l->text, &place);
+}
+
+static void take_line(struct diagnose *d)
+{
+    struct diagnose_line l;
+    struct place place;
+    struct sp_view raw = sp_view_make(d->line, d->len), none = {NULL, 0};
+    d->lines++;
+    if (is_tls_record(raw) && (!d->now || d->now->lines == 0)) {
+        diagnose_mask_quote(raw, none, d->lines, &place);
+        diagnose_session_note(find(d, none), DIAGNOSE_PLAIN_TO_TLS_PORT, 0.85, &place, NULL);
+        return;
+    }
+    struct sp_view line = sp_view_make(d->line, diagnose_clean(d->line, d->len));
+    diagnose_line_read(&d->style, line, expected(d), d->scratch, &l);
+    switch (l.kind) {
+    case DIAGNOSE_LINE_CLIENT:
+    case DIAGNOSE_LINE_SERVER:
+        say(d, line, &l);
+        break;
+    case DIAGNOSE_LINE_NOTE:
+        if (l.text.len > 0)
+            note_line(d, l.text.p == d->scratch ? l.text : line, l.key);
+        break;
+    case DIAGNOSE_LINE_ECHO:
+        break;
+    }
+}
+
+void diagnose_feed(struct diagnose *d, struct sp_view octets)
+{
+    for (size_t i = 0; i < octets.len; i++) {
+        uint8_t c = octets.p[i];
+        bool head = d->octets++ < 2;
+        if (head && (c == 0xff || c == 0xfe))
+            d->wide = true;
+        if ((d->wide && (c == 0 || head)))
+            continue;
+        if (c == '\n') {
+            take_line(d);
+            d->len = 0;
+        } else if (d->len < LINE_SIZE) {
+            d->line[d->len++] = c;
+        }
+    }
+}
+
+const struct diagnose_report *diagnose_end(struct diagnose *d)
+{
+    if (d->len > 0)
+        take_line(d);
+    for (size_t i = 0; i < SESSIONS_MAX; i++)
+        if (d->sessions[i].used)
+            diagnose_session_end(&d->sessions[i], &d->gathered);
+    diagnose_report_make(&d->gathered, d->lines, &d->report);
+    return &d->report;
+}

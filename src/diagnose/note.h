@@ -1,0 +1,34 @@
+/* What a line tells of a conversation without being part of it: an exception, a notice, a server's log. */
+#ifndef DIAGNOSE_NOTE_H
+#define DIAGNOSE_NOTE_H
+
+#include "diagnose/session.h"
+
+enum note_kind {
+    NOTE_NOTHING,
+    NOTE_REPLY,     /* a refusal is told: code, text, verb                  */
+    NOTE_DELIVERED, /* a message was accepted by another server, or by this */
+    NOTE_CAUSE,     /* the program names the trouble itself: cause          */
+    NOTE_CLOSED,
+    NOTE_TIMED_OUT,
+    NOTE_TLS,       /* the connection is secured                            */
+    NOTE_CONNECT    /* a connection is being made; port, when it is told    */
+};
+
+struct note {
+    enum note_kind kind;
+    int code;
+    struct sp_view text; /* behind the code; borrowed from the line */
+    enum diagnose_verb verb;
+    enum diagnose_cause_id cause;
+    double confidence;
+    unsigned port;       /* 0: not told */
+    struct sp_view key;  /* an id of a queued message, if that ties lines together */
+};
+
+void diagnose_note_read(struct sp_view line, struct note *note_out);
+
+/* A reply in the middle of a line: "said: 550 5.1.1 ...", "(535, b'5.7.8 ...')". false: there is none. */
+bool diagnose_note_find_reply(struct sp_view line, const char *low, struct note *note_out);
+
+#endif

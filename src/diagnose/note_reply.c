@@ -1,0 +1,112 @@
+/* Replies that stand in the middle of a line. */
+#include <string.h>
+
+#include "base/view.h"
+#include "diagnose/note.h"
+#include "diagnose/text.h"
+
+/* What was refused, by the words around the reply; the first that fits. */
+static const struct {
+    const char *words;
+    enum diagnose_verb verb;
+} contexts[] = {
+    {"smtpauthenticationerror|authenticationfailedexception|eauth|invalid login|auth plain|auth login|auth xoauth2|authentication failed|"
+     "could not authenticate|smtpauthentication|authenticationexception|failed to authenticate|password command failed|username command failed|auth command failed|user name command failed|smtp auth|sasl",
+     VERB_AUTH},
+    {"smtprecipientsrefused|rcpt to command|rcpt to|after rcpt|command=\"rcpt|rcpt from|rcpt command|sendfailedexception|all recipients*refused|recipients failed|recipients*rejected|check_rcpt|rejected rcpt|recipient*refused|command: 'rcpt", VERB_RCPT},
+    {"smtpsenderrefused|mail from command|mail from|after mail|command=\"mail|mail command|from command|sender*refused|check_mail|command: 'mail|mail from:", VERB_MAIL},
+    {"end of data|smtpdataerror|end-of-data|after pipelined end of data|data end|message content rejected|message rejected after data|milter-reject: end-of-message|after end of data|command=\"\"", VERB_END},
+    {"data command|after data|command=\"data|data not accepted|command: 'data|rejected after data", VERB_DATA},
+    {"smtpheloerror|ehlo command|helo command|ehlo or helo|command=\"ehlo|command=\"helo|check_helo|rejected ehlo|rejected helo|command: 'ehlo|invalid greeting response to ehlo", VERB_EHLO},
+    {"starttls command|starttls failed|command=\"starttls|command: 'starttls|after starttls", VERB_STARTTLS},
+    {"smtpconnecterror|initial server greeting|connect from|check_relay|refused to talk to me|invalid greeting|connection rejected|initial connection", VERB_CONNECT},
+};
+
+static enum diagnose_verb context(const char *low)
+{
+    for (size_t i = 0; i < sizeof contexts / sizeof *contexts; i++)
+        if (diagnose_has(low, contexts[i].words))
+            return contexts[i].verb;
+    return VERB_NONE;
+}
+
+static bool is_left_edge(struct sp_view v, size_t i)
+{
+    if (i == 0)
+        return true;
+    uint8_t c = v.p[i - 1];
+    if (c == ':' || c == '=')
+        return false;
+    return !sp_ascii_alpha(c) && !sp_ascii_digit(c) && c != '.' && c != '-' && c != '[' && c != '/' && c != '_' && c != '#' && c != '$';
+}
+
+static bool is_enhanced_at(struct sp_view v)
+{
+    struct reference_enhanced e;
+    size_t n;
+    return reference_enhanced_read(v, &e, &n);
+}
+
+/* Behind the digits of a code: a reply's text. strong_out: an enhanced code follows. */
+static bool is_right_edge(struct sp_view rest, struct sp_view *text_out, bool *strong_out)
+{
+    struct sp_view v = rest;
+    *strong_out = false;
+    if (v.len == 0) {
+        *text_out = v;
+        return true;
+    }
+    if (v.p[0] == ' ' || v.p[0] == '-') {
+        v = sp_view_from(v, 1);
+    } else if (v.p[0] == ',' || v.p[0] == ':' || v.p[0] == '"' || v.p[0] == '\'' || v.p[0] == ')') {
+        bool tuple = v.p[0] == ',';
+        while (v.len > 0 && strchr(",: b\"'()", v.p[0]))
+            v = sp_view_from(v, 1);
+        if (tuple && rest.len > 3 && rest.p[1] == ' ' && rest.p[2] != 'b' && rest.p[2] != '\'' && rest.p[2] != '"')
+            return false;
+    } else {
+        return false;
+    }
+    *text_out = v;
+    *strong_out = is_enhanced_at(v);
+    return true;
+}
+
+/* "code 535", "smtpstatus=535", "got code "503"": told to be a code. */
+static bool is_named(struct sp_view v, size_t i)
+{
+    static const char *const names[] = {"code", "smtpstatus=", "status=", "responsecode", "smtp-code", "reply", "response", "said",
+                                        "error", "refused", "reject", "failed", "server", "smtp;", "status", "got", "err", "result=", "reply=", "login", "smtp error", "answered", "returned", "exception", "reject=", "stat=", "denied", "message"};
+    char low[48];
+    size_t from = i > 40 ? i - 40 : 0;
+    diagnose_lower(sp_view_sub(v, from, i - from), low, sizeof low);
+    if (diagnose_has(low, "line ") && !diagnose_has(low, "line: "))
+        return false;
+    for (size_t k = 0; k < sizeof names / sizeof *names; k++)
+        if (strstr(low, names[k]))
+            return true;
+    return false;
+}
+
+bool diagnose_note_find_reply(struct sp_view v, const char *low, struct note *note_out)
+{
+    for (size_t i = 0; i + 3 <= v.len; i++) {
+        if ((v.p[i] != '4' && v.p[i] != '5') || !sp_ascii_digit(v.p[i + 1]) || !sp_ascii_digit(v.p[i + 2]))
+            continue;
+        int code = (v.p[i] - '0') * 100 + (v.p[i + 1] - '0') * 10 + (v.p[i + 2] - '0');
+        struct sp_view text;
+        bool strong, named = is_named(v, i);
+        if (!diagnose_code_known(code) || !is_right_edge(sp_view_from(v, i + 3), &text, &strong))
+            continue;
+        if (!is_left_edge(v, i) && !(named && i > 0 && (v.p[i - 1] == '=' || v.p[i - 1] == ':')))
+            continue;
+        if (!strong && !named && context(low) == VERB_NONE)
+            continue;
+        note_out->kind = NOTE_REPLY;
+        note_out->code = code;
+        note_out->text = text;
+        note_out->verb = context(low);
+        return true;
+    }
+    return false;
+}

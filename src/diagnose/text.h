@@ -1,0 +1,28 @@
+/* Questions about text that has been lowered and ends in NUL. Nothing allocates. */
+#ifndef DIAGNOSE_TEXT_H
+#define DIAGNOSE_TEXT_H
+
+#include "sallyport/base.h"
+
+/*
+ * Is one of the alternatives in the text? Alternatives are parted by '|'; a '*' inside one lets
+ * anything stand between its parts. All of it in lower case: "relay*denied|unable to relay".
+ */
+bool diagnose_has(const char *text, const char *alternatives);
+
+/* Copy what fits, as lower-case printable ASCII and UTF-8 with other octets as spaces; ends in NUL. */
+size_t diagnose_lower(struct sp_view v, char *out, size_t size);
+
+/* Does the text have the word at its front, letters of either case; then a space, '\t', ':' or its end? */
+bool diagnose_is_word(struct sp_view text, const char *word);
+
+/* Does it begin so, letters of either case? */
+bool diagnose_begins(struct sp_view text, const char *prefix);
+
+/* The position of a needle in any letter case, or v.len. */
+size_t diagnose_find(struct sp_view v, const char *needle);
+
+/* Undo the escapes of a quoted string of Python, Ruby, C or JSON; returns octets written, at most in.len. */
+size_t diagnose_unescape(struct sp_view in, uint8_t *out);
+
+#endif
