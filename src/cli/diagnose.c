@@ -11,7 +11,9 @@
 #include "cli/diagnose_show.h"
 
 static struct cli_option options[] = {
-    {.name = "lang", .argument = "en|vi", .help = "the language; by default that of LC_ALL, LC_MESSAGES or LANG"},
+    {.name = "lang",
+     .argument = "en|vi",
+     .help = "the language; by default that of LC_ALL, LC_MESSAGES or LANG"},
     {.name = "json", .help = "print JSON"},
     {.name = NULL},
 };

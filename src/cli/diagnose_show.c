@@ -66,7 +66,9 @@ static void show_challenges(struct cli_page *page, const struct diagnose_report 
     cli_page_heading(page, word(WORD_CHALLENGES, lang));
     for (size_t i = 0; i < r->challenge_n; i++) {
         const struct diagnose_challenge *c = &r->challenges[i];
-        const char *text = !c->valid ? word(WORD_NOT_BASE64, lang) : c->decoded[0] ? c->decoded : word(WORD_EMPTY, lang);
+        const char *text = !c->valid       ? word(WORD_NOT_BASE64, lang)
+                           : c->decoded[0] ? c->decoded
+                                           : word(WORD_EMPTY, lang);
         printf("  %6llu  334 %.60s = %.120s\n", (unsigned long long)c->line, c->text, text);
     }
 }
@@ -75,7 +77,8 @@ static void show_facts(struct cli_page *page, const struct diagnose_report *r, e
 {
     const struct diagnose_finding *f = &r->findings[0];
     const struct diagnose_cause *c = diagnose_cause(f->id);
-    static const enum word labels[] = {WORD_CODES, WORD_COMMAND, WORD_ID, WORD_CONFIDENCE, WORD_TIMES, WORD_RFC, WORD_READ};
+    static const enum word labels[] = {WORD_CODES, WORD_COMMAND, WORD_ID,  WORD_CONFIDENCE,
+                                       WORD_TIMES, WORD_RFC,     WORD_READ};
     char text[200];
     size_t widest = 0, used = 0;
     for (size_t i = 0; i < sizeof labels / sizeof *labels; i++) {
@@ -98,8 +101,9 @@ static void show_facts(struct cli_page *page, const struct diagnose_report *r, e
         used += (size_t)snprintf(text + used, sizeof text - used, "%sRFC %s", used ? ", " : "", *rfc);
     if (used > 0)
         cli_page_fact(page, widest, word(WORD_RFC, lang), text);
-    snprintf(text, sizeof text, lang == REFERENCE_VI ? "%llu dòng, %llu phiên, %llu thư được nhận"
-                                                     : "%llu lines, %llu conversations, %llu messages accepted",
+    snprintf(text, sizeof text,
+             lang == REFERENCE_VI ? "%llu dòng, %llu phiên, %llu thư được nhận"
+                                  : "%llu lines, %llu conversations, %llu messages accepted",
              (unsigned long long)r->lines, (unsigned long long)r->sessions, (unsigned long long)r->delivered);
     cli_page_fact(page, widest, word(WORD_READ, lang), text);
 }
@@ -112,11 +116,12 @@ static void show_also(struct cli_page *page, const struct diagnose_report *r, en
     for (size_t i = 1; i < r->finding_n; i++) {
         const struct diagnose_finding *f = &r->findings[i];
         char text[400];
-        int n = snprintf(text, sizeof text, "- %s (%s, %.0f %%", reference_in(&diagnose_cause(f->id)->name, lang),
-                         diagnose_cause(f->id)->id, f->confidence * 100);
+        int n =
+            snprintf(text, sizeof text, "- %s (%s, %.0f %%", reference_in(&diagnose_cause(f->id)->name, lang),
+                     diagnose_cause(f->id)->id, f->confidence * 100);
         if (f->line && f->line != r->findings[0].line)
-            n += snprintf(text + n, sizeof text - (size_t)n, "; %s %llu", lang == REFERENCE_VI ? "dòng" : "line",
-                          (unsigned long long)f->line);
+            n += snprintf(text + n, sizeof text - (size_t)n, "; %s %llu",
+                          lang == REFERENCE_VI ? "dòng" : "line", (unsigned long long)f->line);
         snprintf(text + n, sizeof text - (size_t)n, ")");
         cli_page_text(page, 2, text);
     }
@@ -167,7 +172,9 @@ static json_t *transcript(const struct reference_transcript *t)
     for (size_t i = 0; i < t->n; i++) {
         char from = t->lines[i].from;
         json_array_append_new(lines, sure(json_pack("{s:s, s:s}", "from",
-                                                    from == 'S' ? "server" : from == 'C' ? "client" : "event",
+                                                    from == 'S'   ? "server"
+                                                    : from == 'C' ? "client"
+                                                                  : "event",
                                                     "text", t->lines[i].text)));
     }
     return lines;
@@ -181,8 +188,8 @@ static json_t *finding(const struct diagnose_finding *f, const char *verdict, en
         json_array_append_new(codes, sure(json_string(f->codes[i])));
     char cause[2000];
     snprintf(cause, sizeof cause, "%s %s", reference_in(&c->name, lang), reference_in(&c->cause, lang));
-    json_t *o = sure(json_pack("{s:s, s:s, s:s, s:s}", "verdict", verdict, "cause", cause, "id", c->id, "summary",
-                               reference_in(&c->name, lang)));
+    json_t *o = sure(json_pack("{s:s, s:s, s:s, s:s}", "verdict", verdict, "cause", cause, "id", c->id,
+                               "summary", reference_in(&c->name, lang)));
     json_object_set_new(o, "line", f->line ? json_integer((json_int_t)f->line) : json_null());
     json_object_set_new(o, "quote", f->line ? sure(json_string(f->quote)) : json_null());
     json_object_set_new(o, "fix", sure(json_string(reference_in(&c->fix, lang))));
@@ -199,8 +206,9 @@ static json_t *challenges(const struct diagnose_report *r)
     json_t *array = sure(json_array());
     for (size_t i = 0; i < r->challenge_n; i++) {
         const struct diagnose_challenge *c = &r->challenges[i];
-        json_array_append_new(array, sure(json_pack("{s:I, s:s, s:o}", "line", (json_int_t)c->line, "text", c->text,
-                                                    "decoded", c->valid ? json_string(c->decoded) : json_null())));
+        json_array_append_new(array,
+                              sure(json_pack("{s:I, s:s, s:o}", "line", (json_int_t)c->line, "text", c->text,
+                                             "decoded", c->valid ? json_string(c->decoded) : json_null())));
     }
     return array;
 }

@@ -18,7 +18,7 @@
 enum { LINE_SIZE = 32768, SESSIONS_MAX = 64, UTF16_BOM = 0xfeff };
 
 struct diagnose {
-    uint8_t line[LINE_SIZE];    /* being gathered; what does not fit is dropped */
+    uint8_t line[LINE_SIZE]; /* being gathered; what does not fit is dropped */
     uint8_t scratch[LINE_SIZE];
     size_t len;
     bool cut;
@@ -92,7 +92,8 @@ static struct session *begin_anew(struct diagnose *d, struct session *s)
 static bool is_repeated(const struct session *s, const struct note *n)
 {
     for (size_t i = 0; i < s->found_n; i++)
-        if (atoi(s->found[i].finding.codes[0]) == n->code && (s->lines > 0 || s->found[i].finding.line + 12 > s->touched))
+        if (atoi(s->found[i].finding.codes[0]) == n->code &&
+            (s->lines > 0 || s->found[i].finding.line + 12 > s->touched))
             return true;
     return s->lines > 0 && s->last_code == n->code;
 }
@@ -180,7 +181,9 @@ static struct sp_view queue_id(struct sp_view rest)
     size_t end = sp_view_find(rest, ':', 0), digits = 0, i = 0;
     if (end == rest.len || end < SHORTEST || end > LONGEST)
         end = sp_view_find(rest, ' ', 0); /* Exim's "1abcDE-000xyz-Ab => ..." */
-    for (; i < end && i < rest.len && (sp_ascii_alpha(rest.p[i]) || sp_ascii_digit(rest.p[i]) || rest.p[i] == '-'); i++)
+    for (; i < end && i < rest.len &&
+           (sp_ascii_alpha(rest.p[i]) || sp_ascii_digit(rest.p[i]) || rest.p[i] == '-');
+         i++)
         digits += sp_ascii_digit(rest.p[i]);
     bool id = i == end && end >= SHORTEST && end <= LONGEST && digits > 0 && end < rest.len;
     return sp_view_sub(rest, 0, id ? end : 0);
@@ -207,7 +210,8 @@ static bool is_tls_record(struct sp_view line)
 {
     if (line.len > 3 && (line.p[0] == 0x15 || line.p[0] == 0x16) && line.p[1] == 0x03)
         return true;
-    return memmem(line.p, line.len, "\\x15\\x03", 8) || memmem(line.p, line.len, "\\x16\\x03", 8) || memmem(line.p, line.len, "^U^C", 4);
+    return memmem(line.p, line.len, "\\x15\\x03", 8) || memmem(line.p, line.len, "\\x16\\x03", 8) ||
+           memmem(line.p, line.len, "^U^C", 4);
 }
 
 static enum diagnose_expect expected(const struct diagnose *d)
@@ -225,7 +229,7 @@ static void say(struct diagnose *d, struct sp_view line, const struct diagnose_l
     struct place place;
     struct session *s = find(d, l->key);
     bool client = l->kind == DIAGNOSE_LINE_CLIENT;
-    bool answers = diagnose_session_waits_for_answer(s) || (s->auth.active && s->auth.previous_len > 0);
+    bool answers = diagnose_session_waits_for_answer(s);
     struct sp_view secret = {NULL, 0};
     if (client && !s->in_data)
         secret = diagnose_mask_secret_of(l->text, answers);

@@ -15,23 +15,85 @@ static const struct {
     const char *text;
     enum side side;
 } marks[] = {
-    {"SERVER -> CLIENT:", SIDE_SERVER}, {"CLIENT -> SERVER:", SIDE_CLIENT}, {"SMTP -> FROM SERVER:", SIDE_SERVER},
-    {"SERVER-> CLIENT:", SIDE_SERVER}, {"CLIENT-> SERVER:", SIDE_CLIENT}, {"CLIENT -> SMTP:", SIDE_CLIENT},
-    {"SMTP -> get_lines()", SIDE_ECHO}, {"SMTP INBOUND:", SIDE_ECHO}, {"SERVER ->", SIDE_SERVER}, {"CLIENT ->", SIDE_CLIENT},
-    {"SMTP<<<", SIDE_LEFT}, {"SMTP>>>", SIDE_RIGHT}, {"SMTP<<", SIDE_LEFT}, {"SMTP>>", SIDE_RIGHT},
-    {"SMTP<", SIDE_LEFT}, {"SMTP>", SIDE_RIGHT}, {"SMTP <<", SIDE_LEFT}, {"SMTP >>", SIDE_RIGHT},
-    {"reply: retcode", SIDE_ECHO}, {"data: (", SIDE_ECHO}, {"send:", SIDE_CLIENT}, {"reply:", SIDE_SERVER},
-    {"sent:", SAYS_CLIENT}, {"sending:", SAYS_CLIENT}, {"received:", SAYS_SERVER}, {"recv:", SAYS_SERVER},
-    {"receive:", SAYS_SERVER}, {"read:", SAYS_SERVER}, {"write:", SAYS_CLIENT}, {"in:", SAYS_SERVER}, {"out:", SAYS_CLIENT},
-    {"server:", SAYS_SERVER}, {"client:", SAYS_CLIENT}, {"server>", SIDE_SERVER}, {"client>", SIDE_CLIENT},
-    {"[S]", SIDE_SERVER}, {"[C]", SIDE_CLIENT}, {"S:", SIDE_SERVER}, {"C:", SIDE_CLIENT},
-    {"S>", SIDE_SERVER}, {"C>", SIDE_CLIENT}, {"S ->", SIDE_SERVER}, {"C ->", SIDE_CLIENT},
-    {"<- ~", SIDE_LEFT}, {"<~*", SIDE_LEFT}, {"<**", SIDE_LEFT}, {"**>", SIDE_RIGHT}, {"<~~", SIDE_LEFT}, {"~~>", SIDE_RIGHT},
-    {"<---", SIDE_LEFT}, {"--->", SIDE_RIGHT}, {"<--", SIDE_LEFT}, {"-->", SIDE_RIGHT}, {"<<<", SIDE_LEFT},
-    {">>>", SIDE_RIGHT}, {"<==", SIDE_LEFT}, {"==>", SIDE_RIGHT}, {"<~", SIDE_LEFT}, {"~>", SIDE_RIGHT},
-    {"<-", SIDE_LEFT}, {"->", SIDE_RIGHT}, {"<<", SIDE_LEFT}, {">>", SIDE_RIGHT}, {"<=", SIDE_LEFT},
-    {"=>", SIDE_RIGHT}, {"\xe2\x86\x90", SIDE_LEFT}, {"\xe2\x86\x92", SIDE_RIGHT}, {"\xe2\x87\x90", SIDE_LEFT},
-    {"\xe2\x87\x92", SIDE_RIGHT}, {"---", SIDE_NONE}, {"!!", SIDE_NONE}, {"<", SIDE_LEFT}, {">", SIDE_RIGHT},
+    {"SERVER -> CLIENT:", SIDE_SERVER},
+    {"CLIENT -> SERVER:", SIDE_CLIENT},
+    {"SMTP -> FROM SERVER:", SIDE_SERVER},
+    {"SERVER-> CLIENT:", SIDE_SERVER},
+    {"CLIENT-> SERVER:", SIDE_CLIENT},
+    {"CLIENT -> SMTP:", SIDE_CLIENT},
+    {"SMTP -> get_lines()", SIDE_ECHO},
+    {"SMTP INBOUND:", SIDE_ECHO},
+    {"SERVER ->", SIDE_SERVER},
+    {"CLIENT ->", SIDE_CLIENT},
+    {"SMTP<<<", SIDE_LEFT},
+    {"SMTP>>>", SIDE_RIGHT},
+    {"SMTP<<", SIDE_LEFT},
+    {"SMTP>>", SIDE_RIGHT},
+    {"SMTP<", SIDE_LEFT},
+    {"SMTP>", SIDE_RIGHT},
+    {"SMTP <<", SIDE_LEFT},
+    {"SMTP >>", SIDE_RIGHT},
+    {"reply: retcode", SIDE_ECHO},
+    {"data: (", SIDE_ECHO},
+    {"send:", SIDE_CLIENT},
+    {"reply:", SIDE_SERVER},
+    {"sent:", SAYS_CLIENT},
+    {"sending:", SAYS_CLIENT},
+    {"received:", SAYS_SERVER},
+    {"recv:", SAYS_SERVER},
+    {"receive:", SAYS_SERVER},
+    {"read:", SAYS_SERVER},
+    {"write:", SAYS_CLIENT},
+    {"in:", SAYS_SERVER},
+    {"out:", SAYS_CLIENT},
+    {"server:", SAYS_SERVER},
+    {"client:", SAYS_CLIENT},
+    {"server>", SIDE_SERVER},
+    {"client>", SIDE_CLIENT},
+    {"[S]", SIDE_SERVER},
+    {"[C]", SIDE_CLIENT},
+    {"[server]", SIDE_SERVER},
+    {"[client]", SIDE_CLIENT},
+    {"[send]", SIDE_CLIENT},
+    {"[recv]", SIDE_SERVER},
+    {"[sent]", SIDE_CLIENT},
+    {"[received]", SIDE_SERVER},
+    {"S:", SIDE_SERVER},
+    {"C:", SIDE_CLIENT},
+    {"S>", SIDE_SERVER},
+    {"C>", SIDE_CLIENT},
+    {"S ->", SIDE_SERVER},
+    {"C ->", SIDE_CLIENT},
+    {"<- ~", SIDE_LEFT},
+    {"<~*", SIDE_LEFT},
+    {"<**", SIDE_LEFT},
+    {"**>", SIDE_RIGHT},
+    {"<~~", SIDE_LEFT},
+    {"~~>", SIDE_RIGHT},
+    {"<---", SIDE_LEFT},
+    {"--->", SIDE_RIGHT},
+    {"<--", SIDE_LEFT},
+    {"-->", SIDE_RIGHT},
+    {"<<<", SIDE_LEFT},
+    {">>>", SIDE_RIGHT},
+    {"<==", SIDE_LEFT},
+    {"==>", SIDE_RIGHT},
+    {"<~", SIDE_LEFT},
+    {"~>", SIDE_RIGHT},
+    {"<-", SIDE_LEFT},
+    {"->", SIDE_RIGHT},
+    {"<<", SIDE_LEFT},
+    {">>", SIDE_RIGHT},
+    {"<=", SIDE_LEFT},
+    {"=>", SIDE_RIGHT},
+    {"\xe2\x86\x90", SIDE_LEFT},
+    {"\xe2\x86\x92", SIDE_RIGHT},
+    {"\xe2\x87\x90", SIDE_LEFT},
+    {"\xe2\x87\x92", SIDE_RIGHT},
+    {"---", SIDE_NONE},
+    {"!!", SIDE_NONE},
+    {"<", SIDE_LEFT},
+    {">", SIDE_RIGHT},
 };
 
 /* The mark at the front; 0: none. */
@@ -119,7 +181,8 @@ static enum diagnose_line_kind decide(struct diagnose_style *style, enum side si
     if (side == SIDE_SERVER || side == SIDE_CLIENT)
         return side == SIDE_SERVER ? DIAGNOSE_LINE_SERVER : DIAGNOSE_LINE_CLIENT;
     if (side == SAYS_SERVER || side == SAYS_CLIENT) {
-        bool answer = expect == DIAGNOSE_EXPECT_ANSWER && side == SAYS_CLIENT && sp_view_find(text, ' ', 0) == text.len;
+        bool answer =
+            expect == DIAGNOSE_EXPECT_ANSWER && side == SAYS_CLIENT && sp_view_find(text, ' ', 0) == text.len;
         return answer ? DIAGNOSE_LINE_CLIENT : told;
     }
     if (side == SIDE_NONE)
@@ -162,14 +225,19 @@ static bool read_marked(struct diagnose_style *style, struct sp_view rest, enum 
     return true;
 }
 
-/* A word that may stand between the prefix and a mark: "smtp.client:", "o.s.m.Mail", "Net::SMTP=GLOB(0x1)". */
+/* A word that may stand between the prefix and a mark: "smtp.client:", "o.s.m.Mail", "Net::SMTP=GLOB(0x1)".
+ */
 static size_t component(struct sp_view v)
 {
     enum { COMPONENT_MAX = 60 };
-    size_t end = sp_view_find(v, ' ', 0), tab = sp_view_find(v, '\t', 0);
+    size_t end = sp_view_find(v, ' ', 0), tab = sp_view_find(v, '\t', 0), arrow;
     if (tab < end)
         end = tab;
     struct sp_view word = sp_view_sub(v, 0, end);
+    if (end > 4 &&
+        ((arrow = diagnose_find(word, ">>>")) < end || (arrow = diagnose_find(word, "<<<")) < end) &&
+        arrow + 3 == end)
+        return arrow; /* "Net::SMTP>>> EHLO" */
     if (end == v.len || end == 0 || end > COMPONENT_MAX)
         return 0;
     uint8_t last = word.p[end - 1];
@@ -177,8 +245,8 @@ static size_t component(struct sp_view v)
                   sp_view_find(word, '-', 0) < end || sp_view_find(word, '_', 0) < end ||
                   sp_view_find(word, '=', 0) < end || sp_view_find(word, '[', 0) < end;
     if (!joined && last != ']' && last != ')' && last != '|' && !diagnose_is_word(word, "smtp") &&
-        !diagnose_is_word(word, "mail") && !diagnose_is_word(word, "email") && !diagnose_is_word(word, "debug") &&
-        !sp_ascii_digit(word.p[0]))
+        !diagnose_is_word(word, "mail") && !diagnose_is_word(word, "email") &&
+        !diagnose_is_word(word, "debug") && !sp_ascii_digit(word.p[0]))
         return 0;
     while (end < v.len && (v.p[end] == ' ' || v.p[end] == '\t'))
         end++;
@@ -225,7 +293,8 @@ void diagnose_line_read(struct diagnose_style *style, struct sp_view line, enum 
     if (diagnose_csv_read(line, out))
         return;
     struct sp_view rest = diagnose_prefix_skip(line, &out->key), seen = out->key;
-    bool in_clear = expect == DIAGNOSE_EXPECT_CONTENT && style->marked == 0; /* a paste: the message has no marks */
+    bool in_clear =
+        expect == DIAGNOSE_EXPECT_CONTENT && style->marked == 0; /* a paste: the message has no marks */
     if (!in_clear)
         for (int i = 0; i < COMPONENTS_MAX && rest.len > 0; i++) {
             if (read_marked(style, rest, expect, scratch, out))

@@ -30,15 +30,40 @@ struct sp_view diagnose_mask_secret_of(struct sp_view text, bool answers)
 }
 
 /* Names behind which a secret stands, up to a quote, a blank or a separator. */
-static const char *const names[] = {
-    "password", "passwd", "passphrase", "pass", "pwd", "secret", "token", "bearer", "basic", "api_key", "apikey", "api-key",
-    "access_token", "refresh_token", "--auth-password", "-ap", "-xp", "--pass", "authpass", "smtp_pass", "sasl_password", "auth plain", "auth login", "auth xoauth2", "auth oauthbearer", NULL};
+static const char *const names[] = {"password",
+                                    "passwd",
+                                    "passphrase",
+                                    "pass",
+                                    "pwd",
+                                    "secret",
+                                    "token",
+                                    "bearer",
+                                    "basic",
+                                    "api_key",
+                                    "apikey",
+                                    "api-key",
+                                    "access_token",
+                                    "refresh_token",
+                                    "--auth-password",
+                                    "-ap",
+                                    "-xp",
+                                    "--pass",
+                                    "authpass",
+                                    "smtp_pass",
+                                    "sasl_password",
+                                    "auth plain",
+                                    "auth login",
+                                    "auth xoauth2",
+                                    "auth oauthbearer",
+                                    NULL};
 
 static bool is_name_char(uint8_t c) { return sp_ascii_alpha(c) || sp_ascii_digit(c) || c == '_' || c == '-'; }
 
 static bool is_end(uint8_t c, uint8_t quote)
 {
-    return quote ? c == quote : c == ' ' || c == '\t' || c == ',' || c == ';' || c == '&' || c == ')' || c == '}' || c == '\'' || c == '"' || c == '<';
+    return quote ? c == quote
+                 : c == ' ' || c == '\t' || c == ',' || c == ';' || c == '&' || c == ')' || c == '}' ||
+                       c == '\'' || c == '"' || c == '<';
 }
 
 /* The secret behind a name at i: its range, or an empty one. */
@@ -53,7 +78,8 @@ static struct sp_view behind_name(struct sp_view v, size_t i, const char *name)
     if (at < v.len && is_name_char(v.p[at]))
         return none;
     size_t marks = 0;
-    bool option = name[0] == '-' || strcmp(name, "bearer") == 0 || strcmp(name, "basic") == 0 || strncmp(name, "auth ", 5) == 0;
+    bool option = name[0] == '-' || strcmp(name, "bearer") == 0 || strcmp(name, "basic") == 0 ||
+                  strncmp(name, "auth ", 5) == 0;
     uint8_t quote = 0;
     while (at < v.len && strchr("\"' :=>\t\\", v.p[at]) && at - i - n < 8) {
         marks += v.p[at] == ':' || v.p[at] == '=';
@@ -96,7 +122,10 @@ static struct sp_view behind_colon(struct sp_view v, size_t i)
     return none;
 }
 
-static bool is_base64(uint8_t c) { return sp_ascii_alpha(c) || sp_ascii_digit(c) || c == '+' || c == '/' || c == '='; }
+static bool is_base64(uint8_t c)
+{
+    return sp_ascii_alpha(c) || sp_ascii_digit(c) || c == '+' || c == '/' || c == '=';
+}
 
 /* A run of base64 that decodes to a PLAIN response, a bearer token or a JSON web token. */
 static struct sp_view blob(struct sp_view v, size_t i)
@@ -155,7 +184,11 @@ static void put(struct writer *w, const char *s, size_t n)
 static size_t letter(struct sp_view v, size_t i)
 {
     uint8_t c = v.p[i];
-    size_t n = c < 0x80 ? 1 : c >= 0xc2 && c < 0xe0 ? 2 : c >= 0xe0 && c < 0xf0 ? 3 : c >= 0xf0 && c < 0xf5 ? 4 : 0;
+    size_t n = c < 0x80                ? 1
+               : c >= 0xc2 && c < 0xe0 ? 2
+               : c >= 0xe0 && c < 0xf0 ? 3
+               : c >= 0xf0 && c < 0xf5 ? 4
+                                       : 0;
     for (size_t k = 1; k < n; k++)
         if (i + k >= v.len || (v.p[i + k] & 0xc0) != 0x80)
             return 0;
@@ -196,7 +229,8 @@ void diagnose_mask_quote(struct sp_view line, struct sp_view secret, uint64_t nu
         line.len = sp_view_find(line, secret.p[0], 0);
     for (size_t i = 0; i < line.len && w.n + 1 < w.size;) {
         struct sp_view rest = sp_view_from(line, i);
-        struct sp_view found = inside && sp_view_starts(rest, secret) ? sp_view_sub(rest, 0, secret.len) : secret_at(line, i);
+        struct sp_view found =
+            inside && sp_view_starts(rest, secret) ? sp_view_sub(rest, 0, secret.len) : secret_at(line, i);
         if (found.len == 0) {
             put_letter(&w, line, &i);
             continue;

@@ -13,56 +13,103 @@ static const struct {
     enum diagnose_cause_id cause;
     double confidence;
 } sayings[] = {
-    {"ssl_accept*wrong version|ssl_accept*http request|ssl_accept*unknown protocol|ssl_accept*packet length|accept:wrong version|tlsv1 alert decode error*accept",
+    {"ssl_accept*wrong version|ssl_accept*http request|ssl_accept*unknown protocol|ssl_accept*packet "
+     "length|accept:wrong version|tlsv1 alert decode error*accept",
      DIAGNOSE_PLAIN_TO_TLS_PORT, 0.85},
-    {"wrong version number|wrong_version_number|packet length too long|unknown protocol:|unknown_protocol|ssl23_get_server_hello|"
-     "record layer failure|record overflow|first record does not look like a tls handshake|unsupported or unrecognized ssl message|plaintext connection|"
-     "unrecognized ssl message|not a tls|unexpected packet format|an unexpected tls packet|tls packet with unexpected length|ssl3_get_record:wrong|http request|frame size*corrupted|non-ssl|a tls packet with unexpected",
+    {"wrong version number|wrong_version_number|packet length too long|unknown "
+     "protocol:|unknown_protocol|ssl23_get_server_hello|"
+     "record layer failure|record overflow|first record does not look like a tls handshake|unsupported or "
+     "unrecognized ssl message|plaintext connection|"
+     "unrecognized ssl message|not a tls|unexpected packet format|an unexpected tls packet|tls packet with "
+     "unexpected length|ssl3_get_record:wrong|http request|frame size*corrupted|non-ssl|a tls packet with "
+     "unexpected",
      DIAGNOSE_TLS_TO_PLAIN_PORT, 0.93},
-    {"certificate verify failed|certificate_verify_failed|self signed certificate|self-signed certificate|self_signed_cert|unable to get local issuer|unable to verify the first certificate|pkix path|"
-     "x509: certificate|certificate has expired|cert_has_expired|certificate is not trusted|hostname mismatch|altname_invalid|hostname/ip does not match|remotecertificate|certificate verification failed|certificate*not match|"
-     "unable_to_verify|unable_to_get_issuer|the certificate*not trusted|no alternative certificate subject|peer certificate cannot|certificate subject|did not match expected|host name does not match|doesn't match*certificate|sslhandshakeexception*cert|certificate problem|untrusted certificate|server certificate not",
+    {"certificate verify failed|certificate_verify_failed|self signed certificate|self-signed "
+     "certificate|self_signed_cert|unable to get local issuer|unable to verify the first certificate|pkix "
+     "path|"
+     "x509: certificate|certificate has expired|cert_has_expired|certificate is not trusted|hostname "
+     "mismatch|altname_invalid|hostname/ip does not match|remotecertificate|certificate verification "
+     "failed|certificate*not match|"
+     "unable_to_verify|unable_to_get_issuer|the certificate*not trusted|no alternative certificate "
+     "subject|peer certificate cannot|certificate subject|did not match expected|host name does not "
+     "match|doesn't match*certificate|sslhandshakeexception*cert|certificate problem|untrusted "
+     "certificate|server certificate not",
      DIAGNOSE_CERTIFICATE_INVALID, 0.93},
-    {"no shared cipher|handshake failure|handshake_failure|unsupported protocol|protocol version|sslv3 alert|tlsv1 alert|no protocols available|"
-     "ssl routines|tls handshake failed|handshake failed|could not convert socket to tls|failed enabling crypto|enable crypto|stream_socket_enable_crypto|ssl_connect error|sslhandshakeexception|ssl exception|"
-     "no appropriate protocol|dh key too small|dh_key_too_small|tls negotiation failed|sslerror|ssl_error|tls startup failed|tls library problem",
+    {"no shared cipher|handshake failure|handshake_failure|unsupported protocol|protocol version|sslv3 "
+     "alert|tlsv1 alert|no protocols available|"
+     "ssl routines|tls handshake failed|handshake failed|could not convert socket to tls|failed enabling "
+     "crypto|enable crypto|stream_socket_enable_crypto|ssl_connect error|sslhandshakeexception|ssl exception|"
+     "no appropriate protocol|dh key too small|dh_key_too_small|tls negotiation "
+     "failed|sslerror|ssl_error|tls startup failed|tls library problem",
      DIAGNOSE_TLS_HANDSHAKE_FAILED, 0.8},
-    {"no suitable authentication method|no supported auth|no authentication mechanism|unknown auth*method|authentication mechanism*not supported by|no mechanism available|no compatible auth|sasl mechanism*not available|no worthy mechs|no suitable*mechanism|no auth types|cannot use a secure authentication method|no authentication type succeeded|unsupported auth type|no known auth*supported|did not advertise*auth types|requested authentication type not|none of the*mechanisms",
+    {"no suitable authentication method|no supported auth|no authentication mechanism|unknown "
+     "auth*method|authentication mechanism*not supported by|no mechanism available|no compatible auth|sasl "
+     "mechanism*not available|no worthy mechs|no suitable*mechanism|no auth types|cannot use a secure "
+     "authentication method|no authentication type succeeded|unsupported auth type|no known "
+     "auth*supported|did not advertise*auth types|requested authentication type not|none of the*mechanisms",
      DIAGNOSE_MECHANISM_NOT_OFFERED, 0.85},
-    {"auth extension not supported|does not support authentication|doesn't support auth|server doesn't support auth|did not advertise authentication|does not support auth|auth not supported|host did not advertise auth|authentication not supported|smtp auth not available|does not advertise auth|authentication is not supported",
+    {"auth extension not supported|does not support authentication|doesn't support auth|server doesn't "
+     "support auth|did not advertise authentication|does not support auth|auth not supported|host did not "
+     "advertise auth|authentication not supported|smtp auth not available|does not advertise "
+     "auth|authentication is not supported",
      DIAGNOSE_AUTH_NOT_OFFERED, 0.85},
-    {"starttls extension not supported|did not advertise starttls|doesn't support starttls|does not support starttls|does not support the starttls|starttls not supported|does not support tls via|starttls is required but|starttls is not supported|no starttls|starttls was required but|tls is required, but was not offered|starttls not available|starttls not advertised|not support the starttls extension|starttls, but host does not",
+    {"starttls extension not supported|did not advertise starttls|doesn't support starttls|does not support "
+     "starttls|does not support the starttls|starttls not supported|does not support tls via|starttls is "
+     "required but|starttls is not supported|no starttls|starttls was required but|tls is required, but was "
+     "not offered|starttls not available|starttls not advertised|not support the starttls "
+     "extension|starttls, but host does not",
      DIAGNOSE_STARTTLS_NOT_OFFERED, 0.85},
     {"unencrypted connection", DIAGNOSE_AUTH_BEFORE_STARTTLS, 0.75},
-    {"connection refused|econnrefused|actively refused|couldn't connect to|could not connect to server", DIAGNOSE_CONNECTION_REFUSED, 0.9},
-    {"name or service not known|getaddrinfo|enotfound|edns|could not resolve|unknownhostexception|no such host|nodename nor servname|name resolution|no address associated|cannot resolve host|unknown host|host not found|name has no usable address|host or domain name not found",
+    {"connection refused|econnrefused|actively refused|couldn't connect to|could not connect to server",
+     DIAGNOSE_CONNECTION_REFUSED, 0.9},
+    {"name or service not known|getaddrinfo|enotfound|edns|could not resolve|unknownhostexception|no such "
+     "host|nodename nor servname|name resolution|no address associated|cannot resolve host|unknown host|host "
+     "not found|name has no usable address|host or domain name not found",
      DIAGNOSE_HOST_NOT_FOUND, 0.88},
-    {"authentication failed|authentication failure|login denied|could not authenticate|invalid login|authenticationfailedexception|invalid credentials|bad credentials|auth-failed|authenticator failed|authenticationexception|password incorrect",
+    {"authentication failed|authentication failure|login denied|could not authenticate|invalid "
+     "login|authenticationfailedexception|invalid credentials|bad credentials|auth-failed|authenticator "
+     "failed|authenticationexception|password incorrect",
      DIAGNOSE_WRONG_CREDENTIALS, 0.65},
     {"response: -1|greeting never received|no greeting", DIAGNOSE_PLAIN_TO_TLS_PORT, 0.75},
 };
 
 static bool tells_timeout(const char *low)
 {
-    return diagnose_has(low, "timed out|etimedout|timeout exceeded|connection timeout|read timeout|sockettimeout|timeout waiting|timeout error|timeouterror|i/o timeout|timeout after|lost connection*timeout|operation timeout|socket timeout|time-out|"
-                             "response timeout|timeout reading|timeout: no response|(timeout)");
+    return diagnose_has(
+        low, "timed out|etimedout|timeout exceeded|connection timeout|read timeout|sockettimeout|timeout "
+             "waiting|timeout error|timeouterror|i/o timeout|timeout after|lost connection*timeout|operation "
+             "timeout|socket timeout|time-out|"
+             "response timeout|timeout reading|timeout: no response|(timeout)");
 }
 
 static bool tells_closed(const char *low)
 {
-    return diagnose_has(low, "closed by foreign host|connection unexpectedly closed|connection closed|closed connection|closed the connection|lost connection|connection reset|econnreset|"
-                             "unexpected eof|serverdisconnected|server disconnected|remote host closed|server closed|broken pipe|epipe|eof error|eoferror|"
-                             "read:errno=0|peer closed|smtp server disconnected|socket closed|unexpectedly disconnected|exception reading response|unexpectedly closed|connection lost|disconnected unexpectedly|econnection|recv failure|end of file|connection aborted|connection was closed|connection dropped|: eof|premature*close|serviceprotocolexception*disconnected|the smtp server has unexpectedly");
+    return diagnose_has(
+        low,
+        "closed by foreign host|been closed|lost input channel|connection unexpectedly closed|connection "
+        "closed|closed connection|closed the connection|lost connection|connection reset|econnreset|"
+        "unexpected eof|serverdisconnected|server disconnected|remote host closed|server closed|broken "
+        "pipe|epipe|eof error|eoferror|"
+        "read:errno=0|peer closed|smtp server disconnected|socket closed|unexpectedly disconnected|exception "
+        "reading response|unexpectedly closed|connection lost|disconnected unexpectedly|econnection|recv "
+        "failure|end of file|connection aborted|connection was closed|connection dropped|: "
+        "eof|premature*close|serviceprotocolexception*disconnected|the smtp server has unexpectedly");
 }
 
 static bool tells_tls(const char *low)
 {
-    return diagnose_has(low, "tls started|ssl connection using|tls connection using|cipher is|cipher    :|tls established|tls handshake completed|ssl handshake has read|tls connection established|tls negotiated|starttls: success|tlsv1.2|tlsv1.3|tls1.2|tls1.3|tls 1.3|tls 1.2|secure connection established|ssl connection established|connection is encrypted|tls session|verify return|using tls|tls protocol|upgraded to tls|tls on|tls: tls");
+    return diagnose_has(
+        low, "tls started|ssl connection using|tls connection using|cipher is|cipher    :|tls "
+             "established|tls handshake completed|ssl handshake has read|tls connection established|tls "
+             "negotiated|starttls: success|tlsv1.2|tlsv1.3|tls1.2|tls1.3|tls 1.3|tls 1.2|secure connection "
+             "established|ssl connection established|connection is encrypted|tls session|verify return|using "
+             "tls|tls protocol|upgraded to tls|tls on|tls: tls");
 }
 
 static bool tells_connecting(const char *low)
 {
-    return diagnose_has(low, "trying|connect|telnet|s_client|smtp://|smtps://|opening|open|port|--server|host=|connected");
+    return diagnose_has(
+        low, "trying|connect|telnet|s_client|smtp://|smtps://|opening|open|port|--server|host=|connected");
 }
 
 /* A mail port in the line: "host:587", "port 587", "('host', 465)". */
@@ -76,9 +123,11 @@ static unsigned find_port(const char *low)
         size_t n = strlen(ports[i].digits);
         for (const char *p = low; (p = strstr(p, ports[i].digits)) != NULL; p += n) {
             char before = p == low ? ' ' : p[-1], after = p[n];
-            if ((before >= '0' && before <= '9') || (after >= '0' && after <= '9') || after == '.' || before == '.' || before == '-' || after == '-' || before == '+')
+            if ((before >= '0' && before <= '9') || (after >= '0' && after <= '9') || after == '.' ||
+                before == '.' || before == '-' || after == '-' || before == '+')
                 continue;
-            if (before == ':' || before == ' ' || before == '=' || before == '(' || before == '"' || before == '[' || before == '\'')
+            if (before == ':' || before == ' ' || before == '=' || before == '(' || before == '"' ||
+                before == '[' || before == '\'')
                 return ports[i].port;
         }
     }
@@ -87,7 +136,8 @@ static unsigned find_port(const char *low)
 
 static bool tells_delivery(const char *low)
 {
-    return diagnose_has(low, "status=sent|stat=sent|result=\"ok\"|result=ok|smtpstatus=250|exitcode=ex_ok|event=accepted|event=delivered|=> * r=* t=|-> * r=* t=|relayed=1|stat=\"250 ");
+    return diagnose_has(low, "status=sent|stat=sent|result=\"ok\"|result=ok|smtpstatus=250|exitcode=ex_ok|"
+                             "event=accepted|event=delivered|=> * r=* t=|-> * r=* t=|relayed=1|stat=\"250 ");
 }
 
 static void say(struct note *n, enum note_kind kind) { n->kind = kind; }
@@ -95,7 +145,11 @@ static void say(struct note *n, enum note_kind kind) { n->kind = kind; }
 static bool is_interesting(const char *low)
 {
     /* one letter of each saying must be there: a cheap look before the dear ones */
-    return diagnose_has(low, "ssl|tls|cert|auth|refus|closed|timeout|timed|time-out|reset|eof|lost|host|disconnect|cipher|connect|resol|name|port|trying|open|status=|stat=|sent|ok|complet|smtp|pipe|mech|response|greeting|handshake|protocol|error|fail|x509|socket|end of file|edns|version|packet|verify");
+    return diagnose_has(
+        low,
+        "errno|ssl|tls|cert|auth|refus|closed|timeout|timed|time-out|reset|eof|lost|host|disconnect|cipher|"
+        "connect|resol|name|port|trying|open|status=|stat=|sent|ok|complet|smtp|pipe|mech|response|greeting|"
+        "handshake|protocol|error|fail|x509|socket|end of file|edns|version|packet|verify");
 }
 
 void diagnose_note_read(struct sp_view line, struct note *note_out)

@@ -10,16 +10,30 @@ static const struct {
     const char *words;
     enum diagnose_verb verb;
 } contexts[] = {
-    {"smtpauthenticationerror|authenticationfailedexception|eauth|invalid login|auth plain|auth login|auth xoauth2|authentication failed|"
-     "could not authenticate|smtpauthentication|authenticationexception|failed to authenticate|password command failed|username command failed|auth command failed|user name command failed|smtp auth|sasl",
+    {"smtpauthenticationerror|authenticationfailedexception|eauth|invalid login|auth plain|auth login|auth "
+     "xoauth2|authentication failed|"
+     "could not authenticate|smtpauthentication|authenticationexception|failed to authenticate|password "
+     "command failed|username command failed|auth command failed|user name command failed|smtp auth|sasl",
      VERB_AUTH},
-    {"smtprecipientsrefused|rcpt to command|rcpt to|after rcpt|command=\"rcpt|rcpt from|rcpt command|sendfailedexception|all recipients*refused|recipients failed|recipients*rejected|check_rcpt|rejected rcpt|recipient*refused|command: 'rcpt", VERB_RCPT},
-    {"smtpsenderrefused|mail from command|mail from|after mail|command=\"mail|mail command|from command|sender*refused|check_mail|command: 'mail|mail from:", VERB_MAIL},
-    {"end of data|smtpdataerror|end-of-data|after pipelined end of data|data end|message content rejected|message rejected after data|milter-reject: end-of-message|after end of data|command=\"\"", VERB_END},
-    {"data command|after data|command=\"data|data not accepted|command: 'data|rejected after data", VERB_DATA},
-    {"smtpheloerror|ehlo command|helo command|ehlo or helo|command=\"ehlo|command=\"helo|check_helo|rejected ehlo|rejected helo|command: 'ehlo|invalid greeting response to ehlo", VERB_EHLO},
+    {"smtprecipientsrefused|rcpt to command|rcpt to|after rcpt|command=\"rcpt|rcpt from|rcpt "
+     "command|sendfailedexception|all recipients*refused|recipients "
+     "failed|recipients*rejected|check_rcpt|rejected rcpt|recipient*refused|command: 'rcpt",
+     VERB_RCPT},
+    {"smtpsenderrefused|mail from command|mail from|after mail|command=\"mail|mail command|from "
+     "command|sender*refused|check_mail|command: 'mail|mail from:",
+     VERB_MAIL},
+    {"end of data|smtpdataerror|end-of-data|after pipelined end of data|data end|message content "
+     "rejected|message rejected after data|milter-reject: end-of-message|after end of data|command=\"\"",
+     VERB_END},
+    {"data command|after data|command=\"data|data not accepted|command: 'data|rejected after data",
+     VERB_DATA},
+    {"smtpheloerror|ehlo command|helo command|ehlo or helo|command=\"ehlo|command=\"helo|check_helo|rejected "
+     "ehlo|rejected helo|command: 'ehlo|invalid greeting response to ehlo",
+     VERB_EHLO},
     {"starttls command|starttls failed|command=\"starttls|command: 'starttls|after starttls", VERB_STARTTLS},
-    {"smtpconnecterror|initial server greeting|connect from|check_relay|refused to talk to me|invalid greeting|connection rejected|initial connection", VERB_CONNECT},
+    {"smtpconnecterror|initial server greeting|connect from|check_relay|refused to talk to me|invalid "
+     "greeting|connection rejected|initial connection",
+     VERB_CONNECT},
 };
 
 static enum diagnose_verb context(const char *low)
@@ -37,7 +51,8 @@ static bool is_left_edge(struct sp_view v, size_t i)
     uint8_t c = v.p[i - 1];
     if (c == ':' || c == '=')
         return false;
-    return !sp_ascii_alpha(c) && !sp_ascii_digit(c) && c != '.' && c != '-' && c != '[' && c != '/' && c != '_' && c != '#' && c != '$';
+    return !sp_ascii_alpha(c) && !sp_ascii_digit(c) && c != '.' && c != '-' && c != '[' && c != '/' &&
+           c != '_' && c != '#' && c != '$';
 }
 
 static bool is_enhanced_at(struct sp_view v)
@@ -62,7 +77,8 @@ static bool is_right_edge(struct sp_view rest, struct sp_view *text_out, bool *s
         bool tuple = v.p[0] == ',';
         while (v.len > 0 && strchr(",: b\"'()", v.p[0]))
             v = sp_view_from(v, 1);
-        if (tuple && rest.len > 3 && rest.p[1] == ' ' && rest.p[2] != 'b' && rest.p[2] != '\'' && rest.p[2] != '"')
+        if (tuple && rest.len > 3 && rest.p[1] == ' ' && rest.p[2] != 'b' && rest.p[2] != '\'' &&
+            rest.p[2] != '"')
             return false;
     } else {
         return false;
@@ -75,8 +91,11 @@ static bool is_right_edge(struct sp_view rest, struct sp_view *text_out, bool *s
 /* "code 535", "smtpstatus=535", "got code "503"": told to be a code. */
 static bool is_named(struct sp_view v, size_t i)
 {
-    static const char *const names[] = {"code", "smtpstatus=", "status=", "responsecode", "smtp-code", "reply", "response", "said",
-                                        "error", "refused", "reject", "failed", "server", "smtp;", "status", "got", "err", "result=", "reply=", "login", "smtp error", "answered", "returned", "exception", "reject=", "stat=", "denied", "message"};
+    static const char *const names[] = {
+        "code",     "smtpstatus=", "status=",   "responsecode", "smtp-code", "reply",  "response",
+        "said",     "error",       "refused",   "reject",       "failed",    "server", "smtp;",
+        "status",   "got",         "err",       "result=",      "reply=",    "login",  "smtp error",
+        "answered", "returned",    "exception", "reject=",      "stat=",     "denied", "message"};
     char low[48];
     size_t from = i > 40 ? i - 40 : 0;
     diagnose_lower(sp_view_sub(v, from, i - from), low, sizeof low);

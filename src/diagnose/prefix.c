@@ -15,9 +15,10 @@ static bool among(struct sp_view word, const char *const *words)
 
 static bool is_level(struct sp_view word)
 {
-    static const char *const levels[] = {"DEBUG", "INFO",  "WARN",  "WARNING", "ERROR", "TRACE", "NOTICE", "FATAL",
-                                         "DBG",   "INF",   "WRN",   "ERR",     "VERBOSE", "CRITICAL", "FINE", "FINER",
-                                         "FINEST", "SEVERE", "D", "I", "W", "E", "V", NULL};
+    static const char *const levels[] = {"DEBUG",   "INFO",     "WARN", "WARNING", "ERROR",  "TRACE",
+                                         "NOTICE",  "FATAL",    "DBG",  "INF",     "WRN",    "ERR",
+                                         "VERBOSE", "CRITICAL", "FINE", "FINER",   "FINEST", "SEVERE",
+                                         "D",       "I",        "W",    "E",       "V",      NULL};
     while (word.len > 0 && strchr(":|-", word.p[word.len - 1]))
         word.len--;
     return among(word, levels);
@@ -49,7 +50,8 @@ static bool is_time(struct sp_view word)
         else if (!strchr("TZ+])|", c))
             return false;
     }
-    return (marks >= 2 && digits >= 4) || (marks == 0 && dots == 1 && digits >= 4 && word.len >= 5 && digits != 4) ||
+    return (marks >= 2 && digits >= 4) ||
+           (marks == 0 && dots == 1 && digits >= 4 && word.len >= 5 && digits != 4) ||
            (marks == 0 && dots == 0 && digits >= 10);
 }
 
@@ -70,8 +72,7 @@ static size_t bracketed(struct sp_view v, struct sp_view *inside_out)
 
 static bool is_direction(struct sp_view word)
 {
-    static const char *const words[] = {"client", "server", "send", "recv", "smtp", "sent", "received", "email", "mail",
-                                        "smtp.client", "mailer", NULL};
+    static const char *const words[] = {"client", "server", "send", "recv", "sent", "received", NULL};
     return among(word, words);
 }
 
@@ -120,9 +121,7 @@ static size_t piece(struct sp_view v, bool dated, struct sp_view *key_out)
     if (is_time(word) || is_level(word) || (word.len == 1 && (word.p[0] == '|' || word.p[0] == '-')))
         return word.len;
     if ((n = bracketed(v, &inside)) > 0) {
-        if (is_direction(inside) && v.p[0] == '[')
-            return n;
-        if (v.p[0] == '(')
+        if (is_direction(inside) || v.p[0] == '(')
             return 0;
         struct sp_view first = inside;
         first.len = sp_view_find(first, ' ', 0);
@@ -167,7 +166,8 @@ struct sp_view diagnose_prefix_skip(struct sp_view line, struct sp_view *key_out
 static const struct {
     const char *entity;
     char c;
-} entities[] = {{"&gt;", '>'}, {"&lt;", '<'}, {"&amp;", '&'}, {"&quot;", '"'}, {"&#039;", '\''}, {"&#39;", '\''}, {"&nbsp;", ' '}};
+} entities[] = {{"&gt;", '>'},    {"&lt;", '<'},   {"&amp;", '&'}, {"&quot;", '"'},
+                {"&#039;", '\''}, {"&#39;", '\''}, {"&nbsp;", ' '}};
 
 static size_t entity(struct sp_view v, uint8_t *c_out)
 {
@@ -181,7 +181,8 @@ static size_t entity(struct sp_view v, uint8_t *c_out)
 
 static size_t tag(struct sp_view v)
 {
-    static const char *const tags[] = {"<br", "<pre", "</pre", "<p>", "</p>", "<div", "</div", "<span", "</span", NULL};
+    static const char *const tags[] = {"<br",  "<pre",  "</pre", "<p>",    "</p>",
+                                       "<div", "</div", "<span", "</span", NULL};
     for (size_t i = 0; tags[i]; i++)
         if (diagnose_begins(v, tags[i])) {
             size_t end = sp_view_find(v, '>', 0);

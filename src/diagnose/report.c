@@ -8,7 +8,8 @@ static bool stands(const struct noted *f) { return !f->overcome && !f->consequen
 /* How much a finding tells; more is first. */
 static double weight(const struct noted *f)
 {
-    double w = f->finding.confidence - (f->general ? 0.4 : 0) - (f->overcome ? 4 : 0) - (f->consequence ? 2 : 0);
+    double w =
+        f->finding.confidence - (f->general ? 0.4 : 0) - (f->overcome ? 4 : 0) - (f->consequence ? 2 : 0);
     for (uint64_t n = f->finding.times; n > 1 && w < 10; n /= 4)
         w += 0.03;
     return w - (f->temporary ? 0.02 : 0);
@@ -55,7 +56,8 @@ static void add_alternatives(struct diagnose_report *r)
     }
 }
 
-static void conclude(struct diagnose_report *r, enum diagnose_verdict verdict, enum diagnose_cause_id id, double confidence)
+static void conclude(struct diagnose_report *r, enum diagnose_verdict verdict, enum diagnose_cause_id id,
+                     double confidence)
 {
     r->verdict = verdict;
     r->confidence = confidence;
@@ -80,7 +82,8 @@ void diagnose_report_make(struct gathering *g, uint64_t lines, struct diagnose_r
     } else if (g->finished > 0) {
         conclude(r, DIAGNOSE_NO_FAILURE, DIAGNOSE_HEALTHY, g->delivered > 0 ? 0.95 : 0.85);
     } else {
-        conclude(r, DIAGNOSE_UNDETERMINED, g->talk_lines > 0 || g->sessions > 0 ? DIAGNOSE_TOO_LITTLE : DIAGNOSE_NOT_SMTP,
+        conclude(r, DIAGNOSE_UNDETERMINED,
+                 g->talk_lines > 0 || g->sessions > 0 ? DIAGNOSE_TOO_LITTLE : DIAGNOSE_NOT_SMTP,
                  g->talk_lines > 0 ? 0.7 : 0.9);
     }
     for (size_t i = 0; i < g->n; i++) {

@@ -1,4 +1,5 @@
-/* Refusals for order: what the state of the session says was missing (RFC 5321 4.1.4, RFC 4954 4, RFC 3207 4.2). */
+/* Refusals for order: what the state of the session says was missing (RFC 5321 4.1.4, RFC 4954 4, RFC
+ * 3207 4.2). */
 #include <string.h>
 
 #include "diagnose/session.h"
@@ -18,10 +19,11 @@ static bool asks_hello(const struct reply *r)
 static bool judge_auth_order(const struct session *s, const struct reply *r, struct judgement *j)
 {
     const char *t = r->text;
-    if (r->code != 503 && r->code != 502 && r->code != 500 && r->code != 504 && r->code != 530 && r->code != 538 &&
-        r->code != 554 && r->code != 550 && r->code != 501)
+    if (r->code != 503 && r->code != 502 && r->code != 500 && r->code != 504 && r->code != 530 &&
+        r->code != 538 && r->code != 554 && r->code != 550 && r->code != 501)
         return false;
-    if (r->code == 503 && (s->authed || diagnose_has(t, "already auth|identity change|already*authenticated|repeat*auth")))
+    if (r->code == 503 &&
+        (s->authed || diagnose_has(t, "already auth|identity change|already*authenticated|repeat*auth")))
         return is(j, DIAGNOSE_AUTH_TWICE, 0.95);
     if (r->code == 503 && (s->transaction || diagnose_has(t, "transaction|during mail")))
         return is(j, DIAGNOSE_AUTH_IN_TRANSACTION, 0.9);
@@ -33,8 +35,9 @@ static bool judge_auth_order(const struct session *s, const struct reply *r, str
         return is(j, DIAGNOSE_HELO_INSTEAD_OF_EHLO, 0.93);
     if (asks_hello(r) && !s->hello)
         return is(j, DIAGNOSE_NO_EHLO, 0.85);
-    bool unavailable = diagnose_has(t, "not enabled|not advertised|not supported|not available|not offered|unrecognized|"
-                                       "unrecognised|not implemented|unknown command|not allowed|disabled|not permitted|unimplemented");
+    bool unavailable = diagnose_has(
+        t, "not enabled|not advertised|not supported|not available|not offered|unrecognized|"
+           "unrecognised|not implemented|unknown command|not allowed|disabled|not permitted|unimplemented");
     if (s->caps.known && !s->caps.auth && !s->tls && s->caps.starttls)
         return is(j, DIAGNOSE_AUTH_BEFORE_STARTTLS, 0.93);
     if (r->code == 501 || r->code == 550 || r->code == 554)
@@ -51,8 +54,10 @@ static bool judge_mail_order(const struct session *s, const struct reply *r, str
         return is(j, DIAGNOSE_NESTED_MAIL, 0.85);
     if (s->refused)
         return is(j, DIAGNOSE_REFUSED_AT_GREETING, 0.8);
-    if (s->transaction || diagnose_has(t, "nested|already given|already specified|reset if you want|issue a reset|already*sender|"
-                                          "sender already|already in progress|already started|transaction in progress"))
+    if (s->transaction ||
+        diagnose_has(t,
+                     "nested|already given|already specified|reset if you want|issue a reset|already*sender|"
+                     "sender already|already in progress|already started|transaction in progress"))
         return is(j, DIAGNOSE_NESTED_MAIL, s->transaction ? 0.95 : 0.85);
     if (s->starttls_done && !s->hello_after_starttls && !r->told)
         return is(j, DIAGNOSE_NO_EHLO_AFTER_STARTTLS, 0.9);
@@ -98,9 +103,12 @@ bool diagnose_judge_order(const struct session *s, const struct reply *r, struct
 {
     bool order = r->code == 503;
     switch (r->verb) {
-    case VERB_EHLO: case VERB_HELO: case VERB_LHLO:
+    case VERB_EHLO:
+    case VERB_HELO:
+    case VERB_LHLO:
         return judge_hello(s, r, j);
-    case VERB_AUTH: case VERB_ANSWER:
+    case VERB_AUTH:
+    case VERB_ANSWER:
         return judge_auth_order(s, r, j);
     case VERB_MAIL:
         return order && judge_mail_order(s, r, j);
@@ -114,13 +122,18 @@ bool diagnose_judge_order(const struct session *s, const struct reply *r, struct
         if (diagnose_has(r->text, "auth"))
             return is(j, DIAGNOSE_AUTH_REQUIRED, 0.8);
         return is(j, DIAGNOSE_NO_MAIL, 0.88);
-    case VERB_DATA: case VERB_BDAT: case VERB_END:
-        if (order || r->code == 500 || r->code == 502 || (r->code == 554 && diagnose_has(r->text, "recipient|rcpt")))
+    case VERB_DATA:
+    case VERB_BDAT:
+    case VERB_END:
+        if (order || r->code == 500 || r->code == 502 ||
+            (r->code == 554 && diagnose_has(r->text, "recipient|rcpt")))
             return judge_data_order(s, r, j);
         return false;
     case VERB_ETRN:
         return order && !s->hello && is(j, DIAGNOSE_NO_EHLO, 0.85);
-    case VERB_NONE: case VERB_OTHER: case VERB_CONNECT:
+    case VERB_NONE:
+    case VERB_OTHER:
+    case VERB_CONNECT:
         break;
     default:
         return order && s->refused && is(j, DIAGNOSE_REFUSED_AT_GREETING, 0.8);
@@ -129,7 +142,8 @@ bool diagnose_judge_order(const struct session *s, const struct reply *r, struct
         return false;
     if (diagnose_has(r->text, "already auth|identity change"))
         return is(j, DIAGNOSE_AUTH_TWICE, 0.9);
-    if (diagnose_has(r->text, "auth*not enabled|auth*not advertised|authentication not|auth*not available|auth command used when"))
+    if (diagnose_has(r->text, "auth*not enabled|auth*not advertised|authentication not|auth*not "
+                              "available|auth command used when"))
         return is(j, DIAGNOSE_AUTH_NOT_OFFERED, 0.75);
     if (diagnose_has(r->text, "nested|already given|already specified|issue a reset"))
         return is(j, DIAGNOSE_NESTED_MAIL, 0.85);

@@ -1,4 +1,5 @@
-/* Refusals of policy: what the enhanced code and the text name, whatever the code (RFC 3463, RFC 7372, RFC 7505). */
+/* Refusals of policy: what the enhanced code and the text name, whatever the code (RFC 3463, RFC 7372, RFC
+ * 7505). */
 #include <string.h>
 
 #include "diagnose/session.h"
@@ -14,54 +15,90 @@ static bool is(struct judgement *j, enum diagnose_cause_id id, double confidence
 static bool judge_words(const struct session *s, const struct reply *r, struct judgement *j)
 {
     const char *t = r->text;
-    bool rcpt = r->verb == VERB_RCPT || r->verb == VERB_NONE;
-    if (diagnose_has(t, "ptr record|reverse dns|rdns|reverse hostname|reverse host|bad helo|no ptr|fcrdns|ib108|reverse lookup"))
+    if (enhanced_is(r, 7, 28) || diagnose_has(t, "unusual rate"))
+        return is(j, DIAGNOSE_SERVER_LIMITS, 0.9);
+    if (diagnose_has(t, "ptr record|reverse dns|rdns|reverse hostname|reverse host|bad helo|no "
+                        "ptr|fcrdns|ib108|reverse lookup"))
         return is(j, DIAGNOSE_NO_REVERSE_DNS, 0.93);
     if (diagnose_has(t, "greylist|graylist|grey list|gray list|grey-list|postgrey"))
         return is(j, DIAGNOSE_GREYLISTED, 0.97);
-    if (diagnose_has(t, "not owned by user|sendasdenied|send as|not owned by|not permitted to send as|not allowed to send as|"
-                        "sender address rejected: not logged in|sender*does not match*auth|does not belong to|from address*not allowed|"
-                        "sender*mismatch|not authorized to send on behalf|not have permissions to send as|must match*login|"
-                        "sender is not allowed|is not allowed to use|sender verify failed for auth|not allowed to send from") ||
+    if (diagnose_has(t, "not owned by user|sendasdenied|send as|not owned by|not permitted to send as|not "
+                        "allowed to send as|"
+                        "sender address rejected: not logged in|sender*does not match*auth|does not belong "
+                        "to|from address*not allowed|"
+                        "sender*mismatch|not authorized to send on behalf|not have permissions to send "
+                        "as|must match*login|"
+                        "sender is not allowed|is not allowed to use|sender verify failed for auth|not "
+                        "allowed to send from") ||
         enhanced_is(r, 7, 60) || enhanced_is(r, 2, 252))
         return is(j, DIAGNOSE_SENDER_NOT_ALLOWED, 0.93);
-    if (diagnose_has(t, "bare lf|bare <lf>|bare line|bare newline|bare cr|bare <cr>|bare linefeed|stray lf|invalid line ending") || enhanced_is(r, 6, 11))
+    if (diagnose_has(t, "bare lf|bare <lf>|bare line|bare newline|bare cr|bare <cr>|bare linefeed|stray "
+                        "lf|invalid line ending") ||
+        enhanced_is(r, 6, 11))
         return is(j, DIAGNOSE_BARE_LINE_FEED, 0.95);
-    if (diagnose_has(t, "null mx|nullmx|does not accept mail|domain*accepts no mail|does not accept email") || r->code == 556)
+    if (diagnose_has(t, "null mx|nullmx|does not accept mail|domain*accepts no mail|does not accept email") ||
+        r->code == 556)
         return is(j, DIAGNOSE_NULL_MX, 0.93);
-    if (diagnose_has(t, "smtputf8|non-ascii address|internationali") || (r->class && r->subject == 6 && r->detail >= 7 && r->detail <= 10))
+    if (diagnose_has(t, "smtputf8|non-ascii address|internationali") ||
+        (r->class && r->subject == 6 && r->detail >= 7 && r->detail <= 10))
         return is(j, DIAGNOSE_SMTPUTF8_NEEDED, 0.93);
-    if (diagnose_has(t, "too many hops|hop count|routing loop|mail loop|loops back|looping|exceeded*hops|loop detected|too many received") || enhanced_is(r, 4, 6) || enhanced_is(r, 4, 14))
+    if (diagnose_has(t, "too many hops|hop count|routing loop|mail loop|loops "
+                        "back|looping|exceeded*hops|loop detected|too many received") ||
+        enhanced_is(r, 4, 6) || enhanced_is(r, 4, 14))
         return is(j, DIAGNOSE_MAIL_LOOP, 0.93);
-    if (diagnose_has(t, "daily*limit|daily*quota|sending limit|sending quota|message*per day|hourly*limit|limit for message recipients|outbound*limit|"
-                        "exceeded*messages per|sending rate|monthly*limit") || (enhanced_is(r, 4, 5) && r->code == 550) || enhanced_is(r, 1, 90))
+    if (diagnose_has(t, "daily*limit|daily*quota|sending limit|sending quota|message*per "
+                        "day|hourly*limit|limit for message recipients|outbound*limit|"
+                        "exceeded*messages per|sending rate|monthly*limit") ||
+        (enhanced_is(r, 4, 5) && r->code == 550) || enhanced_is(r, 1, 90))
         return is(j, DIAGNOSE_SENDING_QUOTA, 0.88);
-    if (diagnose_has(t, "relay*denied|relaying denied|unable to relay|relay*not permitted|relaying not|not permitted to relay|relay*prohibited|"
-                        "relay not|we do not relay|not local|no relay|relay*disallowed|cannot relay|relay from|not a gateway|"
+    if (diagnose_has(t, "relay*denied|relaying denied|unable to relay|relay*not permitted|relaying not|not "
+                        "permitted to relay|relay*prohibited|"
+                        "relay not|we do not relay|not local|no relay|relay*disallowed|cannot relay|relay "
+                        "from|not a gateway|"
                         "open relay|relay access|relaying is|relay is|authenticat*relay|"
                         "domain is not hosted|not hosted here|rcpthosts|not our customer"))
         return is(j, DIAGNOSE_RELAY_DENIED, 0.93);
-    if ((diagnose_has(t, "dmarc|spf|dkim|unauthenticated|sender policy framework|authenticate with either|not aligned|authentication checks|"
-                         "requires all senders to authenticate|fails authentication|arc ") && !(r->code == 530)) ||
-        (r->class && r->subject == 7 && ((r->detail >= 20 && r->detail <= 24) || r->detail == 26 || r->detail == 27 || r->detail == 30 || r->detail == 32 || r->detail == 509)))
+    if ((diagnose_has(t, "dmarc|spf|dkim|unauthenticated|sender policy framework|authenticate with "
+                         "either|not aligned|authentication checks|"
+                         "requires all senders to authenticate|fails authentication|arc ") &&
+         !(r->code == 530)) ||
+        (r->class && r->subject == 7 &&
+         ((r->detail >= 20 && r->detail <= 24) || r->detail == 26 || r->detail == 27 || r->detail == 30 ||
+          r->detail == 32 || r->detail == 509)))
         return is(j, DIAGNOSE_MAIL_UNAUTHENTICATED, 0.92);
-    if (diagnose_has(t, "blocked using|spamhaus|dnsbl|dns blacklist| rbl|rbl |block list|blocklist|blacklist|black list|barracuda|sorbs|s3150|[bl2|poor reputation|"
-                        "low reputation|banned sending|banned sender|listed at|listed in|listed by|listed on|is listed|spamcop|ip address*blocked|your ip|client host*blocked|bad reputation|reputation of|dnswl") ||
+    if (diagnose_has(t,
+                     "blocked using|spamhaus|dnsbl|dns blacklist| rbl|rbl |block "
+                     "list|blocklist|blacklist|black list|barracuda|sorbs|s3150|[bl2|poor reputation|"
+                     "low reputation|banned sending|banned sender|listed at|listed in|listed by|listed on|is "
+                     "listed|spamcop|ip address*blocked|client host*blocked|bad reputation|reputation of") ||
         (r->class && r->subject == 7 && (r->detail == 511 || (r->detail >= 606 && r->detail <= 649))))
         return is(j, DIAGNOSE_IP_BLOCKED, 0.92);
-    if (diagnose_has(t, "too many recipients|too much recipients|recipient limit|maximum recipients|max recipients|recipients exceeded|number of recipients|maximum number of recipients|multiple destination domains") || enhanced_is(r, 5, 3))
+    if (diagnose_has(t, "too many recipients|too much recipients|recipient limit|maximum recipients|max "
+                        "recipients|recipients exceeded|number of recipients|maximum number of "
+                        "recipients|multiple destination domains") ||
+        enhanced_is(r, 5, 3))
         return is(j, DIAGNOSE_TOO_MANY_RECIPIENTS, 0.93);
-    if (diagnose_has(t, "mailbox is full|mailbox full|over quota|overquota|over-quota|quota exceed|exceeded*quota|out of storage|storage allocation|disk quota|quota full|exceeds*quota|inbox is full|insufficient quota|not enough*mailbox") || enhanced_is(r, 2, 2))
+    if (diagnose_has(t, "mailbox is full|mailbox full|over quota|overquota|over-quota|quota "
+                        "exceed|exceeded*quota|out of storage|storage allocation|disk quota|quota "
+                        "full|exceeds*quota|inbox is full|insufficient quota|not enough*mailbox") ||
+        enhanced_is(r, 2, 2))
         return is(j, DIAGNOSE_MAILBOX_FULL, 0.93);
-    if (diagnose_has(t, "insufficient system storage|insufficient storage|disk full|no space|out of disk|insufficient disk|system storage") || enhanced_is(r, 3, 1))
+    if (diagnose_has(t, "insufficient system storage|insufficient storage|disk full|no space|out of "
+                        "disk|insufficient disk|system storage") ||
+        enhanced_is(r, 3, 1))
         return is(j, DIAGNOSE_SERVER_STORAGE, 0.88);
-    if (enhanced_is(r, 3, 4) || enhanced_is(r, 2, 3) || diagnose_has(t, "message size|too big|too large|size limit|maximum size|size exceeds|exceeds*size|exceeded*size|max*message size|oversize|message*exceed|larger than|fixed maximum") ||
+    if (enhanced_is(r, 3, 4) || enhanced_is(r, 2, 3) ||
+        diagnose_has(t, "message size|too big|too large|size limit|maximum size|size "
+                        "exceeds|exceeds*size|exceeded*size|max*message size|oversize|message*exceed|larger "
+                        "than|fixed maximum") ||
         (r->code == 552 && s->caps.size > 0 && s->declared_size > s->caps.size))
         return is(j, DIAGNOSE_MESSAGE_TOO_LARGE, 0.93);
-    if (diagnose_has(t, "sender address rejected: domain not found|unresolvable|sender domain|domain of sender|sender*not found|sender*does not exist|sender*does not resolve|sender*dns|domain*sender*exist|cannot resolve*sender|unroutable sender|sender address has null mx|domain must exist|sender verify") ||
+    if (diagnose_has(t, "sender address rejected: domain not found|unresolvable|sender domain|domain of "
+                        "sender|sender*not found|sender*does not exist|sender*does not "
+                        "resolve|sender*dns|domain*sender*exist|cannot resolve*sender|unroutable "
+                        "sender|sender address has null mx|domain must exist|sender verify") ||
         (enhanced_is(r, 1, 8) && !diagnose_has(t, "outbound")))
         return is(j, DIAGNOSE_SENDER_DOMAIN_NOT_FOUND, 0.92);
-    (void)rcpt;
     return false;
 }
 
@@ -72,13 +109,26 @@ static bool judge_recipient(const struct session *s, const struct reply *r, stru
     (void)s;
     if (sender)
         return false;
-    if (enhanced_is(r, 2, 1) || diagnose_has(t, "account*disabled|mailbox*disabled|user*disabled|account*inactive|account*suspended|mailbox*inactive|account is not active|user*suspended"))
-        return is(j, r->code / 100 == 4 && diagnose_has(t, "too quickly|rate") ? DIAGNOSE_SERVER_LIMITS : DIAGNOSE_MAILBOX_DISABLED, 0.88);
-    if (r->class != 4 && (enhanced_is(r, 1, 1) || enhanced_is(r, 1, 10) || enhanced_is(r, 1, 6) || enhanced_is(r, 1, 2) || enhanced_is(r, 1, 3)))
+    if ((enhanced_is(r, 2, 1) && r->class == 5) ||
+        diagnose_has(t, "account*disabled|mailbox*disabled|user*disabled|account*inactive|account*suspended|"
+                        "mailbox*inactive|account is not active|user*suspended"))
+        return is(j,
+                  r->code / 100 == 4 && diagnose_has(t, "too quickly|rate") ? DIAGNOSE_SERVER_LIMITS
+                                                                            : DIAGNOSE_MAILBOX_DISABLED,
+                  0.88);
+    if (r->class != 4 && (enhanced_is(r, 1, 1) || enhanced_is(r, 1, 10) || enhanced_is(r, 1, 6) ||
+                          enhanced_is(r, 1, 2) || enhanced_is(r, 1, 3)))
         return is(j, DIAGNOSE_UNKNOWN_RECIPIENT, 0.93);
-    if (diagnose_has(t, "user unknown|does not exist|doesn't exist|no such user|no such mailbox|recipientnotfound|recipient not found|unknown user|unknown recipient|unknown local|"
-                        "no such recipient|no such address|mailbox not found|mailbox unavailable|user not found|invalid recipient|not a known user|unrouteable address|unroutable address|"
-                        "no mailbox|unknown address|recipient unknown|address unknown|not known|invalid mailbox|mailbox does not|no longer on server|recipient address rejected: access denied|unknown mailbox|address rejected|user*not exist|no user|bad destination mailbox|address does not exist|recipient rejected|recipient*does not|not our user|unknown in"))
+    if (diagnose_has(
+            t,
+            "user unknown|does not exist|doesn't exist|no such user|no such "
+            "mailbox|recipientnotfound|recipient not found|unknown user|unknown recipient|unknown local|"
+            "no such recipient|no such address|mailbox not found|mailbox unavailable|user not found|invalid "
+            "recipient|not a known user|unrouteable address|unroutable address|"
+            "no mailbox|unknown address|recipient unknown|address unknown|not known|invalid mailbox|mailbox "
+            "does not|no longer on server|recipient address rejected: access denied|unknown mailbox|address "
+            "rejected|user*not exist|no user|bad destination mailbox|address does not exist|recipient "
+            "rejected|recipient*does not|not our user|unknown in"))
         return is(j, r->code / 100 == 4 ? DIAGNOSE_REFUSED_FOR_NOW : DIAGNOSE_UNKNOWN_RECIPIENT, 0.9);
     return false;
 }
@@ -87,22 +137,34 @@ static bool judge_limits(const struct session *s, const struct reply *r, struct 
 {
     const char *t = r->text;
     bool four = r->code / 100 == 4;
-    if (four && (diagnose_has(t, "timeout|timed out|idle") || enhanced_is(r, 4, 2)) )
+    if (four && (diagnose_has(t, "timeout|timed out|idle") || enhanced_is(r, 4, 2)))
         return is(j, DIAGNOSE_TIMED_OUT, 0.88);
-    if (diagnose_has(t, "too many*connection|too many connection|too many concurrent|too many error|too many message|too many session|rate limit|rate-limit|ratelimit|throttl|concurrent|"
-                        "too much mail|too many new tls|unusual rate|too quickly|at a rate|exceeded the rate|temporarily deferred|max message|mail flood|thread limit|excessive volume|access denied, please try again|server busy|too many unrecognized|too many bad commands|too fast|slow down|connection limit|excessive|too many syntax|too many invalid|too many nonmail"))
+    if (diagnose_has(
+            t, "too many*connection|too many connection|too many concurrent|too many error|too many "
+               "message|too many session|rate limit|rate-limit|ratelimit|throttl|concurrent|"
+               "too much mail|too many new tls|unusual rate|too quickly|at a rate|exceeded the "
+               "rate|temporarily deferred|max message|mail flood|thread limit|excessive volume|access "
+               "denied, please try again|server busy|too many unrecognized|too many bad commands|too "
+               "fast|slow down|connection limit|excessive|too many syntax|too many invalid|too many nonmail"))
         return is(j, DIAGNOSE_SERVER_LIMITS, 0.9);
-    if (enhanced_is(r, 7, 28) || (r->class == 4 && r->subject == 7 && ((r->detail >= 500 && r->detail <= 699) || r->detail >= 850)))
+    if (enhanced_is(r, 7, 28) ||
+        (r->class == 4 && r->subject == 7 && ((r->detail >= 500 && r->detail <= 699) || r->detail >= 850)))
         return is(j, DIAGNOSE_SERVER_LIMITS, 0.88);
-    bool place = r->verb == VERB_RCPT || r->verb == VERB_DATA || r->verb == VERB_MAIL || r->verb == VERB_NONE || r->verb == VERB_END;
+    bool place = r->verb == VERB_RCPT || r->verb == VERB_DATA || r->verb == VERB_MAIL ||
+                 r->verb == VERB_NONE || r->verb == VERB_END;
     if ((r->code == 450 || r->code == 451) && place && (!s->in_data) &&
-        (diagnose_has(t, "try again later|try again in|come back|temporarily deferred|temporary deferred|temporarily rejected|temporarily unavailable|temporary rejected|please retry|"
-                         "service currently unavailable|please try again|retry later|try later|retry in|service unavailable") ||
+        (diagnose_has(t,
+                      "try again later|try again in|come back|temporarily deferred|temporary "
+                      "deferred|temporarily rejected|temporarily unavailable|temporary rejected|please retry|"
+                      "service currently unavailable|please try again|retry later|try later|retry in|service "
+                      "unavailable") ||
          (enhanced_is(r, 3, 2) && r->verb == VERB_RCPT) || (enhanced_is(r, 7, 1) && r->verb == VERB_RCPT)) &&
         !diagnose_has(t, "local error|local problem|internal|queue file|lookup|server error|configuration"))
-        return is(j, DIAGNOSE_GREYLISTED, enhanced_is(r, 7, 1) || enhanced_is(r, 2, 0) || enhanced_is(r, 3, 2) ? 0.8 : 0.65);
+        return is(j, DIAGNOSE_GREYLISTED,
+                  enhanced_is(r, 7, 1) || enhanced_is(r, 2, 0) || enhanced_is(r, 3, 2) ? 0.8 : 0.65);
     if (r->code == 421)
-        return is(j, DIAGNOSE_SERVER_LIMITS, diagnose_has(t, "later|limit|rate|shut|busy|load") ? 0.75 : 0.55);
+        return is(j, DIAGNOSE_SERVER_LIMITS,
+                  diagnose_has(t, "later|limit|rate|shut|busy|load") ? 0.75 : 0.55);
     return false;
 }
 
@@ -111,7 +173,10 @@ static bool judge_530(const struct session *s, const struct reply *r, struct jud
     bool auth = diagnose_has(r->text, "authenticat|auth |login|log in|credential|sasl|smtp auth|not logged");
     if (enhanced_is(r, 7, 57) || (r->code == 530 && !s->authed && r->code == 530))
         return is(j, DIAGNOSE_AUTH_REQUIRED, auth || enhanced_is(r, 7, 57) ? 0.95 : 0.8);
-    if (!s->authed && auth && (r->verb == VERB_MAIL || r->verb == VERB_RCPT || r->verb == VERB_DATA || r->verb == VERB_END || r->verb == VERB_NONE) && diagnose_has(r->text, "required|must|first|need|please|not auth"))
+    if (!s->authed && auth &&
+        (r->verb == VERB_MAIL || r->verb == VERB_RCPT || r->verb == VERB_DATA || r->verb == VERB_END ||
+         r->verb == VERB_NONE) &&
+        diagnose_has(r->text, "required|must|first|need|please|not auth"))
         return is(j, DIAGNOSE_AUTH_REQUIRED, 0.88);
     if (s->authed && (r->verb == VERB_MAIL || r->verb == VERB_RCPT) && (r->code == 530 || r->code == 535))
         return is(j, DIAGNOSE_SENDER_NOT_ALLOWED, 0.75);
@@ -126,8 +191,14 @@ bool diagnose_judge_policy(const struct session *s, const struct reply *r, struc
         return true;
     if (auth)
         return judge_limits(s, r, j);
-    bool parameter = r->code == 555 || diagnose_has(t, "unsupported option|parameter*not recognized|unrecognized parameter|unknown parameter|unsupported parameter|option not supported|parameters not recognized|parameter not supported|invalid parameter|bad parameter");
-    if (parameter && (r->verb == VERB_MAIL || r->verb == VERB_RCPT || r->verb == VERB_NONE || r->code == 555) && !diagnose_has(t, "smtputf8"))
+    bool parameter =
+        r->code == 555 ||
+        diagnose_has(t, "unsupported option|parameter*not recognized|unrecognized parameter|unknown "
+                        "parameter|unsupported parameter|option not supported|parameters not "
+                        "recognized|parameter not supported|invalid parameter|bad parameter");
+    if (parameter &&
+        (r->verb == VERB_MAIL || r->verb == VERB_RCPT || r->verb == VERB_NONE || r->code == 555) &&
+        !diagnose_has(t, "smtputf8"))
         return is(j, DIAGNOSE_BAD_PARAMETERS, r->code == 555 ? 0.95 : 0.85);
     if (judge_words(s, r, j) || judge_recipient(s, r, j) || judge_limits(s, r, j))
         return true;
@@ -135,7 +206,9 @@ bool diagnose_judge_policy(const struct session *s, const struct reply *r, struc
         return is(j, r->code / 100 == 4 ? DIAGNOSE_SERVER_LIMITS : DIAGNOSE_REFUSED_AT_GREETING, 0.85);
     if (s->authed && r->verb == VERB_MAIL && (r->code == 550 || r->code == 553 || r->code == 554))
         return is(j, DIAGNOSE_SENDER_NOT_ALLOWED, 0.7);
-    if (diagnose_has(t, "spam|virus|malware|content|message*rejected|message*refused|message*policy|potential security|attachment|unsolicited|bulk|phish|blocked|policy reasons|local policy|suspicious"))
+    if (diagnose_has(
+            t, "spam|virus|malware|content|message*rejected|message*refused|message*policy|potential "
+               "security|attachment|unsolicited|bulk|phish|blocked|policy reasons|local policy|suspicious"))
         return is(j, DIAGNOSE_CONTENT_REFUSED, r->verb == VERB_END ? 0.8 : 0.6);
     return false;
 }
@@ -146,11 +219,12 @@ bool diagnose_judge_general(const struct session *s, const struct reply *r, stru
     if (r->code < 400 || r->code > 599)
         return false;
     /* a probe of an extension or a courtesy: nobody is hurt by its refusal */
-    if (r->verb == VERB_VRFY || r->verb == VERB_EXPN || r->verb == VERB_HELP || r->verb == VERB_NOOP || r->verb == VERB_RSET ||
-        r->verb == VERB_XCLIENT || r->verb == VERB_QUIT)
+    if (r->verb == VERB_VRFY || r->verb == VERB_EXPN || r->verb == VERB_HELP || r->verb == VERB_NOOP ||
+        r->verb == VERB_RSET || r->verb == VERB_XCLIENT || r->verb == VERB_QUIT)
         return false;
     switch (r->code) {
-    case 500: case 502:
+    case 500:
+    case 502:
         return is(j, DIAGNOSE_COMMAND_UNKNOWN, r->verb == VERB_NONE ? 0.5 : 0.7);
     case 501:
         return is(j, DIAGNOSE_SYNTAX_ERROR, 0.75);

@@ -12,9 +12,11 @@ static bool is(struct judgement *j, enum diagnose_cause_id id, double confidence
 
 static bool wants_starttls(const struct session *s, const struct reply *r)
 {
-    if (diagnose_has(r->text, "starttls|must issue a start|tls required|require tls|requires tls|encryption required|"
-                              "encryption needed|use tls|tls is required|secure connection|tls encryption|ssl required|"
-                              "encrypted connection|tls first|enable tls|need tls"))
+    if (diagnose_has(
+            r->text,
+            "starttls|must issue a start|tls required|require tls|requires tls|encryption required|"
+            "encryption needed|use tls|tls is required|secure connection|tls encryption|ssl required|"
+            "encrypted connection|tls first|enable tls|need tls"))
         return true;
     if (diagnose_has(r->text, "auth"))
         return false;
@@ -42,8 +44,12 @@ static bool judge_starttls(const struct session *s, const struct reply *r, struc
 
 static bool judge_greeting(const struct reply *r, struct judgement *j)
 {
-    if (diagnose_has(r->text, "too many|concurrent|rate|busy|limit|throttl|try again|later|max message|load|ib007|ib101"))
-        return is(j, r->code == 421 || r->code / 100 == 4 ? DIAGNOSE_SERVER_LIMITS : DIAGNOSE_REFUSED_AT_GREETING, 0.85);
+    if (diagnose_has(
+            r->text,
+            "too many|concurrent|rate|busy|limit|throttl|try again|later|max message|load|ib007|ib101"))
+        return is(
+            j, r->code == 421 || r->code / 100 == 4 ? DIAGNOSE_SERVER_LIMITS : DIAGNOSE_REFUSED_AT_GREETING,
+            0.85);
     if (r->code == 521 && diagnose_has(r->text, "does not accept|no mail|not accept mail"))
         return is(j, DIAGNOSE_REFUSED_AT_GREETING, 0.95);
     return false;
@@ -53,19 +59,25 @@ bool diagnose_judge_tls(const struct session *s, const struct reply *r, struct j
 {
     if (r->verb == VERB_STARTTLS && judge_starttls(s, r, j))
         return true;
-    if (diagnose_has(r->text, "pipelin*starttls|starttls*pipelin") || ((r->code == 523 || r->code == 525) && enhanced_is(r, 7, 10)))
+    if (diagnose_has(r->text, "pipelin*starttls|starttls*pipelin") ||
+        ((r->code == 523 || r->code == 525) && enhanced_is(r, 7, 10)))
         return is(j, DIAGNOSE_STARTTLS_PIPELINED, 0.9);
-    if (diagnose_has(r->text, "synchroni|pipelining not|improper use of smtp command pipelining|talk too soon|"
-                              "talked before|spoke too|before greeting|before banner|out of turn|pregreet|early talk") &&
+    if (diagnose_has(
+            r->text,
+            "synchroni|pipelining not|improper use of smtp command pipelining|talk too soon|"
+            "talked before|spoke too|before greeting|before banner|out of turn|pregreet|early talk") &&
         r->code / 100 >= 4)
         return is(j, DIAGNOSE_TALKED_TOO_EARLY, 0.85);
     if (r->verb == VERB_CONNECT && judge_greeting(r, j))
         return true;
     bool auth = r->verb == VERB_AUTH || r->verb == VERB_ANSWER;
     if (auth && !s->tls && (wants_starttls(s, r) || r->code == 538 || enhanced_is(r, 7, 11)))
-        return is(j, s->caps.starttls || !s->caps.known ? DIAGNOSE_AUTH_BEFORE_STARTTLS : DIAGNOSE_AUTH_NEEDS_TLS, 0.9);
-    if ((r->code == 530 || r->code == 523 || r->code == 524 || r->code == 538 || r->code == 554 || r->code == 550 ||
-         r->code == 421 || r->code == 451) && !s->tls && wants_starttls(s, r))
+        return is(
+            j, s->caps.starttls || !s->caps.known ? DIAGNOSE_AUTH_BEFORE_STARTTLS : DIAGNOSE_AUTH_NEEDS_TLS,
+            0.9);
+    if ((r->code == 530 || r->code == 523 || r->code == 524 || r->code == 538 || r->code == 554 ||
+         r->code == 550 || r->code == 421 || r->code == 451) &&
+        !s->tls && wants_starttls(s, r))
         return is(j, DIAGNOSE_STARTTLS_REQUIRED, r->code == 530 ? 0.95 : 0.8);
     if ((s->caps_before_tls.masked || s->caps.masked) && (r->code == 500 || r->code == 502) &&
         (r->verb == VERB_EHLO || r->verb == VERB_AUTH))

@@ -32,12 +32,15 @@ static bool is_hidden(struct sp_view v)
     diagnose_lower(v, low, sizeof low);
     if (v.len == 0)
         return false;
-    bool framed = (v.p[0] == '<' && sp_view_find(v, '>', 0) < v.len) || (v.p[0] == '[' && sp_view_find(v, ']', 0) < v.len) ||
+    bool framed = (v.p[0] == '<' && sp_view_find(v, '>', 0) < v.len) ||
+                  (v.p[0] == '[' && sp_view_find(v, ']', 0) < v.len) ||
                   (v.p[0] == '(' && sp_view_find(v, ')', 0) < v.len);
     size_t marks = count(v, '*') + count(v, 'x') + count(v, 'X') + count(v, '.') + count(v, '#');
     return framed || (v.len > 1 && marks == v.len && v.len != 1) || (v.len > 4 && count(v, '*') >= 3) ||
-           diagnose_has(low, "secret|hidden|redacted|masked|credentials|\xe2\x80\xa2\xe2\x80\xa2|removed|omitted|filtered|"
-                             "base64|token>|response>|removed for|...");
+           diagnose_has(
+               low,
+               "secret|hidden|redacted|masked|credentials|\xe2\x80\xa2\xe2\x80\xa2|removed|omitted|filtered|"
+               "base64|token>|response>|removed for|...");
 }
 
 /* Base64 in base64: the inner text is canonical and itself decodes to something to read. */
@@ -62,7 +65,8 @@ static bool is_plain_bad(struct sp_view d)
     if (nuls != 2)
         return true;
     size_t first = sp_view_find(d, 0, 0), second = sp_view_find(d, 0, first + 1);
-    struct sp_view user = sp_view_sub(d, first + 1, second - first - 1), password = sp_view_from(d, second + 1);
+    struct sp_view user = sp_view_sub(d, first + 1, second - first - 1),
+                   password = sp_view_from(d, second + 1);
     return user.len == 0 || password.len == 0 || sp_view_eq(user, SP_LIT("undefined")) ||
            sp_view_eq(user, SP_LIT("null")) || sp_view_eq(password, SP_LIT("undefined")) ||
            sp_view_eq(password, SP_LIT("null")) || sp_view_eq(password, SP_LIT("None")) ||
@@ -128,7 +132,8 @@ static struct response look(const struct session *s, struct sp_view text, const 
 
 static bool is_wrong(const struct response *r)
 {
-    return !r->hidden && !r->cancel && ((!r->base64 && !r->empty) || r->twice || r->line_end || r->plain_bad || r->xoauth2_bad);
+    return !r->hidden && !r->cancel &&
+           ((!r->base64 && !r->empty) || r->twice || r->line_end || r->plain_bad || r->xoauth2_bad);
 }
 
 static void keep(struct session *s, const struct response *r)
@@ -193,7 +198,8 @@ static enum challenge name_challenge(const char *low, size_t n)
     return CHALLENGE_OTHER;
 }
 
-static void record(struct gathering *g, struct sp_view text, struct sp_view decoded, bool valid, uint64_t line)
+static void record(struct gathering *g, struct sp_view text, struct sp_view decoded, bool valid,
+                   uint64_t line)
 {
     if (g->challenge_n == DIAGNOSE_CHALLENGES_MAX)
         return;
@@ -210,7 +216,8 @@ static void record(struct gathering *g, struct sp_view text, struct sp_view deco
             c->decoded[n++] = (char)decoded.p[i];
 }
 
-void diagnose_auth_challenge(struct session *s, struct gathering *g, struct sp_view text, const struct place *place)
+void diagnose_auth_challenge(struct session *s, struct gathering *g, struct sp_view text,
+                             const struct place *place)
 {
     struct auth *a = &s->auth;
     uint8_t decoded[TEXT_SIZE];
@@ -229,10 +236,16 @@ void diagnose_auth_challenge(struct session *s, struct gathering *g, struct sp_v
         a->last = CHALLENGE_BROKEN;
     a->waiting = true;
     a->challenges++;
-    if (a->last == CHALLENGE_USER && ((a->challenges == 1 && a->initial) || was == CHALLENGE_USER))
+    if (a->last == CHALLENGE_USER && ((a->challenges == 1 && a->initial) || was == CHALLENGE_USER) &&
+        !a->user_repeated) {
         a->user_repeated = true;
+        a->repeat_place = *place;
+    }
     a->password_was_asked = a->password_was_asked || a->last == CHALLENGE_PASSWORD;
-    a->token_refused = a->token_refused || a->last == CHALLENGE_JSON;
+    if (a->last == CHALLENGE_JSON && !a->token_refused) {
+        a->token_refused = true;
+        a->token_place = *place;
+    }
     a->challenge_place = *place;
     if (g && text.len <= TEXT_SIZE)
         record(g, text, d, valid, place->line);

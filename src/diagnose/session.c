@@ -16,7 +16,10 @@ void diagnose_session_begin(struct session *s, uint64_t key, uint64_t line)
     s->first_line = s->touched = line;
 }
 
-bool diagnose_session_waits_for_answer(const struct session *s) { return s->auth.waiting; }
+bool diagnose_session_waits_for_answer(const struct session *s)
+{
+    return s->auth.waiting || (s->auth.active && s->auth.previous_len > 0);
+}
 
 /* --- commands ------------------------------------------------------------------------------ */
 
@@ -64,10 +67,12 @@ static bool is_header_like(struct sp_view v)
     size_t i = 0;
     while (i < v.len && (sp_ascii_alpha(v.p[i]) || sp_ascii_digit(v.p[i]) || v.p[i] == '-'))
         i++;
-    return (i > 1 && i < v.len && v.p[i] == ':') || v.len == 0 || (v.len > 1 && v.p[0] == '-' && v.p[1] == '-');
+    return (i > 1 && i < v.len && v.p[i] == ':') || v.len == 0 ||
+           (v.len > 1 && v.p[0] == '-' && v.p[1] == '-');
 }
 
-static void open_command(struct session *s, enum diagnose_verb verb, struct sp_view text, const struct place *place)
+static void open_command(struct session *s, enum diagnose_verb verb, struct sp_view text,
+                         const struct place *place)
 {
     s->last_command = *place;
     if (verb == VERB_AUTH)
@@ -162,20 +167,29 @@ static bool can_answer(enum diagnose_verb verb, int code)
 /* What a reply without its command most likely answers. */
 static enum diagnose_verb guess_verb(const struct session *s, const struct reply *r)
 {
-    if (!s->greeted && s->lines <= 1 && !s->hello && (r->code == 220 || ((r->code == 554 || r->code == 521 || r->code == 421 || r->code == 550) && !r->told)))
+    if (!s->greeted && s->lines <= 1 && !s->hello &&
+        (r->code == 220 ||
+         ((r->code == 554 || r->code == 521 || r->code == 421 || r->code == 550) && !r->told)))
         return VERB_CONNECT;
     if (s->content_over || s->in_data)
         return VERB_END;
     if (s->auth.active)
         return VERB_ANSWER;
     switch (r->code) {
-    case 235: case 334: case 432: case 435: case 534: case 535: case 538:
+    case 235:
+    case 334:
+    case 432:
+    case 435:
+    case 534:
+    case 535:
+    case 538:
         return VERB_AUTH;
     case 530:
         return VERB_MAIL;
     case 354:
         return VERB_DATA;
-    case 552: case 556:
+    case 552:
+    case 556:
         return r->code == 552 && !(r->subject == 2) ? VERB_END : VERB_RCPT;
     case 221:
         return VERB_QUIT;
@@ -191,7 +205,8 @@ static void match(struct session *s, struct reply *r)
 {
     while (s->pending_n > 1 && !can_answer(s->pending[s->pending_at].verb, r->code))
         (void)pop(s);
-    if (s->pending_n > 0 && !(r->code == 220 && !s->greeted && s->pending[s->pending_at].verb != VERB_STARTTLS)) {
+    if (s->pending_n > 0 &&
+        !(r->code == 220 && !s->greeted && s->pending[s->pending_at].verb != VERB_STARTTLS)) {
         struct pending p = pop(s);
         r->verb = p.verb;
         r->verb_line = p.line;
@@ -230,8 +245,8 @@ static void capability(struct session *s, struct sp_view text)
     while (x < text.len && text.p[x] == 'X')
         x++;
     c->masked = c->masked || (x >= 3 && x + 1 >= sp_view_find(text, ' ', 0));
-    if (diagnose_is_word(text, "SIZE") && sp_view_word(&rest, ' ', &word) && sp_view_word(&rest, ' ', &word) &&
-        sp_view_u64(word, UINT64_MAX, &c->size) != SP_OK)
+    if (diagnose_is_word(text, "SIZE") && sp_view_word(&rest, ' ', &word) &&
+        sp_view_word(&rest, ' ', &word) && sp_view_u64(word, UINT64_MAX, &c->size) != SP_OK)
         c->size = 0;
     if (!diagnose_is_word(text, "AUTH") && !diagnose_begins(text, "AUTH="))
         return;
@@ -242,7 +257,10 @@ static void capability(struct session *s, struct sp_view text)
         snprintf(c->mechanisms + used, sizeof c->mechanisms - used, " %s ", low);
 }
 
-static bool is_greeting_verb(enum diagnose_verb v) { return v == VERB_EHLO || v == VERB_HELO || v == VERB_LHLO; }
+static bool is_greeting_verb(enum diagnose_verb v)
+{
+    return v == VERB_EHLO || v == VERB_HELO || v == VERB_LHLO;
+}
 
 static void move_on_yes(struct session *s, const struct reply *r)
 {
@@ -250,7 +268,9 @@ static void move_on_yes(struct session *s, const struct reply *r)
     case VERB_CONNECT:
         s->greeted = true;
         break;
-    case VERB_EHLO: case VERB_HELO: case VERB_LHLO:
+    case VERB_EHLO:
+    case VERB_HELO:
+    case VERB_LHLO:
         s->hello = true;
         s->esmtp = r->verb != VERB_HELO;
         s->hello_after_starttls = s->starttls_done;
@@ -262,7 +282,8 @@ static void move_on_yes(struct session *s, const struct reply *r)
         s->caps = (struct caps){.known = false};
         s->hello = s->hello_after_starttls = s->authed = s->transaction = false;
         break;
-    case VERB_AUTH: case VERB_ANSWER:
+    case VERB_AUTH:
+    case VERB_ANSWER:
         s->authed = true;
         s->auth.active = false;
         break;
@@ -324,7 +345,8 @@ static void overcome(struct session *s, enum diagnose_verb verb, uint64_t recipi
     for (size_t i = 0; i < s->found_n; i++) {
         struct noted *f = &s->found[i];
         bool greeting = is_greeting_verb(verb) && is_greeting_verb(f->verb);
-        bool auth = (verb == VERB_AUTH || verb == VERB_ANSWER) && (f->verb == VERB_AUTH || f->verb == VERB_ANSWER);
+        bool auth =
+            (verb == VERB_AUTH || verb == VERB_ANSWER) && (f->verb == VERB_AUTH || f->verb == VERB_ANSWER);
         bool recipient_same = verb != VERB_RCPT || f->recipient == recipient;
         if (greeting || auth || (f->verb == verb && recipient_same))
             f->overcome = true;
@@ -343,7 +365,8 @@ static void overcome_by_delivery(struct session *s)
 
 static bool judge(const struct session *s, const struct reply *r, struct judgement *j)
 {
-    static judge_fn *const judges[] = {diagnose_judge_tls, diagnose_judge_auth, diagnose_judge_order, diagnose_judge_policy, diagnose_judge_general};
+    static judge_fn *const judges[] = {diagnose_judge_tls, diagnose_judge_auth, diagnose_judge_order,
+                                       diagnose_judge_policy, diagnose_judge_general};
     for (size_t i = 0; i < sizeof judges / sizeof *judges; i++)
         if (judges[i](s, r, j))
             return true;
@@ -366,7 +389,9 @@ static bool is_consequence(const struct session *s, const struct reply *r)
     if (s->hello_failed && !s->hello && r->code == 503)
         return true;
     const struct noted *first = &s->found[0];
-    if (s->auth_failed && !s->authed && (r->code == 530 || r->code == 503 || r->code == 550 || r->code == 554 || r->code == 553 || r->code == 535) &&
+    if (s->auth_failed && !s->authed &&
+        (r->code == 530 || r->code == 503 || r->code == 550 || r->code == 554 || r->code == 553 ||
+         r->code == 535) &&
         !first->overcome && (first->verb == VERB_AUTH || first->verb == VERB_ANSWER))
         return true;
     return (first->verb == VERB_STARTTLS && r->code == 530) || (r->code == 421 && r->verb == VERB_NONE);
@@ -385,7 +410,8 @@ static void refuse(struct session *s, const struct reply *r)
 
 static void unknown_run(struct session *s, const struct reply *r)
 {
-    bool unknown = r->verb == VERB_OTHER && (r->code == 500 || r->code == 502 || r->code == 503 || r->code == 221 || r->code == 421);
+    bool unknown = (r->verb == VERB_OTHER || r->verb == VERB_NONE) &&
+                   (r->code == 500 || r->code == 502 || r->code == 503 || r->code == 221 || r->code == 421);
     if (!unknown) {
         s->unknown_run = r->code < 400 ? 0 : s->unknown_run;
         return;
@@ -430,7 +456,8 @@ static void begin_reply(struct session *s, const struct diagnose_reply_line *lin
         s->caps = (struct caps){.known = true};
 }
 
-static void server_line(struct session *s, struct gathering *g, struct sp_view text, const struct place *place)
+static void server_line(struct session *s, struct gathering *g, struct sp_view text,
+                        const struct place *place)
 {
     struct diagnose_reply_line line;
     if (!diagnose_reply_read(text, &line))
@@ -465,7 +492,8 @@ void diagnose_session_finish_reply(struct session *s, struct gathering *g)
     take_reply(s, g, &s->reply);
 }
 
-void diagnose_session_server(struct session *s, struct gathering *g, struct sp_view text, const struct place *place)
+void diagnose_session_server(struct session *s, struct gathering *g, struct sp_view text,
+                             const struct place *place)
 {
     do {
         size_t end = sp_view_find(text, '\n', 0);
@@ -477,7 +505,8 @@ void diagnose_session_server(struct session *s, struct gathering *g, struct sp_v
     } while (text.len > 0);
 }
 
-void diagnose_session_told(struct session *s, enum diagnose_verb verb, int code, struct sp_view text, const struct place *place)
+void diagnose_session_told(struct session *s, enum diagnose_verb verb, int code, struct sp_view text,
+                           const struct place *place)
 {
     struct reply r = {.code = code, .verb = verb, .place = *place, .told = true};
     struct reference_enhanced e;

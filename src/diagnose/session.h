@@ -61,7 +61,7 @@ struct auth {
     size_t previous_len;        /* of the client's line before, when it was long and had no '=' */
     struct response bad;        /* the first response with something wrong      */
     struct response first;      /* the first response                           */
-    struct place challenge_place, command_place;
+    struct place challenge_place, command_place, repeat_place, token_place;
 };
 
 struct pending {

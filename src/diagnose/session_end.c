@@ -12,11 +12,12 @@ static void set_codes(struct diagnose_finding *f, const struct reply *r)
         return;
     snprintf(f->codes[0], sizeof f->codes[0], "%d", r->code);
     if (r->class != 0)
-        snprintf(f->codes[1], sizeof f->codes[1], "%d.%d.%d", r->class % 10, r->subject % 1000, r->detail % 1000);
+        snprintf(f->codes[1], sizeof f->codes[1], "%d.%d.%d", r->class % 10, r->subject % 1000,
+                 r->detail % 1000);
 }
 
-struct noted *diagnose_session_note(struct session *s, enum diagnose_cause_id id, double confidence, const struct place *place,
-                           const struct reply *reply)
+struct noted *diagnose_session_note(struct session *s, enum diagnose_cause_id id, double confidence,
+                                    const struct place *place, const struct reply *reply)
 {
     for (size_t i = 0; i < s->found_n; i++) {
         struct noted *f = &s->found[i];
@@ -56,7 +57,7 @@ static void judge_silence(struct session *s)
     const struct pending *p = oldest(s);
     bool told = s->closed || s->timed_out;
     const struct place *place = told ? &s->close_place : &s->last_command;
-    if (s->auth.waiting && s->last_code == 334) {
+    if (s->auth.waiting && s->last_code == 334 && s->found_n == 0) {
         enum diagnose_cause_id id = s->auth.token_refused ? DIAGNOSE_OAUTH_TOKEN_REFUSED
                                     : s->auth.bad.seen    ? DIAGNOSE_RESPONSE_NOT_BASE64
                                                           : DIAGNOSE_CHALLENGE_UNANSWERED;
@@ -70,7 +71,8 @@ static void judge_silence(struct session *s)
         if (told && is_secret_port(s->port) && !s->implicit_tls)
             diagnose_session_note(s, DIAGNOSE_PLAIN_TO_TLS_PORT, 0.85, place, NULL);
         else if (told)
-            diagnose_session_note(s, s->timed_out ? DIAGNOSE_TIMED_OUT : DIAGNOSE_CONNECTION_LOST, 0.6, place, NULL);
+            diagnose_session_note(s, s->timed_out ? DIAGNOSE_TIMED_OUT : DIAGNOSE_CONNECTION_LOST, 0.6, place,
+                                  NULL);
         else if (s->connected && is_secret_port(s->port) && !s->implicit_tls)
             diagnose_session_note(s, DIAGNOSE_PLAIN_TO_TLS_PORT, 0.6, &s->connect_place, NULL);
         return;
@@ -94,8 +96,10 @@ static void judge_bursts(struct session *s)
         return;
     struct reply r = {.code = 500, .verb = VERB_OTHER};
     for (size_t i = 0; i < s->found_n; i++)
-        s->found[i].consequence = s->found[i].consequence || s->found[i].finding.line >= s->unknown_first.line;
-    diagnose_session_note(s, DIAGNOSE_MESSAGE_AS_COMMANDS, s->header_like > 0 ? 0.9 : 0.6, &s->unknown_first, &r);
+        s->found[i].consequence =
+            s->found[i].consequence || s->found[i].finding.line >= s->unknown_first.line;
+    diagnose_session_note(s, DIAGNOSE_MESSAGE_AS_COMMANDS, s->header_like > 0 ? 0.9 : 0.6, &s->unknown_first,
+                          &r);
 }
 
 /* The first that stands by itself; a general one gives way to a particular one behind it. */
@@ -106,9 +110,14 @@ static size_t choose(const struct session *s)
         const struct noted *f = &s->found[i];
         if (f->overcome || f->consequence || f->finding.id == DIAGNOSE_AUTH_CANCELLED)
             continue;
-        if (best == s->found_n || (s->found[best].general && !f->general && s->found[best].finding.confidence < 0.5) ||
+        bool bug = f->finding.id == DIAGNOSE_NESTED_MAIL && best < s->found_n &&
+                   (s->found[best].verb == VERB_RCPT || s->found[best].verb == VERB_END ||
+                    s->found[best].verb == VERB_DATA);
+        if (bug || best == s->found_n ||
+            (s->found[best].general && !f->general && s->found[best].finding.confidence < 0.5) ||
             (s->found[best].general && !f->general &&
-             (s->found[best].finding.id == DIAGNOSE_CONNECTION_LOST || s->found[best].finding.id == DIAGNOSE_TIMED_OUT)))
+             (s->found[best].finding.id == DIAGNOSE_CONNECTION_LOST ||
+              s->found[best].finding.id == DIAGNOSE_TIMED_OUT)))
             best = i;
     }
     return best;
@@ -146,8 +155,8 @@ static void overcome_earlier(struct gathering *g, const struct session *s)
 /* Did it come to an end, or at least through what it was for? */
 static bool is_finished(const struct session *s)
 {
-    bool courtesy = s->last_verb == VERB_VRFY || s->last_verb == VERB_EXPN || s->last_verb == VERB_HELP || s->last_verb == VERB_NOOP ||
-                    s->last_verb == VERB_RSET;
+    bool courtesy = s->last_verb == VERB_VRFY || s->last_verb == VERB_EXPN || s->last_verb == VERB_HELP ||
+                    s->last_verb == VERB_NOOP || s->last_verb == VERB_RSET;
     if (s->delivered + s->told_successes > 0 || (s->authed && !s->transaction))
         return true;
     return s->lines > 2 && (s->quit || s->left || (courtesy && s->pending_n == 0));

@@ -39,14 +39,16 @@ bool diagnose_json_read(struct sp_view line, uint8_t *scratch, struct diagnose_l
 {
     static const char *const messages[] = {"msg", "message", "MESSAGE", "log", "data", "line", "text", NULL};
     static const char *const sides[] = {"tnx", "direction", "from", "dir", "side", NULL};
-    static const char *const keys[] = {"sid", "cid", "session", "session_id", "connection", "conn", "connectionId", NULL};
+    static const char *const keys[] = {"sid",        "cid",  "session",      "session_id",
+                                       "connection", "conn", "connectionId", NULL};
     struct sp_view message, side = {NULL, 0}, key = {NULL, 0};
     if (line.len < 2 || line.p[0] != '{' || !json_first(line, messages, &message))
         return false;
     (void)json_first(line, sides, &side); /* either may be absent */
     (void)json_first(line, keys, &key);
-    *line_out = (struct diagnose_line){
-        .kind = DIAGNOSE_LINE_NOTE, .text = sp_view_make(scratch, diagnose_unescape(message, scratch)), .key = key};
+    *line_out = (struct diagnose_line){.kind = DIAGNOSE_LINE_NOTE,
+                                       .text = sp_view_make(scratch, diagnose_unescape(message, scratch)),
+                                       .key = key};
     if (diagnose_is_word(side, "client") || diagnose_is_word(side, "C") || diagnose_is_word(side, "out") ||
         diagnose_is_word(side, "send"))
         line_out->kind = DIAGNOSE_LINE_CLIENT;

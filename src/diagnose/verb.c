@@ -6,22 +6,29 @@
 static const struct {
     const char *word, *name;
 } verbs[VERB_N] = {
-    [VERB_CONNECT] = {NULL, "connection"}, [VERB_EHLO] = {"EHLO", "EHLO"},
-    [VERB_HELO] = {"HELO", "HELO"},        [VERB_LHLO] = {"LHLO", "LHLO"},
-    [VERB_STARTTLS] = {"STARTTLS", "STARTTLS"}, [VERB_AUTH] = {"AUTH", "AUTH"},
-    [VERB_ANSWER] = {NULL, "AUTH"},        [VERB_MAIL] = {"MAIL", "MAIL FROM"},
-    [VERB_RCPT] = {"RCPT", "RCPT TO"},     [VERB_DATA] = {"DATA", "DATA"},
-    [VERB_BDAT] = {"BDAT", "BDAT"},        [VERB_END] = {NULL, "end of the message"},
-    [VERB_RSET] = {"RSET", "RSET"},        [VERB_NOOP] = {"NOOP", "NOOP"},
-    [VERB_VRFY] = {"VRFY", "VRFY"},        [VERB_EXPN] = {"EXPN", "EXPN"},
-    [VERB_HELP] = {"HELP", "HELP"},        [VERB_QUIT] = {"QUIT", "QUIT"},
-    [VERB_ETRN] = {"ETRN", "ETRN"},        [VERB_XCLIENT] = {"XCLIENT", "XCLIENT"},
+    [VERB_CONNECT] = {NULL, "connection"},
+    [VERB_EHLO] = {"EHLO", "EHLO"},
+    [VERB_HELO] = {"HELO", "HELO"},
+    [VERB_LHLO] = {"LHLO", "LHLO"},
+    [VERB_STARTTLS] = {"STARTTLS", "STARTTLS"},
+    [VERB_AUTH] = {"AUTH", "AUTH"},
+    [VERB_ANSWER] = {NULL, "AUTH"},
+    [VERB_MAIL] = {"MAIL", "MAIL FROM"},
+    [VERB_RCPT] = {"RCPT", "RCPT TO"},
+    [VERB_DATA] = {"DATA", "DATA"},
+    [VERB_BDAT] = {"BDAT", "BDAT"},
+    [VERB_END] = {NULL, "end of the message"},
+    [VERB_RSET] = {"RSET", "RSET"},
+    [VERB_NOOP] = {"NOOP", "NOOP"},
+    [VERB_VRFY] = {"VRFY", "VRFY"},
+    [VERB_EXPN] = {"EXPN", "EXPN"},
+    [VERB_HELP] = {"HELP", "HELP"},
+    [VERB_QUIT] = {"QUIT", "QUIT"},
+    [VERB_ETRN] = {"ETRN", "ETRN"},
+    [VERB_XCLIENT] = {"XCLIENT", "XCLIENT"},
 };
 
-const char *diagnose_verb_name(enum diagnose_verb verb)
-{
-    return verbs[verb].name ? verbs[verb].name : "";
-}
+const char *diagnose_verb_name(enum diagnose_verb verb) { return verbs[verb].name ? verbs[verb].name : ""; }
 
 enum diagnose_verb diagnose_verb_read(struct sp_view line)
 {
@@ -50,8 +57,9 @@ static bool has_one_word(struct sp_view argument)
 /* "AUTH LOGIN", "AUTH PLAIN <response>" and what masks it, but not "auth failed". */
 static bool names_mechanism(struct sp_view argument)
 {
-    static const char *const mechanisms[] = {"PLAIN",       "LOGIN",       "CRAM-MD5", "DIGEST-MD5", "NTLM", "XOAUTH2",
-                                             "OAUTHBEARER", "SCRAM-SHA-",  "GSSAPI",   "EXTERNAL",   "ANONYMOUS"};
+    static const char *const mechanisms[] = {"PLAIN",  "LOGIN",    "CRAM-MD5",    "DIGEST-MD5",
+                                             "NTLM",   "XOAUTH2",  "OAUTHBEARER", "SCRAM-SHA-",
+                                             "GSSAPI", "EXTERNAL", "ANONYMOUS"};
     for (size_t i = 0; i < sizeof mechanisms / sizeof *mechanisms; i++)
         if (diagnose_begins(argument, mechanisms[i]))
             return diagnose_find(argument, " command") == argument.len &&
@@ -117,7 +125,8 @@ bool diagnose_reply_read(struct sp_view line, struct diagnose_reply_line *reply_
         return false;
     if (line.len > 3 && line.p[3] != ' ' && line.p[3] != '-' && line.p[3] != '\t')
         return false;
-    *reply_out = (struct diagnose_reply_line){.code = (line.p[0] - '0') * 100 + (line.p[1] - '0') * 10 + (line.p[2] - '0'),
+    *reply_out = (struct diagnose_reply_line){.code = (line.p[0] - '0') * 100 + (line.p[1] - '0') * 10 +
+                                                      (line.p[2] - '0'),
                                               .more = line.len > 3 && line.p[3] == '-',
                                               .text = sp_view_from(line, 4)};
     return true;
@@ -125,10 +134,10 @@ bool diagnose_reply_read(struct sp_view line, struct diagnose_reply_line *reply_
 
 bool diagnose_code_known(int code)
 {
-    static const uint16_t known[] = {211, 214, 220, 221, 235, 250, 251, 252, 253, 334, 354, 421, 422, 430, 432, 435,
-                                     450, 451, 452, 453, 454, 455, 458, 459, 471, 500, 501, 502, 503, 504, 510,
-                                     511, 512, 513, 515, 521, 522, 523, 524, 525, 530, 533, 534, 535, 538, 541, 550, 551,
-                                     552, 553, 554, 555, 556, 557, 571};
+    static const uint16_t known[] = {211, 214, 220, 221, 235, 250, 251, 252, 253, 334, 354, 421, 422, 430,
+                                     432, 435, 450, 451, 452, 453, 454, 455, 458, 459, 471, 500, 501, 502,
+                                     503, 504, 510, 511, 512, 513, 515, 521, 522, 523, 524, 525, 530, 533,
+                                     534, 535, 538, 541, 550, 551, 552, 553, 554, 555, 556, 557, 571};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (known[i] == code)
             return true;
