@@ -7,7 +7,7 @@
 #include "cli/user_parts.h"
 #include "cli/user_store.h"
 #include "os/heap.h"
-#include "users/users.h"
+#include "users/passwords.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -46,41 +46,18 @@ static void refuse(const char *path, struct tally *t, struct sp_view name, const
             why);
 }
 
-/* "{CRYPT}$6$..." is Dovecot's way to write the same. */
-static struct sp_view without_scheme(struct sp_view hash)
-{
-    static const char *const schemes[] = {"{CRYPT}", "{SHA512-CRYPT}", "{SHA256-CRYPT}", "{BLF-CRYPT}",
-                                          "{MD5-CRYPT}"};
-    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
-        if (sp_view_starts_nocase(hash, sp_view_of(schemes[i])))
-            return sp_view_from(hash, strlen(schemes[i]));
-    return hash;
-}
-
 static bool take_line(struct user_store *store, const char *path, struct sp_view line, struct tally *t)
 {
     char hash[USERS_CRYPT_MAX] = "";
     struct sp_buf text;
-    struct sp_view rest = line, name, field;
-    size_t colon = sp_view_find(line, ':', 0);
-    if (colon == 0 || colon == line.len) {
-        refuse(path, t, SP_LIT("(no name)"), "the line is not NAME:HASH");
-        return true;
-    }
-    name = sp_view_sub(line, 0, colon);
-    rest = sp_view_from(line, colon + 1);
-    field = without_scheme(sp_view_sub(rest, 0, sp_view_find(rest, ':', 0)));
-    enum sasl_fault bad_name = sasl_user_fault(name, SASL_PREP_STORED);
-    if (field.len < sizeof hash && field.len)
-        memcpy(hash, field.p, field.len);
-    const char *wrong = bad_name                   ? sasl_fault_text(bad_name)
-                        : field.len >= sizeof hash ? "the hash is too long"
-                                                   : users_crypt_fault(hash);
+    struct sp_view name;
+    const char *wrong = users_password_line(line, &name, hash);
     if (wrong) {
         refuse(path, t, name, wrong);
         return true;
     }
-    struct ipc_message m = {.type = IPC_TYPE_user_import, .as.user_import = {.name = name, .crypt = field}};
+    struct ipc_message m = {.type = IPC_TYPE_user_import,
+                            .as.user_import = {.name = name, .crypt = sp_view_of(hash)}};
     sp_buf_init(&text, &os_heap, TEXT_MAX);
     enum ipc_user_result result = user_store_change(store, &m, &text);
     if (result == IPC_USER_OK)

@@ -82,6 +82,14 @@ struct config_queue {
     uint32_t attempts;       /* leases at once, in all                           */
 };
 
+enum config_source { CONFIG_SOURCE_BUILT_IN, CONFIG_SOURCE_PASSWORD_FILE, CONFIG_SOURCE_DOVECOT };
+
+/* users { ... } */
+struct config_users {
+    enum config_source source;
+    const char *path; /* of the file, read by the supervisor, or of the socket; NULL with built-in */
+};
+
 /* tokens { ... }; jwks_file NULL: none are taken */
 struct config_tokens {
     const char *jwks_file;          /* read by the supervisor */
@@ -104,6 +112,7 @@ struct config {
     size_t                  domain_n;
     const struct config_route *default_route;  /* for domains not ours; NULL: none: 550 */
     struct config_limits    limits;
+    struct config_users     users;
     struct config_tokens    tokens;
     struct config_queue     queue;
     uint32_t                smtpd_n, auth_n, delivery_n; /* processes, 1..63; 0 in the file is one per core */

@@ -9,6 +9,7 @@
 #define TYPE_ROUTE    struct config_route
 #define TYPE_DOMAIN   struct config_domain
 #define TYPE_LIMITS   struct config_limits
+#define TYPE_USERS    struct config_users
 #define TYPE_TOKENS   struct config_tokens
 #define TYPE_QUEUE    struct config_queue
 

@@ -113,6 +113,8 @@ static void *add_target(struct parse *p, struct config_block *b)
         return c->domains[c->domain_n].name ? &c->domains[c->domain_n++] : NULL;
     case CONFIG_SECTION_LIMITS:
         return &c->limits;
+    case CONFIG_SECTION_USERS:
+        return &c->users;
     case CONFIG_SECTION_TOKENS:
         return &c->tokens;
     case CONFIG_SECTION_QUEUE:
@@ -214,6 +216,7 @@ static void make_room(struct parse *p, const struct config_section *top)
     c->routes[c->route_n++] = (struct config_route){.name = "hold", .kind = CONFIG_ROUTE_HOLD};
     c->routes[c->route_n++] = (struct config_route){.name = "discard", .kind = CONFIG_ROUTE_DISCARD};
     take_presets(p, &c->limits, CONFIG_SECTION_LIMITS);
+    take_presets(p, &c->users, CONFIG_SECTION_USERS);
     take_presets(p, &c->tokens, CONFIG_SECTION_TOKENS);
     take_presets(p, &c->queue, CONFIG_SECTION_QUEUE);
 }

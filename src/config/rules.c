@@ -155,6 +155,18 @@ static int by_name(const void *a, const void *b)
 
 /* --- the rest ------------------------------------------------------------------------------------ */
 
+static void check_users(const struct rules *r)
+{
+    const struct config_users *u = r->block->target;
+    if (u->source == CONFIG_SOURCE_BUILT_IN && given(r, "path"))
+        fault(r, "path", "has no effect with source = built-in; allowed: with password-file or dovecot");
+    if (u->source != CONFIG_SOURCE_BUILT_IN && !given(r, "path"))
+        fault(r, "source",
+              u->source == CONFIG_SOURCE_DOVECOT
+                  ? "path is missing: source = dovecot needs the socket, such as /run/dovecot/auth-client"
+                  : "path is missing: source = password-file needs the file");
+}
+
 static void check_queue(const struct rules *r)
 {
     const struct config_queue *q = r->block->target;
@@ -215,7 +227,7 @@ void config_rules(struct config *c, const struct config_block *blocks, struct co
     static void (*const checks[CONFIG_SECTION_N])(const struct rules *r) = {
         [CONFIG_SECTION_TOP] = check_top,     [CONFIG_SECTION_LISTENER] = check_listener,
         [CONFIG_SECTION_ROUTE] = check_route, [CONFIG_SECTION_DOMAIN] = check_domain,
-        [CONFIG_SECTION_QUEUE] = check_queue,
+        [CONFIG_SECTION_QUEUE] = check_queue, [CONFIG_SECTION_USERS] = check_users,
     };
     for (const struct config_block *b = blocks; b; b = b->next) {
         struct rules r = {c, b, faults};

@@ -21,11 +21,11 @@
 
 /* --- who may do what ------------------------------------------------------------------------ */
 
-enum { LOOP = 1, FILES = 2, CONTROL = 4, NETWORK = 8, DEADLY = 16 };
+enum { LOOP = 1, FILES = 2, CONTROL = 4, NETWORK = 8, NEIGHBOUR = 16, DEADLY = 32 };
 
 static const unsigned grants[IPC_ROLE_N] = {
     [IPC_SMTPD] = LOOP,
-    [IPC_AUTH] = LOOP | FILES | CONTROL,
+    [IPC_AUTH] = LOOP | FILES | CONTROL | NEIGHBOUR,
     [IPC_QUEUE] = LOOP | FILES | CONTROL,
     [IPC_DELIVERY] = LOOP | FILES | NETWORK,
 };

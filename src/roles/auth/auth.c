@@ -64,6 +64,30 @@ static void use_token_keys(struct auth *a)
     a->next_keys = NULL;
 }
 
+static void take_user_file(struct auth *a, struct sp_view text)
+{
+    struct sp_buf error;
+    sp_buf_init(&error, &os_heap, 4096);
+    users_passwords_free(a->next_passwords);
+    a->next_passwords = NULL;
+    if (users_passwords_parse(text, &error, &a->next_passwords) !=
+        SP_OK) /* the supervisor has tried it before */
+        os_panic("user-file", "%.*s", (int)error.len, (const char *)error.p);
+    sp_buf_fini(&error);
+}
+
+/* Who waits for Dovecot when another source takes its place is told that it is away. */
+static void use_source(struct auth *a)
+{
+    const struct config_users *u = &a->role->config->users;
+    users_passwords_free(a->passwords);
+    a->passwords = a->next_passwords;
+    a->next_passwords = NULL;
+    auth_exchange_leave_dovecot(a);
+    users_dovecot_free(a->dovecot);
+    a->dovecot = u->source == CONFIG_SOURCE_DOVECOT ? users_dovecot_new(a->role->base, u->path) : NULL;
+}
+
 static void use_limits(struct auth *a)
 {
     const struct config_limits *l = &a->role->config->limits;
@@ -79,6 +103,7 @@ static void start(struct role *r)
 {
     use_token_keys(obtain(r));
     use_limits(r->state);
+    use_source(r->state);
 }
 
 static void reload(struct role *r)
@@ -86,6 +111,7 @@ static void reload(struct role *r)
     auth_cache_clear(&obtain(r)->cache);
     use_token_keys(r->state);
     use_limits(r->state);
+    use_source(r->state);
 }
 
 static void take_message(struct role *r, struct os_edge *from, const struct ipc_message *m)
@@ -100,6 +126,9 @@ static void take_message(struct role *r, struct os_edge *from, const struct ipc_
         break;
     case IPC_TYPE_auth_drop:
         auth_exchange_drop(a, from, &m->as.auth_drop);
+        break;
+    case IPC_TYPE_user_file:
+        take_user_file(a, m->as.user_file.text);
         break;
     case IPC_TYPE_token_keys:
         take_token_keys(a, m->as.token_keys.jwks);

@@ -9,6 +9,8 @@
 #include "roles/auth/worker.h"
 #include "roles/role.h"
 #include "sasl/token.h"
+#include "users/dovecot.h"
+#include "users/passwords.h"
 #include "users/users.h"
 
 enum { AUTH_EXCHANGES_MAX = 16384 }; /* at once, in this process; more: 454 */
@@ -19,6 +21,8 @@ struct wish;
 struct auth {
     struct role        *role;
     struct users       *users;
+    struct users_passwords *passwords, *next_passwords; /* source = password-file; of the generation to come */
+    struct users_dovecot *dovecot; /* source = dovecot */
     struct auth_worker *worker;
     struct auth_cache   cache;
     struct auth_slow    slow;
@@ -35,6 +39,9 @@ struct auth {
 void auth_exchange_begin(struct auth *a, struct os_edge *smtpd, const struct ipc_auth_begin *m);
 void auth_exchange_answer(struct auth *a, struct os_edge *smtpd, const struct ipc_auth_answer *m);
 void auth_exchange_drop(struct auth *a, struct os_edge *smtpd, const struct ipc_auth_drop *m);
+
+/* Dovecot will not be asked any more: whoever waits for its answer is told 454. */
+void auth_exchange_leave_dovecot(struct auth *a);
 
 /* The edge is gone, and all of its sessions with it. */
 void auth_exchange_drop_edge(struct auth *a, struct os_edge *smtpd);

@@ -23,6 +23,8 @@ struct exchange {
     uint64_t session;
     struct sasl_server *sasl;
     struct auth_job *job; /* NULL unless a password is being checked */
+    uint32_t question;    /* of Dovecot; 0: none is open */
+    bool by_dovecot;
     struct os_timer late; /* holds back a refusal */
     bool refused;         /* and waits for it     */
     struct users_login login;
@@ -61,6 +63,8 @@ static void end(struct exchange *x)
         x->next->previous = x->previous;
     if (x->job)
         auth_worker_forget(x->auth->worker, x->job);
+    if (x->question)
+        users_dovecot_forget(x->auth->dovecot, x->question);
     if (x->refused)
         os_timer_fini(&x->late);
     sasl_server_free(x->sasl);
@@ -196,6 +200,8 @@ static void say_no(struct exchange *x)
     else if (x->token)
         log_attempt(x, user, sasl_token_fault_id(x->token_fault), NULL,
                     sasl_token_fault_text(x->token_fault));
+    else if (x->by_dovecot && !x->login.known)
+        log_attempt(x, user, "refused-by-dovecot", NULL, hint_of(x));
     else if (!x->login.known)
         log_attempt(x, user, "unknown-user", NULL, hint_of(x));
     else
@@ -212,6 +218,10 @@ static void say_no(struct exchange *x)
 
 static bool look_up(struct exchange *x)
 {
+    if (x->auth->passwords) {
+        users_passwords_find(x->auth->passwords, sasl_server_user(x->sasl), &x->login);
+        return true;
+    }
     return users_find(x->auth->users, sasl_server_user(x->sasl), &x->login) == SP_OK;
 }
 
@@ -239,11 +249,39 @@ static void note_checked(struct auth_job *job)
     }
     bool right = job->which != SASL_WHICH_NONE && x->login.known && !x->login.disabled;
     x->which = job->which;
-    if (right && job->remade)
+    if (right && job->remade && !x->auth->passwords)
         keep_imported(x, &job->verifier);
     else if (right)
         auth_cache_add(&x->auth->cache, x->mac, x->which, os_mono_ms());
     run(x, sasl_server_password_is(x->sasl, right));
+}
+
+static void note_dovecot(void *ctx, enum users_answer answer, struct sp_view user)
+{
+    struct exchange *x = ctx;
+    struct sp_view name = user.len && user.len <= SASL_USER_MAX ? user : sasl_server_user(x->sasl);
+    x->question = 0;
+    if (answer == USERS_AWAY) {
+        say_unavailable(x, "back-end-down");
+        return;
+    }
+    x->login.known = answer != USERS_WRONG;
+    x->login.disabled = answer == USERS_DISABLED;
+    x->login.name.len = name.len;
+    memcpy(x->login.name.octets, name.p, name.len);
+    run(x, sasl_server_password_is(x->sasl, answer == USERS_RIGHT));
+}
+
+static void ask_dovecot(struct exchange *x)
+{
+    struct users_question q = {.user = sasl_server_user(x->sasl),
+                               .password = sasl_server_password(x->sasl),
+                               .client = noted(&x->client),
+                               .tls = x->tls,
+                               .done = note_dovecot,
+                               .ctx = x};
+    x->by_dovecot = true;
+    x->question = users_dovecot_ask(x->auth->dovecot, &q);
 }
 
 /* Unknown and disabled users cost the same work: only who knows the right password of a living user skips it.
@@ -252,6 +290,10 @@ static void check_password(struct exchange *x)
 {
     struct auth *a = x->auth;
     struct sp_view password = sasl_server_password(x->sasl);
+    if (a->dovecot) {
+        ask_dovecot(x);
+        return;
+    }
     if (!look_up(x)) {
         say_unavailable(x, "users-db");
         return;
@@ -280,11 +322,13 @@ static void check_password(struct exchange *x)
 
 static void give_verifier(struct exchange *x)
 {
+    /* Sessions that began before a reload may still have been offered SCRAM. */
+    bool none = x->auth->dovecot || x->auth->passwords;
     x->verifier_given = true;
-    if (look_up(x))
+    if (!none && look_up(x))
         run(x, sasl_server_give_verifier(x->sasl, &x->login.verifier, x->login.known && !x->login.disabled));
     else
-        say_unavailable(x, "users-db");
+        say_unavailable(x, none ? "source-without-verifiers" : "users-db");
 }
 
 static void check_token(struct exchange *x)
@@ -421,7 +465,7 @@ void auth_exchange_answer(struct auth *a, struct os_edge *smtpd, const struct ip
         send_no(smtpd, m->session, IPC_AUTH_UNAVAILABLE);
         return;
     }
-    if (x->job || x->refused) {
+    if (x->job || x->question || x->refused) {
         os_log(OS_WARN, "auth-answered-twice", OS_VIEW("session", noted(&x->session_name)));
         return;
     }
@@ -461,6 +505,15 @@ void auth_exchange_drop(struct auth *a, struct os_edge *smtpd, const struct ipc_
     struct exchange *x = find(a, smtpd, m->session);
     if (x)
         give_up(x, m->why);
+}
+
+void auth_exchange_leave_dovecot(struct auth *a)
+{
+    for (struct exchange *x = a->first, *next; x; x = next) {
+        next = x->next;
+        if (x->question)
+            say_unavailable(x, "back-end-down");
+    }
 }
 
 void auth_exchange_drop_edge(struct auth *a, struct os_edge *smtpd)

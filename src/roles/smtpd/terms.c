@@ -17,11 +17,14 @@ static const struct sp_view in_clear[] = {SP_LIT_INIT(PROVING SHOWING), SP_LIT_I
 static const struct sp_view under_tls[] = {SP_LIT_INIT(BOUND PROVING SHOWING),
                                            SP_LIT_INIT(BOUND PROVING TOKENS SHOWING)};
 
+static const struct sp_view showing[] = {SP_LIT_INIT(SHOWING), SP_LIT_INIT(TOKENS SHOWING)};
+
 static void fill_options(struct sp_server_options *o, const struct config *c,
                          const struct config_listener *listener)
 {
     const struct config_limits *limits = &c->limits;
     bool tokens = c->tokens.jwks_file != NULL;
+    bool proving = c->users.source == CONFIG_SOURCE_BUILT_IN; /* elsewhere are no verifiers */
     o->max_message_octets = limits->message_octets;
     o->max_recipients = limits->recipients;
     o->max_errors = limits->errors;
@@ -34,9 +37,9 @@ static void fill_options(struct sp_server_options *o, const struct config *c,
     o->tls_required = listener->tls_required;
     o->auth_required = listener->auth == CONFIG_AUTH_REQUIRED;
     if (listener->auth != CONFIG_AUTH_OFF)
-        o->mechanisms_tls = under_tls[tokens];
+        o->mechanisms_tls = proving ? under_tls[tokens] : showing[tokens];
     if (listener->auth != CONFIG_AUTH_OFF && listener->auth_in_clear)
-        o->mechanisms_plain = in_clear[tokens];
+        o->mechanisms_plain = proving ? in_clear[tokens] : showing[tokens];
 }
 
 struct terms *terms_new(const struct config *c, const struct config_listener *listener)

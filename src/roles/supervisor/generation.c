@@ -6,13 +6,14 @@
 #include "roles/supervisor/data_folder.h"
 #include "roles/supervisor/file.h"
 #include "sasl/token.h"
+#include "users/passwords.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sysexits.h>
 
-enum { PEM_MAX = 1 << 20, PASSWORD_FILE_MAX = 4096 };
+enum { PEM_MAX = 1 << 20, PASSWORD_FILE_MAX = 4096, PASSWORDS_MAX = 3 << 20 };
 
 /* Absolute, since relative paths in the file begin at its folder and every role parses it from its own. */
 static char *absolute(const char *path)
@@ -30,6 +31,7 @@ static struct generation *make(uint32_t number, const char *path)
     sp_buf_init(&g->certificates_pem, &os_heap, PEM_MAX);
     sp_buf_init(&g->key_pem, &os_heap, PEM_MAX);
     sp_buf_init(&g->jwks, &os_heap, PEM_MAX);
+    sp_buf_init(&g->passwords, &os_heap, PASSWORDS_MAX);
     return g;
 }
 
@@ -44,6 +46,7 @@ void generation_free(struct generation *g)
     free(g->credentials);
     sp_buf_fini_secret(&g->key_pem);
     sp_buf_fini(&g->jwks);
+    sp_buf_fini_secret(&g->passwords);
     sp_buf_fini(&g->certificates_pem);
     config_free(g->config);
     sp_buf_fini(&g->text);
@@ -178,10 +181,34 @@ static int read_token_keys(struct generation *g, struct sp_buf *error)
     return EX_OK;
 }
 
+/* Tried here for the same reason. */
+static int read_password_file(struct generation *g, struct sp_buf *error)
+{
+    const struct config_users *u = &g->config->users;
+    struct users_passwords *passwords;
+    if (u->source != CONFIG_SOURCE_PASSWORD_FILE)
+        return EX_OK;
+    int code = read_named(u->path, &g->passwords, error);
+    if (code != EX_OK)
+        return code;
+    size_t before = error->len;
+    sp_buf_add_str(error, u->path);
+    sp_buf_add_str(error, ": ");
+    if (users_passwords_parse(sp_buf_view(&g->passwords), error, &passwords) != SP_OK) {
+        sp_buf_add_str(error, "\n");
+        return EX_CONFIG;
+    }
+    users_passwords_free(passwords);
+    error->len = before;
+    return EX_OK;
+}
+
 int generation_read_secrets(struct generation *g, int data_folder, struct sp_buf *error)
 {
     int code = read_identity(g, data_folder, error);
     if (code == EX_OK)
         code = read_token_keys(g, error);
+    if (code == EX_OK)
+        code = read_password_file(g, error);
     return code != EX_OK ? code : read_credentials(g, error);
 }

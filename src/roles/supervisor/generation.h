@@ -18,6 +18,7 @@ struct generation {
     struct config *config;
     struct sp_buf certificates_pem, key_pem;
     struct sp_buf jwks; /* of tokens/jwks-file; empty: no tokens are taken */
+    struct sp_buf passwords; /* of users/path, when that is a password file */
     struct credential *credentials;
     size_t credential_n;
 };

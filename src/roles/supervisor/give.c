@@ -41,6 +41,8 @@ void give_generation(struct supervisor *sv, struct child *c)
              .key_pem = sp_buf_view(&g->key_pem));
     if (c->kind == IPC_AUTH && g->jwks.len > 0)
         GIVE(c, token_keys, .generation = g->number, .jwks = sp_buf_view(&g->jwks));
+    if (c->kind == IPC_AUTH && g->config->users.source == CONFIG_SOURCE_PASSWORD_FILE)
+        GIVE(c, user_file, .generation = g->number, .text = sp_buf_view(&g->passwords));
     for (size_t i = 0; c->kind == IPC_DELIVERY && i < g->credential_n; i++)
         GIVE(c, credential, .generation = g->number, .route = sp_view_of(g->credentials[i].route),
              .user = sp_view_of(g->credentials[i].user), .password = sp_buf_view(&g->credentials[i].password),

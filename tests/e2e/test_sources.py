@@ -1,0 +1,346 @@
+"""Users that are known elsewhere: a password file, Dovecot, and something that only looks like Dovecot."""
+import base64
+import os
+import pathlib
+import re
+import shutil
+import socket
+import subprocess
+import tempfile
+import threading
+import unittest
+
+from harness import ROOT, ServerCase, free_port, sallyport, wait_for
+
+USER, RIGHT, WRONG = "bob@example.org", "Xyzzy-plugh-1977", "Plover-1977-xyzzy"
+
+CONFIGURATION = """
+hostname = mx.example.org
+default-route = hold
+listener "smtp" {{
+    address = "127.0.0.1:{port}"
+    tls = off
+    auth = required
+    auth-in-clear = yes
+}}
+users {{
+    {users}
+}}
+limits {{
+    free-space = 1M
+    auth-slow-down = no
+}}
+"""
+
+
+def b64(octets):
+    return base64.b64encode(octets if isinstance(octets, bytes) else octets.encode()).decode()
+
+
+class SourceCase(ServerCase):
+    def serve_from(self, *users):
+        port = free_port()
+        server = self.configure(CONFIGURATION.format(port=port, users="\n    ".join(users)))
+        server.addresses["smtp"] = ("127.0.0.1", port)
+        return server
+
+    @staticmethod
+    def open_to_roles(path):
+        """Where the roles run as another user they must reach the socket."""
+        path.chmod(0o666)
+        for folder in path.parents:
+            if folder == pathlib.Path(tempfile.gettempdir()):
+                break
+            folder.chmod(folder.stat().st_mode | 0o011)
+
+    def plain(self, server, user, password, code):
+        with server.talk() as c:
+            c.hello()
+            c.command("AUTH PLAIN " + b64(f"\0{user}\0{password}"), code)
+            if code == 235:
+                c.mail()
+
+    def login(self, server, user, password, code):
+        with server.talk() as c:
+            c.hello()
+            c.command("AUTH LOGIN", 334)
+            c.command(b64(user), 334)
+            c.command(b64(password), code)
+
+    def offers_what_can_be_checked(self, server):
+        with server.talk() as c:
+            offered = "\n".join(c.hello().lines)
+            self.assertIn("AUTH PLAIN LOGIN", offered)
+            self.assertNotIn("SCRAM", offered)
+
+
+class PasswordFile(SourceCase):
+    def write(self, text):
+        path = self.folder / "passwords"
+        path.write_text(text)
+        return path
+
+    def hash(self, password):
+        return subprocess.run(["openssl", "passwd", "-6", password], capture_output=True, text=True,
+                              check=True).stdout.strip()
+
+    def test_who_stands_in_it_logs_in(self):
+        path = self.write(f"# users\n{USER}:{self.hash(RIGHT)}:1000:\nanna:{{SHA512-CRYPT}}{self.hash(WRONG)}\n")
+        server = self.serve_from("source = password-file", "path = passwords")
+        self.offers_what_can_be_checked(server)
+        for _ in range(2):
+            self.plain(server, USER, RIGHT, 235)
+            self.plain(server, "BOB@example.org", RIGHT, 235)
+            self.login(server, "anna", WRONG, 235)
+            self.plain(server, USER, WRONG, 535)
+            self.plain(server, "nobody", RIGHT, 535)
+        server.expect_log("auth-failed", reason="unknown-user", user="nobody")
+        server.expect_log("auth-failed", reason="bad-password", user=USER)
+        path.write_text(f"{USER}:{self.hash(WRONG)}\n")
+        server.process.send_signal(1)
+        server.wait_log("reloaded")
+        self.plain(server, USER, WRONG, 235)
+        self.plain(server, USER, RIGHT, 535)
+        self.plain(server, "anna", WRONG, 535)
+
+    def test_a_faulty_line_is_named(self):
+        self.write(f"{USER}:{self.hash(RIGHT)}\nanna:secret\n")
+        path = self.folder / "sallyport.conf"
+        path.write_text(CONFIGURATION.format(port=free_port(), users="source = password-file\n    path = passwords"))
+        done = sallyport("serve", "-c", str(path), "--data", str(self.folder / "data"), check=False)
+        self.assertEqual(done.returncode, 78)
+        self.assertRegex(done.stderr, r"passwords: line 2: anna: it is not a crypt")
+        self.assertNotIn("secret", done.stderr)
+
+
+class Faults(ServerCase):
+    def check(self, users, says):
+        path = self.folder / "sallyport.conf"
+        path.write_text(CONFIGURATION.format(port=2525, users=users))
+        done = sallyport("check", "-c", str(path), check=False)
+        self.assertEqual(done.returncode, 78, done.output)
+        self.assertRegex(done.output, says)
+
+    def test_each_names_its_line(self):
+        self.check("source = ldap", r":11: users/source: 'ldap' is not one of the words; allowed: built-in password-file dovecot")
+        self.check("source = dovecot", r":11: users/source: path is missing: .*/run/dovecot/auth-client")
+        self.check("source = password-file", r":11: users/source: path is missing")
+        self.check("source = built-in\n    path = x", r":12: users/path: has no effect")
+
+
+class FakeDovecot:
+    """Speaks the protocol, and misspeaks it on demand."""
+
+    def __init__(self, path):
+        self.listening = socket.socket(socket.AF_UNIX)
+        self.listening.bind(str(path))
+        self.listening.listen()
+        self.greeting = b"VERSION\t1\t2\nMECH\tPLAIN\tplaintext\nSPID\t1\nCUID\t1\nCOOKIE\t00\nDONE\n"
+        self.answer = self.judge
+        self.questions, self.connections = [], []
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                connection, _ = self.listening.accept()
+            except OSError:
+                return
+            self.connections.append(connection)
+            threading.Thread(target=self.talk, args=(connection,), daemon=True).start()
+
+    def talk(self, connection):
+        connection.sendall(self.greeting)
+        try:
+            for line in connection.makefile("rb"):
+                word, *fields = line.rstrip(b"\n").split(b"\t")
+                if word == b"AUTH":
+                    self.questions.append(fields)
+                    said = self.answer(fields)
+                    if said is None:
+                        connection.shutdown(socket.SHUT_RDWR)
+                    else:
+                        connection.sendall(said)
+        except OSError:
+            pass
+
+    @staticmethod
+    def judge(fields):
+        _, user, password = base64.b64decode(fields[-1].removeprefix(b"resp=")).split(b"\0")
+        if password == RIGHT.encode():
+            return b"OK\t" + fields[0] + b"\tuser=" + user.lower() + b"\textra=1\n"
+        return b"FAIL\t" + fields[0] + b"\tuser=" + user + b"\n"
+
+    def close(self):
+        self.listening.close()
+        for connection in self.connections:
+            try:
+                connection.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+            connection.close()
+
+
+class Fake(SourceCase):
+    def setUp(self):
+        super().setUp()
+        self.path = self.folder / "auth-client"
+        self.fake = FakeDovecot(self.path)
+        self.open_to_roles(self.path)
+        self.server = self.serve_from("source = dovecot", "path = auth-client")
+        self.server.accept_log("dovecot-away")
+
+    def tearDown(self):
+        self.fake.close()
+        super().tearDown()
+
+    def test_right_and_wrong(self):
+        self.offers_what_can_be_checked(self.server)
+        self.plain(self.server, USER, RIGHT, 235)
+        self.login(self.server, "BOB@Example.org", RIGHT, 235)
+        self.server.expect_log("auth-ok", user=USER, mechanism="LOGIN")
+        self.plain(self.server, USER, WRONG, 535)
+        self.server.expect_log("auth-failed", reason="refused-by-dovecot", user=USER)
+        number, mechanism, *parameters, response = self.fake.questions[0]
+        self.assertEqual(mechanism, b"PLAIN")
+        self.assertIn(b"service=smtp", parameters)
+        self.assertIn(b"rip=127.0.0.1", parameters)
+        self.assertEqual(base64.b64decode(response[5:]), f"\0{USER}\0{RIGHT}".encode())
+        self.assertLessEqual(len(self.fake.connections), 2 * 63)
+
+    def test_what_it_says_of_failures(self):
+        for words, code, reason in ((b"\ttemp", 454, "back-end-down"), (b"\tuser_disabled", 535, "disabled"),
+                                    (b"\tcode=temp_fail", 454, "back-end-down"), (b"\treason=No", 535, "refused-by-dovecot")):
+            self.fake.answer = lambda fields: b"FAIL\t" + fields[0] + words + b"\n"
+            self.plain(self.server, USER, RIGHT, code)
+            self.server.expect_log("auth-failed", reason=reason)
+
+    def test_lost_and_found_again(self):
+        self.plain(self.server, USER, RIGHT, 235)
+        self.fake.answer = lambda fields: None
+        self.plain(self.server, USER, RIGHT, 454)
+        self.server.expect_log("dovecot-away")
+        self.fake.answer = self.fake.judge
+        self.plain(self.server, USER, RIGHT, 235)
+        self.fake.close()
+        os.unlink(self.path)
+        for _ in range(3):
+            self.plain(self.server, USER, RIGHT, 454)
+        self.server.expect_log("auth-failed", reason="back-end-down")
+        self.fake = FakeDovecot(self.path)
+        self.open_to_roles(self.path)
+        self.plain(self.server, USER, RIGHT, 235)
+
+    def test_it_talks_nonsense(self):
+        for greeting, answer in ((b"VERSION\t2\t0\n", self.fake.judge), (b"x" * 9000, self.fake.judge),
+                                 (b"OK\t1\tuser=bob\n", self.fake.judge), (self.fake.greeting, lambda f: b"OK\n"),
+                                 (self.fake.greeting, lambda f: b"OK\tone\n"),
+                                 (self.fake.greeting, lambda f: b"CONT\t" + f[0] + b"\tYQ==\n")):
+            for connection in self.fake.connections:
+                try:
+                    connection.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass
+            self.fake.greeting, self.fake.answer = greeting, answer
+            self.plain(self.server, USER, RIGHT, 454)
+        self.fake.greeting, self.fake.answer = b"VERSION\t1\t9\nNEWS\tx\n", self.fake.judge
+        wait_for(lambda: self.recovered(), "a login after nonsense")
+
+    def recovered(self):
+        with self.server.talk() as c:
+            c.hello()
+            c.send("AUTH PLAIN " + b64(f"\0{USER}\0{RIGHT}"))
+            return c.reply().code == 235
+
+    def test_answers_may_come_in_any_order(self):
+        held = []
+
+        def hold(fields):
+            held.append(fields)
+            return b"" if len(held) < 2 else b"".join(self.fake.judge(f) for f in reversed(held))
+
+        self.fake.answer = hold
+        with self.server.talk() as a, self.server.talk() as b:
+            for c, password in ((a, RIGHT), (b, WRONG)):
+                c.hello()
+                c.send("AUTH PLAIN " + b64(f"\0{USER}\0{password}"))
+            if len(self.fake.connections) == 1:  # one auth process: both went over one connection
+                a.expect(235)
+                b.expect(535)
+
+
+class Dovecot(SourceCase):
+    """The real one, unpacked; its own folders are laid over /usr in a mount namespace, so it must be root."""
+
+    def setUp(self):
+        super().setUp()
+        peer = ROOT / "build" / "peers" / "dovecot" / "root"
+        if not (peer / "usr/sbin/dovecot").exists():
+            self.skipTest("dovecot was not unpacked")
+        if os.geteuid() != 0 or not shutil.which("unshare"):
+            self.skipTest("only root may lay dovecot's folders over /usr")
+        self.run_folder = self.folder / "dovecot"
+        self.run_folder.mkdir()
+        (self.run_folder / "users").write_text(f"{USER}:{{PLAIN}}{RIGHT}\nodd user:{{PLAIN}}{WRONG}\n")
+        conf = self.run_folder / "dovecot.conf"
+        conf.write_text(f"""
+            protocols =
+            base_dir = {self.run_folder}/run
+            state_dir = {self.run_folder}/run
+            log_path = {self.run_folder}/log
+            default_internal_user = root
+            default_internal_group = root
+            default_login_user = root
+            ssl = no
+            auth_mechanisms = plain login
+            auth_failure_delay = 0
+            passdb {{
+              driver = passwd-file
+              args = scheme=PLAIN {self.run_folder}/users
+            }}
+            service auth {{
+              unix_listener auth-client {{
+                mode = 0666
+              }}
+              user = root
+            }}
+            service anvil {{
+              chroot =
+            }}
+            service stats {{
+              chroot =
+            }}
+        """)
+        lay = f"mount -t overlay overlay -o lowerdir={peer}/usr:/usr /usr && exec dovecot -F -c {conf}"
+        self.process = subprocess.Popen(["unshare", "-m", "sh", "-c", lay], stdout=subprocess.PIPE,
+                                        stderr=subprocess.STDOUT)
+        self.addCleanup(self.stop)
+        self.socket = self.run_folder / "run" / "auth-client"
+        try:
+            wait_for(lambda: self.socket.exists() or self.process.poll() is not None, "dovecot's socket")
+        finally:
+            if self.process.poll() is not None:
+                said = self.process.stdout.read().decode()
+                if re.search("(?i)permission denied|not permitted|unknown filesystem", said):
+                    self.skipTest(said)
+                self.fail(said)
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.terminate()
+        self.process.wait()
+        self.process.stdout.close()
+
+    def test_log_in(self):
+        self.open_to_roles(self.socket)
+        server = self.serve_from("source = dovecot", f'path = "{self.socket}"')
+        for _ in range(3):
+            self.plain(server, USER, RIGHT, 235)
+            self.login(server, USER, RIGHT, 235)
+            self.plain(server, USER, WRONG, 535)
+            self.login(server, "nobody", RIGHT, 535)
+        server.expect_log("auth-ok", user=USER)
+
+
+if __name__ == "__main__":
+    unittest.main()
