@@ -24,6 +24,7 @@ static struct cli_option options[] = {
     {.name = "password-file", .argument = "FILE", .help = "the password is its first line"},
     {.name = "token-file", .argument = "FILE", .help = "log in by the bearer token in its first line: OAUTHBEARER, XOAUTH2"},
     {.name = "mechanism", .argument = "NAME", .help = "of AUTH: SCRAM-SHA-256, PLAIN, ...; default the strongest that is offered"},
+    {.name = "min-mechanism", .argument = "NAME", .help = "none weaker than this when one fails and the next is tried"},
     {.name = "tls", .argument = "auto|off|starttls|implicit", .help = "auto: implicit on port 465, else STARTTLS when it is offered"},
     {.name = "verify", .help = "send nothing unless the certificate is valid; the rule with --auth, except to this machine"},
     {.name = "insecure", .help = "log in even without a valid certificate, or without TLS"},
@@ -224,7 +225,10 @@ static int parse_auth(struct send_plan *p)
     const char *auth = cli_value(options, "auth");
     bool password = cli_option(options, "password-file")->given;
     p->mechanism = cli_value(options, "mechanism");
+    p->floor = cli_value(options, "min-mechanism");
     p->token = cli_option(options, "token-file")->given;
+    if (p->floor && !sasl_client_knows(sp_view_of(p->floor)))
+        return cli_usage_fault("send", "--min-mechanism: '%s' is not a mechanism of this client", p->floor);
     if (!auth && (p->mechanism || password || p->token))
         return cli_usage_fault("send", "--mechanism, --password-file and --token-file go with --auth USER");
     if (!auth)

@@ -27,7 +27,7 @@ struct send_plan {
     size_t recipient_n;
     bool auth, token; /* token: what password holds is one */
     struct sp_buf user, password;
-    const char *mechanism;
+    const char *mechanism, *floor;
     uint32_t timeout_ms;
     const char *subject, *body;
     const char *headers[SEND_HEADERS_MAX];

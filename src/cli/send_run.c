@@ -145,6 +145,7 @@ static void plan_client(struct run *r)
     r->options.implicit_tls = p->tls == SEND_TLS_IMPLICIT;
     r->options.credentials = p->auth ? &r->credentials : NULL;
     r->options.mechanism = sp_view_of(p->mechanism);
+    r->options.floor = sp_view_of(p->floor);
     r->options.connect_ms = p->timeout_ms;
     r->options.session = (struct sp_client_options){
         .hello = sp_view_of(p->hello),

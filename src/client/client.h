@@ -23,6 +23,7 @@ struct client_options {
     struct os_tls_context *tls;                 /* a client's; NULL: no TLS is ever tried           */
     const struct sasl_credentials *credentials; /* NULL: no AUTH                                    */
     struct sp_view mechanism;                   /* empty: the strongest that is offered             */
+    struct sp_view floor;                       /* none weaker than this mechanism; empty: any      */
     uint32_t connect_ms;                        /* for one address; 0: 30,000                       */
 };
 
@@ -49,7 +50,7 @@ enum client_note_type {
     CLIENT_NOTE_TLS,   /* `tls`                                                                       */
     CLIENT_NOTE_SENT,  /* `sent`; secret_name says what the secret is: "password"                     */
     CLIENT_NOTE_REPLY, /* `reply`                                                                     */
-    CLIENT_NOTE_AUTH   /* `text`: why no AUTH can be done                                             */
+    CLIENT_NOTE_AUTH   /* `text`: why no AUTH can be done, or why another mechanism is tried            */
 };
 
 struct client_note {

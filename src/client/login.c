@@ -1,4 +1,4 @@
-/* AUTH: the strongest mechanism that both sides have, once per session. */
+/* AUTH: the strongest mechanism that both sides have, and when it fails the next. */
 #include "base/view.h"
 #include "client/state.h"
 #include "os/clock.h"
@@ -13,9 +13,17 @@ static bool give_up(struct client *c)
     return sp_client_quit(c->session, os_mono_ms()) == SP_OK;
 }
 
+static void forget_binding(struct client *c)
+{
+    for (size_t i = 0; i < SASL_BINDING_N; i++)
+        if (c->binding_data[i].alloc)
+            sp_buf_fini_secret(&c->binding_data[i]);
+}
+
 /* What both ends of this connection know. */
 static void take_binding(struct client *c)
 {
+    forget_binding(c);
     static const enum os_tls_binding kinds[SASL_BINDING_N] = {[SASL_BINDING_EXPORTER] = OS_TLS_EXPORTER,
                                                               [SASL_BINDING_UNIQUE] = OS_TLS_UNIQUE,
                                                               [SASL_BINDING_END_POINT] = OS_TLS_END_POINT};
@@ -48,26 +56,37 @@ static bool begin(struct client *c, const struct sasl_offer *offer, struct sp_vi
     return give_up(c);
 }
 
+/* What comes next; SP_ERR_ABSENT with the reason in why. */
+static int choose(struct client *c, struct sasl_offer *offer_out, struct sp_view *mechanism_out,
+                  struct sp_buf *why)
+{
+    *offer_out =
+        (struct sasl_offer){.mechanisms = sp_client_capabilities(c->session)->auth,
+                            .secure = sp_client_is_tls(c->session) || c->session_options.auth_in_clear,
+                            .binding = &c->binding,
+                            .floor = c->options->floor,
+                            .failed = c->mechanism,
+                            .refused = c->refused};
+    return sasl_client_choose(offer_out, c->options->mechanism, c->options->credentials->token, mechanism_out,
+                              why);
+}
+
 bool client_login(struct client *c)
 {
     if (!c->options->credentials || c->authenticated)
         return false;
     if (c->login_over)
         return give_up(c);
-    const struct sp_client_capabilities *can = sp_client_capabilities(c->session);
-    take_binding(c);
-    const struct sasl_offer offer = {.mechanisms = can->auth,
-                                     .secure =
-                                         sp_client_is_tls(c->session) || c->session_options.auth_in_clear,
-                                     .binding = &c->binding};
+    struct sasl_offer offer;
     struct sp_view mechanism;
     struct sp_buf why;
     sp_buf_init(&why, &os_heap, CLIENT_TEXT_MAX);
-    bool chosen = sasl_client_choose(&offer, c->options->mechanism, c->options->credentials->token,
-                                     &mechanism, &why) == SP_OK;
-    if (chosen)
+    take_binding(c);
+    bool chosen = choose(c, &offer, &mechanism, &why) == SP_OK;
+    if (chosen) {
+        c->mechanism = mechanism;
         chosen = begin(c, &offer, mechanism);
-    else {
+    } else {
         client_fail_here(c, SP_CLIENT_RETRY, "AUTH", "4.7.0", sp_buf_view(&why));
         sp_buf_add_u8(&why, 0);
         client_note(c, CLIENT_NOTE_AUTH, (const char *)why.p);
@@ -75,6 +94,31 @@ bool client_login(struct client *c)
     }
     sp_buf_fini(&why);
     return chosen;
+}
+
+/* After a refusal for good: is there another way, and is it said? */
+static bool try_another(struct client *c, const struct sp_client_reply *reply)
+{
+    struct sasl_offer offer;
+    struct sp_view next;
+    struct sp_buf why;
+    if (c->options->mechanism.len || reply->code / 100 != 5)
+        return false;
+    c->refused = reply->code == 535;
+    sp_buf_init(&why, &os_heap, CLIENT_TEXT_MAX);
+    bool another = choose(c, &offer, &next, &why) == SP_OK;
+    if (another) {
+        sp_buf_clear(&why);
+        sp_buf_add(&why, c->mechanism);
+        sp_buf_add_str(&why, " failed with ");
+        sp_buf_add_dec(&why, (uint64_t)reply->code);
+        sp_buf_add_str(&why, "; trying ");
+        sp_buf_add(&why, next);
+        sp_buf_add_u8(&why, 0);
+        client_note(c, CLIENT_NOTE_AUTH, (const char *)why.p);
+    }
+    sp_buf_fini(&why);
+    return another;
 }
 
 void client_login_answer(struct client *c, struct sp_view challenge)
@@ -92,6 +136,10 @@ void client_login_answer(struct client *c, struct sp_view challenge)
 void client_login_done(struct client *c, bool ok, const struct sp_client_reply *reply)
 {
     bool proved = c->sasl && sasl_client_is_complete(c->sasl);
+    sasl_client_free(c->sasl);
+    c->sasl = NULL;
+    if (!ok && try_another(c, reply))
+        return;
     client_login_forget(c);
     c->authenticated = ok && proved;
     c->login_over = true;
@@ -108,8 +156,7 @@ void client_login_forget(struct client *c)
 {
     sasl_client_free(c->sasl);
     c->sasl = NULL;
-    for (size_t i = 0; i < SASL_BINDING_N; i++)
-        if (c->binding_data[i].alloc)
-            sp_buf_fini_secret(&c->binding_data[i]);
-    c->authenticated = c->login_over = false;
+    forget_binding(c);
+    c->authenticated = c->login_over = c->refused = false;
+    c->mechanism = (struct sp_view){0};
 }

@@ -34,6 +34,8 @@ struct client {
     struct sasl_client *sasl;
     struct sp_buf binding_data[SASL_BINDING_N]; /* what the exchange may be bound to */
     struct sasl_binding binding;
+    struct sp_view mechanism;                   /* that is being tried; static text                    */
+    bool refused;                               /* its credentials were refused                        */
     bool authenticated, login_over;
     const char *secret_name;
 

@@ -21,7 +21,15 @@ struct sasl_offer {
     struct sp_view mechanisms;          /* words behind AUTH in the EHLO reply                        */
     bool secure;                        /* TLS is up, or what shows a password may go in clear anyway */
     const struct sasl_binding *binding; /* NULL: nothing to bind to                                   */
+    struct sp_view floor;               /* nothing weaker than this mechanism; empty: any             */
+    struct sp_view failed;              /* only weaker ones than this, which was tried; empty: all    */
+    bool refused;                       /* that one's credentials were refused: no use in showing them again in the
+                                           same way, so only another family is left: proofs, tokens, or the password
+                                           itself                                                     */
 };
+
+/* Is it one of ours? For options that name one. */
+bool sasl_client_knows(struct sp_view mechanism);
 
 struct sasl_client;
 

@@ -11,10 +11,11 @@ class Mail:
 
 
 class FakeServer:
-    """`rcpt(address)` and `data(mail)` give a reply line, "250 ..." to accept, or None to hang up."""
+    """`rcpt(address)` and `data(mail)` give a reply line, "250 ..." to accept, or None to hang up. `auth`: the mechanisms
+    of EHLO, each with what is said to it at once."""
 
-    def __init__(self, rcpt=lambda address: "250 2.1.5 Ok", data=lambda mail: "250 2.0.0 Ok", port=0, keep=True):
-        self.rcpt, self.data, self.keep = rcpt, data, keep
+    def __init__(self, rcpt=lambda address: "250 2.1.5 Ok", data=lambda mail: "250 2.0.0 Ok", port=0, keep=True, auth=()):
+        self.rcpt, self.data, self.keep, self.auth = rcpt, data, keep, dict(auth)
         self.mails, self.changed = [], threading.Condition()
         owner = self
 
@@ -43,7 +44,10 @@ class FakeServer:
         for line in lines:
             verb = line.strip().upper()
             if verb.startswith(b"EHLO"):
-                say("250-fake", "250-8BITMIME", "250-ENHANCEDSTATUSCODES", "250 PIPELINING")
+                say("250-fake", "250-8BITMIME", "250-ENHANCEDSTATUSCODES",
+                    *(["250-AUTH " + " ".join(self.auth)] if self.auth else []), "250 PIPELINING")
+            elif verb.startswith(b"AUTH "):
+                say(self.auth[verb.split()[1].decode()])
             elif verb.startswith(b"MAIL FROM:"):
                 sender, recipients = re.search(rb"<(.*?)>", line).group(1).decode(), []
                 body = b"BODY=8BITMIME" in verb

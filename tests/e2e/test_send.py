@@ -104,6 +104,20 @@ class ToOurServer(SendCase):
         done = self.send(f"127.0.0.1:{server.port('submission')}", "--to", "me@example.org", code=NOPERM)
         self.assertRegex(done.stdout, r"(?m)^=> me@example.org: refused: 530 5\.7\.0 ")
 
+    def test_the_next_mechanism_when_one_fails(self):
+        server = self.fake(auth={"SCRAM-SHA-256": "504 5.5.4 not today", "SCRAM-SHA-1": "535 5.7.8 no", "PLAIN": "235 2.7.0 in"})
+        words = [server.address, "--to", "me@example.org", "--auth", "demo:secret"]
+        out = self.send(*words).stdout
+        self.assertIn("-- SCRAM-SHA-256 failed with 504; trying SCRAM-SHA-1\n", out)
+        self.assertIn("-- SCRAM-SHA-1 failed with 535; trying PLAIN\n", out)
+        self.assertEqual(len(server.mails), 1)
+        out = self.send(*words, "--min-mechanism", "SCRAM-SHA-1", code=NOPERM).stdout
+        self.assertNotIn("AUTH PLAIN <", out)
+        out = self.send(*words, "--mechanism", "SCRAM-SHA-256", code=UNAVAILABLE).stdout
+        self.assertNotIn("trying", out)
+        self.send(*words, "--min-mechanism", "NTLM", code=USAGE)
+        self.assertEqual(len(server.mails), 1)
+
     def test_verify(self):
         server = self.serve()
         where = f"127.0.0.1:{server.port()}"

@@ -156,7 +156,46 @@ static void chooses_by_strength(void **state)
     chooses("PLAINER", "", true, NULL);
 }
 
+static void next(const char *failed, bool refused, const char *floor, const char *mechanism)
+{
+    struct sp_buf why = fresh();
+    struct sp_view chosen = {0};
+    const struct sasl_binding binding = {{SP_LIT("exported")}};
+    struct sasl_offer offer = {.mechanisms =
+                                   SP_LIT("SCRAM-SHA-256-PLUS SCRAM-SHA-256 SCRAM-SHA-1 PLAIN LOGIN"),
+                               .secure = true,
+                               .binding = &binding,
+                               .floor = sp_view_of(floor),
+                               .failed = sp_view_of(failed),
+                               .refused = refused};
+    int status = sasl_client_choose(&offer, SP_LIT(""), false, &chosen, &why);
+    assert_int_equal(status, mechanism ? SP_OK : SP_ERR_ABSENT);
+    if (mechanism)
+        assert_view(chosen, sp_view_of(mechanism));
+    sp_buf_fini(&why);
+}
+
+static void what_failed_is_not_tried_again(void **state)
+{
+    (void)state;
+    next("", false, "", "SCRAM-SHA-256-PLUS");
+    next("SCRAM-SHA-256-PLUS", false, "", "SCRAM-SHA-256");
+    next("SCRAM-SHA-256", false, "", "SCRAM-SHA-1");
+    next("SCRAM-SHA-1", false, "", "PLAIN");
+    next("PLAIN", false, "", "LOGIN");
+    next("LOGIN", false, "", NULL);
+    /* A refusal of the credentials: a proof again, or the password again, would say the same. */
+    next("SCRAM-SHA-256-PLUS", true, "", "PLAIN");
+    next("PLAIN", true, "", NULL);
+    /* The floor. */
+    next("SCRAM-SHA-256-PLUS", true, "SCRAM-SHA-1", NULL);
+    next("SCRAM-SHA-256", false, "SCRAM-SHA-1", "SCRAM-SHA-1");
+    next("SCRAM-SHA-1", false, "scram-sha-1", NULL);
+    next("", false, "SCRAM-SHA-256-PLUS", "SCRAM-SHA-256-PLUS");
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(what_failed_is_not_tried_again),
     cmocka_unit_test(plain_says_it_once),
     cmocka_unit_test(plain_cannot_carry_nul),
     cmocka_unit_test(login_understands_odd_prompts),

@@ -254,7 +254,18 @@ static void end_link(void *ctx, const struct client_verdict *v)
     delivery_link_ended(d);
 }
 
+/* Why no AUTH can be done, or why another mechanism is tried: of all notes the one that an operator looks
+ * for. */
+static void take_note(void *ctx, const struct client_note *n)
+{
+    const struct delivery_link *l = ctx;
+    if (n->type == CLIENT_NOTE_AUTH)
+        os_log(OS_INFO, "relay-auth", OS_STR("route", l->pool->name),
+               OS_STR("remote", client_remote(l->client)), OS_STR("why", n->text));
+}
+
 static const struct client_handlers handlers = {
+    .note = take_note,
     .ready = take_next,
     .content = give_content,
     .outcome = take_outcome,
