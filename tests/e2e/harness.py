@@ -183,6 +183,8 @@ class Server:
         """Lines that are worse than info, or no log lines at all."""
         found = []
         for line in self.err.lines:
+            if re.fullmatch(r"==\d+==Unable to get registers from thread \d+\.", line):
+                continue  # a sanitized role whose time was up while it looked for leaks
             fields = parse_logfmt(line)
             if not fields or "level" not in fields or "event" not in fields:
                 found.append(line)

@@ -38,7 +38,7 @@ struct mail *mail_begin(struct session *s, const struct sp_path *sender, enum sp
     return m;
 }
 
-static void free_mail(struct mail *m)
+void mail_free(struct mail *m)
 {
     if (m->session)
         m->session->mail = NULL;
@@ -74,7 +74,7 @@ void mail_drop(struct mail *m)
         return;
     }
     drop_spool(m);
-    free_mail(m);
+    mail_free(m);
 }
 
 void mail_add_recipient(struct mail *m, struct sp_view address, const char *route)
@@ -87,20 +87,11 @@ void mail_add_recipient(struct mail *m, struct sp_view address, const char *rout
 
 /* --- questions to the queue ---------------------------------------------------------------------- */
 
-static void ask(struct mail *m, enum session_wait wait)
+static void wait_for_answer(struct mail *m, enum session_wait wait)
 {
-    m->tag = ++smtpd_self.last_tag;
     m->session->wait = wait;
     if (sp_table_put(&smtpd_self.mails, tag_key(m), m) != SP_OK)
         os_panic("mails", "out of memory");
-}
-
-static struct mail *take_asked(struct smtpd *smtpd, uint64_t tag)
-{
-    struct mail *m = sp_table_take(&smtpd->mails, sp_view_make(&tag, sizeof tag));
-    if (m)
-        m->tag = 0;
-    return m;
 }
 
 /* --- content ---------------------------------------------------------------------------------------- */
@@ -140,8 +131,7 @@ enum smtpd_refusal mail_open(struct mail *m)
     return SMTPD_FINE;
 }
 
-/* What the disk says of writing counts for END: until then the content has to be read anyway. */
-static void write_spool(struct mail *m, struct sp_view octets)
+void mail_write_spool(struct mail *m, struct sp_view octets)
 {
     while (octets.len > 0 && m->failed == SMTPD_FINE) {
         ssize_t n = write(m->spool, octets.p, octets.len);
@@ -161,9 +151,10 @@ static void ask_spool(struct mail *m)
         m->failed = SMTPD_QUEUE_UNAVAILABLE;
         return;
     }
-    ask(m, WAIT_SPOOL);
+    m->tag = ++smtpd_self.last_tag;
     struct ipc_message want = {.type = IPC_TYPE_spool_want, .as.spool_want = {.tag = m->tag, .id = m->id}};
     (void)os_edge_send(queue, &want); /* an edge that is gone is told to mail_note_queue_gone */
+    wait_for_answer(m, WAIT_SPOOL);
 }
 
 void mail_add(struct mail *m, struct sp_view octets)
@@ -173,7 +164,7 @@ void mail_add(struct mail *m, struct sp_view octets)
     if (m->failed != SMTPD_FINE) {
         sp_buf_fini(&m->content);
     } else if (m->spool >= 0) {
-        write_spool(m, octets);
+        mail_write_spool(m, octets);
     } else {
         sp_buf_add(&m->content, octets);
         if (m->content.len > SUBMIT_MAX)
@@ -225,134 +216,16 @@ enum smtpd_refusal mail_submit(struct mail *m)
         m->failed = SMTPD_QUEUE_BROKEN;
     if (m->failed != SMTPD_FINE)
         return m->failed;
-    ask(m, WAIT_SUBMIT);
+    m->tag = ++smtpd_self.last_tag;
     struct ipc_message submit = {.type = IPC_TYPE_submit};
     fill_submit(m, &submit.as.submit);
     if (os_edge_send(queue, &submit) == SP_ERR_LONG) {
-        (void)take_asked(&smtpd_self, m->tag);
-        m->session->wait = WAIT_NOTHING;
+        m->tag = 0;
         return SMTPD_QUEUE_BROKEN;
     }
+    wait_for_answer(m, WAIT_SUBMIT);
     if (os_edge_full(queue))
         smtpd_self.queue_full = true;
     sp_buf_fini(&m->content);
     return SMTPD_FINE;
-}
-
-/* --- answers ------------------------------------------------------------------------------------------ */
-
-static enum smtpd_refusal refusal_of(uint8_t why)
-{
-    return why == IPC_SUBMIT_DISK_FULL ? SMTPD_DISK_FULL : SMTPD_QUEUE_BROKEN;
-}
-
-/* The session goes on without its mail, and may begin another one at once. */
-static struct session *part(struct mail *m)
-{
-    struct session *s = m->session;
-    if (s)
-        s->mail = NULL;
-    m->session = NULL;
-    m->spooled = false; /* the queue has it, swept it, or is gone and will */
-    return s;
-}
-
-/* A client that left after its final dot is not told, and may send the message again: RFC 5321 4.2.5. */
-static void note_accepted(struct mail *m)
-{
-    log_accepted(m);
-    struct session *s = part(m);
-    if (s)
-        session_note_stored(s, m->id_text);
-    free_mail(m);
-}
-
-static void note_refused(struct mail *m, enum smtpd_refusal why)
-{
-    log_not_stored(m, why);
-    struct session *s = part(m);
-    if (s)
-        session_note_not_stored(s, why);
-    free_mail(m);
-}
-
-static void note_spool(struct mail *m, int fd)
-{
-    m->spool = fd;
-    m->spooled = true;
-    if (!m->session) {
-        mail_drop(m);
-        return;
-    }
-    write_spool(m, sp_buf_view(&m->content));
-    sp_buf_fini(&m->content);
-    session_go_on(m->session);
-}
-
-static void note_no_spool(struct mail *m, enum smtpd_refusal why)
-{
-    m->failed = why;
-    sp_buf_fini(&m->content);
-    if (m->session)
-        session_go_on(m->session);
-    else
-        free_mail(m);
-}
-
-void mail_take_message(struct smtpd *smtpd, const struct ipc_message *message)
-{
-    struct mail *m;
-    switch (message->type) {
-    case IPC_TYPE_submit_yes:
-        if ((m = take_asked(smtpd, message->as.submit_yes.tag)))
-            note_accepted(m);
-        break;
-    case IPC_TYPE_submit_no:
-        if ((m = take_asked(smtpd, message->as.submit_no.tag)))
-            note_refused(m, refusal_of(message->as.submit_no.why));
-        break;
-    case IPC_TYPE_spool_here:
-        if ((m = take_asked(smtpd, message->as.spool_here.tag)))
-            note_spool(m, message->as.spool_here.fd);
-        else if (message->as.spool_here.fd >= 0)
-            close(message->as.spool_here.fd);
-        break;
-    case IPC_TYPE_spool_no:
-        if ((m = take_asked(smtpd, message->as.spool_no.tag)))
-            note_no_spool(m, refusal_of(message->as.spool_no.why));
-        break;
-    default:
-        break;
-    }
-}
-
-/* Mails that this queue was asked about; answering one may end others, so each is looked up anew. */
-static struct mail *next_asked(struct smtpd *smtpd, uint32_t index)
-{
-    size_t cursor = 0;
-    struct sp_view key;
-    void *value;
-    while (sp_table_next(&smtpd->mails, &cursor, &key, &value))
-        if (((struct mail *)value)->queue_index == index)
-            return value;
-    return NULL;
-}
-
-void mail_note_queue_gone(struct smtpd *smtpd, uint32_t index)
-{
-    struct mail *m;
-    while ((m = next_asked(smtpd, index))) {
-        bool submitted = !m->session || m->session->wait == WAIT_SUBMIT;
-        (void)take_asked(smtpd, m->tag);
-        if (submitted)
-            note_refused(m, SMTPD_QUEUE_UNAVAILABLE);
-        else
-            note_no_spool(m, SMTPD_QUEUE_UNAVAILABLE);
-    }
-    /* What was written for a queue that is gone is swept when it starts again. */
-    for (struct session *s = smtpd->sessions; s; s = s->next)
-        if (s->mail && s->mail->spooled && s->mail->queue_index == index) {
-            s->mail->spooled = false;
-            s->mail->failed = SMTPD_QUEUE_UNAVAILABLE;
-        }
 }

@@ -45,7 +45,13 @@ enum smtpd_refusal mail_submit(struct mail *m);
 /* The transaction is gone, or its session. */
 void mail_drop(struct mail *m);
 
-/* From the queue. */
+/* Without a word to anybody. */
+void mail_free(struct mail *m);
+
+/* What the disk says of writing counts for END: until then the content has to be read anyway. */
+void mail_write_spool(struct mail *m, struct sp_view octets);
+
+/* answer.c: from the queue. */
 void mail_take_message(struct smtpd *smtpd, const struct ipc_message *m);
 void mail_note_queue_gone(struct smtpd *smtpd, uint32_t index);
 
