@@ -165,6 +165,25 @@ class Diagnoses(ServerCase):
             c.hello()
             c.command("MAIL FROM:<a@example.org>", 530, "5.7.0", "[auth-required]")
 
+    def test_auth_of_MAIL_is_believed_of_who_has_logged_in(self):
+        self.c.command("MAIL FROM:<a@example.org> AUTH=boss@example.org", 250)
+        self.c.command("RSET", 250)
+        self.c.command("MAIL FROM:<a@example.org> AUTH=not+zz", 501)
+        self.submit("AUTH=e+3Dmc2@example.com", "a1@example.org")
+        self.submit("AUTH=<>", "a2@example.org")
+        self.plain(f"\0{USER}\0{RIGHT}", 235)
+        self.submit("AUTH=e+3Dmc2@example.com", "a3@example.org")
+        self.submit("AUTH=<>", "a4@example.org")
+        said = [self.server.wait_log("mail-accepted", **{"from": f"a{n}@example.org"}).get("submitter") for n in range(1, 5)]
+        self.assertEqual(said, [None, None, "e=mc2@example.com", None])
+
+    def submit(self, parameter, sender):
+        self.c.command(f"MAIL FROM:<{sender}> {parameter}", 250)
+        self.c.command("RCPT TO:<b@example.org>", 250)
+        self.c.command("DATA", 354)
+        self.c.raw(b"Subject: x\r\n\r\nx\r\n.\r\n")
+        self.c.expect(250, "Queued as")
+
     def tearDown(self):
         text = "\n".join(str(line) for line in self.server.logs())
         for secret in (RIGHT, WRONG, b64(RIGHT), b64(WRONG), b64(f"\0{USER}\0{RIGHT}")):

@@ -45,6 +45,8 @@ static int decide_mail(struct session *s, const struct sp_server_event *ev)
     if (s->senders && !policy_may_send(sp_view_of(s->senders), sender))
         return refuse(s, "MAIL", SMTPD_SENDER_NOT_YOURS, sender->text);
     s->mail = mail_begin(s, &ev->as.mail.sender, ev->as.mail.body);
+    if (sp_server_is_authenticated(s->engine)) /* RFC 4954 5: of nobody else is it believed */
+        mail_set_submitter(s->mail, ev->as.mail.auth);
     return accept_it(s);
 }
 

@@ -31,6 +31,7 @@ struct mail *mail_begin(struct session *s, const struct sp_path *sender, enum sp
     m->body = (uint8_t)body;
     memcpy(m->session_name, s->name, sizeof m->session_name);
     sp_buf_init(&m->sender, &os_heap, ADDRESS_MAX);
+    sp_buf_init(&m->submitter, &os_heap, ADDRESS_MAX);
     sp_buf_init(&m->first_recipient, &os_heap, ADDRESS_MAX);
     sp_buf_init(&m->recipients, &os_heap, RECIPIENTS_MAX);
     sp_buf_init(&m->content, &os_heap, CONTENT_MAX);
@@ -45,6 +46,7 @@ void mail_free(struct mail *m)
     if (m->spool >= 0)
         close(m->spool);
     sp_buf_fini(&m->sender);
+    sp_buf_fini(&m->submitter);
     sp_buf_fini(&m->first_recipient);
     sp_buf_fini(&m->recipients);
     sp_buf_fini(&m->content);
@@ -76,6 +78,8 @@ void mail_drop(struct mail *m)
     drop_spool(m);
     mail_free(m);
 }
+
+void mail_set_submitter(struct mail *m, struct sp_view mailbox) { sp_buf_add(&m->submitter, mailbox); }
 
 void mail_add_recipient(struct mail *m, struct sp_view address, const char *route)
 {

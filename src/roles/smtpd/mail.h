@@ -13,6 +13,7 @@ struct mail {
     char id_text[MESSAGE_ID_TEXT + 1];
     char session_name[SESSION_NAME + 1];
     struct sp_buf sender;
+    struct sp_buf submitter; /* AUTH= of a client that is trusted; empty: <> (RFC 4954 5) */
     struct sp_buf first_recipient;
     struct sp_buf recipients; /* list of ipc_recipient */
     uint32_t recipient_n;
@@ -28,6 +29,9 @@ struct mail {
 };
 
 struct mail *mail_begin(struct session *s, const struct sp_path *sender, enum sp_server_body body);
+/* What MAIL said with AUTH=. */
+void mail_set_submitter(struct mail *m, struct sp_view mailbox);
+
 void mail_add_recipient(struct mail *m, struct sp_view address, const char *route);
 
 /* DATA: the id is made and the Received field begins the content. SMTPD_FINE, or why not. */
