@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/catalogue.h"
 #include "cli/page.h"
 
 /* NAME, English, Vietnamese. */
@@ -133,9 +132,11 @@ void diagnose_show_page(const struct diagnose_report *r, const char *name, enum 
     const struct diagnose_finding *f = &r->findings[0];
     const struct diagnose_cause *c = diagnose_cause(f->id);
     struct cli_page page;
+    char title[60];
     (void)name;
+    snprintf(title, sizeof title, "%s:", word(verdicts[r->verdict], lang));
     cli_page_init(&page, stdout);
-    cli_page_title(&page, word(verdicts[r->verdict], lang), reference_in(&c->name, lang));
+    cli_page_title(&page, title, reference_in(&c->name, lang));
     fflush(stdout);
     show_quote(f, lang);
     page.begun = true;
@@ -225,5 +226,7 @@ void diagnose_show_json(const struct diagnose_report *r, enum reference_lang lan
     json_object_set_new(o, "challenges", challenges(r));
     json_object_set_new(o, "lines", json_integer((json_int_t)r->lines));
     json_object_set_new(o, "sessions", json_integer((json_int_t)r->sessions));
-    cli_json_print(o);
+    if (json_dumpf(o, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(3)) == 0)
+        fputc('\n', stdout);
+    json_decref(o);
 }

@@ -125,6 +125,10 @@ static bool has_finding(const struct session *s)
 
 static void take_cause(struct session *s, const struct note *n, const struct place *place)
 {
+    struct noted *last = s->found_n > 0 ? &s->found[s->found_n - 1] : NULL;
+    bool nearer = n->cause == DIAGNOSE_TLS_TO_PLAIN_PORT || n->cause == DIAGNOSE_CERTIFICATE_INVALID;
+    if (last && nearer && last->finding.id == DIAGNOSE_TLS_HANDSHAKE_FAILED)
+        s->found_n--; /* a further line of the same message says more */
     if (has_finding(s) || (s->delivered > 0 && !s->transaction))
         return;
     if (s->auth.waiting && n->cause == DIAGNOSE_WRONG_CREDENTIALS)
@@ -139,7 +143,7 @@ static void take_note(struct diagnose *d, struct session *s, const struct note *
     switch (n->kind) {
     case NOTE_REPLY:
         if (!is_repeated(s, n))
-            diagnose_session_told(s, n->verb, n->code, n->text, place);
+            diagnose_session_told(s, n->verb, n->code, n->implied, n->text, place);
         break;
     case NOTE_CAUSE:
         take_cause(s, n, place);
@@ -236,7 +240,11 @@ static void say(struct diagnose *d, struct sp_view line, const struct diagnose_l
     if (!client && diagnose_session_is_over_before(s, l->text))
         s = begin_anew(d, s);
     s->touched = d->lines;
-    if (client && s->in_data && l->text.len != 1 && sp_view_find(l->text, '\n', 0) == l->text.len)
+    struct diagnose_reply_line reply;
+    bool done = !client && diagnose_reply_read(l->text, &reply) && reply.code / 100 == 2; /* never quoted */
+    if (done)
+        place.line = d->lines, place.quote[0] = '\0';
+    else if (client && s->in_data && l->text.len != 1 && sp_view_find(l->text, '\n', 0) == l->text.len)
         place.line = d->lines, place.quote[0] = '\0'; /* content is not quoted */
     else
         diagnose_mask_quote(line, secret, d->lines, &place);
@@ -259,6 +267,10 @@ static void take_line(struct diagnose *d)
     }
     struct sp_view line = sp_view_make(d->line, diagnose_clean(d->line, d->len));
     diagnose_line_read(&d->style, line, expected(d), d->scratch, &l);
+    struct diagnose_reply_line reply;
+    if (l.kind == DIAGNOSE_LINE_SERVER && !diagnose_reply_read(l.text, &reply) &&
+        sp_view_find(l.text, '\n', 0) == l.text.len)
+        l.kind = DIAGNOSE_LINE_NOTE; /* a program's own words behind the server's mark */
     switch (l.kind) {
     case DIAGNOSE_LINE_CLIENT:
     case DIAGNOSE_LINE_SERVER:

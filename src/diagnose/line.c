@@ -99,8 +99,11 @@ static const struct {
 /* The mark at the front; 0: none. */
 static size_t find_mark(struct sp_view v, enum side *side_out)
 {
+    if (v.len == 0)
+        return 0;
     for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
-        if (diagnose_begins(v, marks[i].text)) {
+        if (sp_ascii_lower((uint8_t)marks[i].text[0]) == sp_ascii_lower(v.p[0]) &&
+            diagnose_begins(v, marks[i].text)) {
             *side_out = marks[i].side;
             return strlen(marks[i].text);
         }

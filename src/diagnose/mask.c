@@ -159,10 +159,15 @@ static struct sp_view blob(struct sp_view v, size_t i)
 
 static struct sp_view secret_at(struct sp_view v, size_t i)
 {
-    struct sp_view found = behind_colon(v, i);
-    for (size_t k = 0; found.len == 0 && names[k]; k++)
-        if (sp_ascii_lower(v.p[i]) == (uint8_t)names[k][0])
-            found = behind_name(v, i, names[k]);
+    struct sp_view found = {NULL, 0};
+    uint8_t c = sp_ascii_lower(v.p[i]);
+    if (c == '-' || c == ':')
+        found = behind_colon(v, i);
+    bool begins = i == 0 || !sp_ascii_alpha(v.p[i - 1]) || c == '-';
+    if (begins && found.len == 0 && strchr("pstbar-", c))
+        for (size_t k = 0; found.len == 0 && names[k]; k++)
+            if (c == (uint8_t)names[k][0])
+                found = behind_name(v, i, names[k]);
     return found.len ? found : is_base64(v.p[i]) ? blob(v, i) : found;
 }
 

@@ -73,19 +73,20 @@ static const struct {
     {"response: -1|greeting never received|no greeting", DIAGNOSE_PLAIN_TO_TLS_PORT, 0.75},
 };
 
-static bool tells_timeout(const char *low)
+static bool tells_timeout(const char *low, const struct diagnose_pairs *pairs)
 {
-    return diagnose_has(
-        low, "timed out|etimedout|timeout exceeded|connection timeout|read timeout|sockettimeout|timeout "
-             "waiting|timeout error|timeouterror|i/o timeout|timeout after|lost connection*timeout|operation "
-             "timeout|socket timeout|time-out|"
-             "response timeout|timeout reading|timeout: no response|(timeout)");
+    return diagnose_has_quick(
+        low, pairs,
+        "timed out|etimedout|timeout exceeded|connection timeout|read timeout|sockettimeout|timeout "
+        "waiting|timeout error|timeouterror|i/o timeout|timeout after|lost connection*timeout|operation "
+        "timeout|socket timeout|time-out|"
+        "response timeout|timeout reading|timeout: no response|(timeout)|timeout (|timeout*waiting");
 }
 
-static bool tells_closed(const char *low)
+static bool tells_closed(const char *low, const struct diagnose_pairs *pairs)
 {
-    return diagnose_has(
-        low,
+    return diagnose_has_quick(
+        low, pairs,
         "closed by foreign host|been closed|lost input channel|connection unexpectedly closed|connection "
         "closed|closed connection|closed the connection|lost connection|connection reset|econnreset|"
         "unexpected eof|serverdisconnected|server disconnected|remote host closed|server closed|broken "
@@ -96,20 +97,22 @@ static bool tells_closed(const char *low)
         "eof|premature*close|serviceprotocolexception*disconnected|the smtp server has unexpectedly");
 }
 
-static bool tells_tls(const char *low)
+static bool tells_tls(const char *low, const struct diagnose_pairs *pairs)
 {
-    return diagnose_has(
-        low, "tls started|ssl connection using|tls connection using|cipher is|cipher    :|tls "
-             "established|tls handshake completed|ssl handshake has read|tls connection established|tls "
-             "negotiated|starttls: success|tlsv1.2|tlsv1.3|tls1.2|tls1.3|tls 1.3|tls 1.2|secure connection "
-             "established|ssl connection established|connection is encrypted|tls session|verify return|using "
-             "tls|tls protocol|upgraded to tls|tls on|tls: tls");
+    return diagnose_has_quick(
+        low, pairs,
+        "tls started|ssl connection using|tls connection using|cipher is|cipher    :|tls "
+        "established|tls handshake completed|ssl handshake has read|tls connection established|tls "
+        "negotiated|starttls: success|tlsv1.2|tlsv1.3|tls1.2|tls1.3|tls 1.3|tls 1.2|secure connection "
+        "established|ssl connection established|connection is encrypted|tls session|verify return|using "
+        "tls|tls protocol|upgraded to tls|tls on|tls: tls");
 }
 
-static bool tells_connecting(const char *low)
+static bool tells_connecting(const char *low, const struct diagnose_pairs *pairs)
 {
-    return diagnose_has(
-        low, "trying|connect|telnet|s_client|smtp://|smtps://|opening|open|port|--server|host=|connected");
+    return diagnose_has_quick(
+        low, pairs,
+        "trying|connect|telnet|s_client|smtp://|smtps://|opening|open|port|--server|host=|connected");
 }
 
 /* A mail port in the line: "host:587", "port 587", "('host', 465)". */
@@ -123,8 +126,9 @@ static unsigned find_port(const char *low)
         size_t n = strlen(ports[i].digits);
         for (const char *p = low; (p = strstr(p, ports[i].digits)) != NULL; p += n) {
             char before = p == low ? ' ' : p[-1], after = p[n];
-            if ((before >= '0' && before <= '9') || (after >= '0' && after <= '9') || after == '.' ||
-                before == '.' || before == '-' || after == '-' || before == '+')
+            if ((before >= '0' && before <= '9') || (after >= '0' && after <= '9') ||
+                (after == '.' && p[n + 1] >= '0' && p[n + 1] <= '9') || before == '.' || before == '-' ||
+                after == '-' || before == '+')
                 continue;
             if (before == ':' || before == ' ' || before == '=' || before == '(' || before == '"' ||
                 before == '[' || before == '\'')
@@ -134,19 +138,20 @@ static unsigned find_port(const char *low)
     return 0;
 }
 
-static bool tells_delivery(const char *low)
+static bool tells_delivery(const char *low, const struct diagnose_pairs *pairs)
 {
-    return diagnose_has(low, "status=sent|stat=sent|result=\"ok\"|result=ok|smtpstatus=250|exitcode=ex_ok|"
-                             "event=accepted|event=delivered|=> * r=* t=|-> * r=* t=|relayed=1|stat=\"250 ");
+    return diagnose_has_quick(low, pairs,
+                              "status=sent|stat=sent|result=\"ok\"|result=ok|smtpstatus=250|exitcode=ex_ok|"
+                              "event=accepted|event=delivered|=> * r=* t=|-> * r=* t=|relayed=1|stat=\"250 ");
 }
 
 static void say(struct note *n, enum note_kind kind) { n->kind = kind; }
 
-static bool is_interesting(const char *low)
+static bool is_interesting(const char *low, const struct diagnose_pairs *pairs)
 {
     /* one letter of each saying must be there: a cheap look before the dear ones */
-    return diagnose_has(
-        low,
+    return diagnose_has_quick(
+        low, pairs,
         "errno|ssl|tls|cert|auth|refus|closed|timeout|timed|time-out|reset|eof|lost|host|disconnect|cipher|"
         "connect|resol|name|port|trying|open|status=|stat=|sent|ok|complet|smtp|pipe|mech|response|greeting|"
         "handshake|protocol|error|fail|x509|socket|end of file|edns|version|packet|verify");
@@ -157,32 +162,35 @@ void diagnose_note_read(struct sp_view line, struct note *note_out)
     char low[LOW_SIZE];
     struct note *n = note_out;
     *n = (struct note){.kind = NOTE_NOTHING};
+    struct diagnose_pairs found, *pairs = &found;
     diagnose_lower(line, low, sizeof low);
-    if (diagnose_note_find_reply(line, low, n)) {
+    diagnose_pairs_of(low, pairs);
+    if (diagnose_note_find_reply(line, low, n) ||
+        (!tells_delivery(low, pairs) && diagnose_note_find_refusal(line, low, n))) {
         n->port = find_port(low);
         return;
     }
-    if (!is_interesting(low))
+    if (!is_interesting(low, pairs))
         return;
-    if (tells_delivery(low)) {
+    if (tells_delivery(low, pairs)) {
         say(n, NOTE_DELIVERED);
         return;
     }
     for (size_t i = 0; i < sizeof sayings / sizeof *sayings; i++)
-        if (diagnose_has(low, sayings[i].words)) {
+        if (diagnose_has_quick(low, pairs, sayings[i].words)) {
             say(n, NOTE_CAUSE);
             n->cause = sayings[i].cause;
             n->confidence = sayings[i].confidence;
             n->port = find_port(low);
             return;
         }
-    if (tells_timeout(low))
+    if (tells_timeout(low, pairs))
         say(n, NOTE_TIMED_OUT);
-    else if (tells_closed(low))
+    else if (tells_closed(low, pairs))
         say(n, NOTE_CLOSED);
-    else if (tells_tls(low))
+    else if (tells_tls(low, pairs))
         say(n, NOTE_TLS);
-    if (n->kind == NOTE_NOTHING && tells_connecting(low))
+    if (n->kind == NOTE_NOTHING && tells_connecting(low, pairs))
         say(n, NOTE_CONNECT);
     n->port = find_port(low);
 }

@@ -18,6 +18,7 @@ enum note_kind {
 struct note {
     enum note_kind kind;
     int code;
+    bool implied;        /* the line has no reply code, only words or an enhanced code */
     struct sp_view text; /* behind the code; borrowed from the line */
     enum diagnose_verb verb;
     enum diagnose_cause_id cause;
@@ -30,5 +31,8 @@ void diagnose_note_read(struct sp_view line, struct note *note_out);
 
 /* A reply in the middle of a line: "said: 550 5.1.1 ...", "(535, b'5.7.8 ...')". false: there is none. */
 bool diagnose_note_find_reply(struct sp_view line, const char *low, struct note *note_out);
+
+/* A refusal without a reply code: an enhanced code alone, or a server's own words. */
+bool diagnose_note_find_refusal(struct sp_view line, const char *low, struct note *note_out);
 
 #endif

@@ -129,3 +129,57 @@ bool diagnose_note_find_reply(struct sp_view v, const char *low, struct note *no
     }
     return false;
 }
+
+/* "dsn=5.1.1, stat=User unknown", "The server response was: 5.7.57 Client not ...". */
+static bool find_enhanced(struct sp_view v, const char *low, struct note *note_out)
+{
+    static const char *const before[] = {"dsn=",         "response was: ", "response: ", "response is: ",
+                                         "smtp error: ", "status: ",       "status=",    "diagnostic-code: "};
+    struct reference_enhanced e;
+    size_t n;
+    if (!strstr(low, "dsn=") && !strstr(low, "response") && !strstr(low, "status") &&
+        !strstr(low, "smtp error") && !strstr(low, "diagnostic"))
+        return false;
+    for (size_t i = 0; i < sizeof before / sizeof *before; i++) {
+        size_t at = diagnose_find(v, before[i]) + strlen(before[i]);
+        struct sp_view rest = sp_view_from(v, at);
+        struct sp_view digits = rest;
+        digits.len = 0;
+        while (digits.len < rest.len && (sp_ascii_digit(rest.p[digits.len]) || rest.p[digits.len] == '.'))
+            digits.len++;
+        if (at >= v.len || !reference_enhanced_read(digits, &e, &n) || e.class < 4)
+            continue;
+        bool auth = e.subject == 7 && (e.detail == 8 || e.detail == 3 || e.detail == 139 || e.detail == 9);
+        bool login = e.subject == 7 && e.detail == 57;
+        note_out->code = auth ? 535 : login ? 530 : e.class == 4 ? 450 : 550;
+        note_out->verb = context(low) != VERB_NONE ? context(low) : auth ? VERB_AUTH : VERB_NONE;
+        note_out->text = rest;
+        return true;
+    }
+    return false;
+}
+
+bool diagnose_note_find_refusal(struct sp_view v, const char *low, struct note *note_out)
+{
+    static const char *const rejections[] = {"rejected rcpt", "rejected mail",       "rejected ehlo",
+                                             "rejected helo", "rejected after data", "temporarily rejected",
+                                             "rejected data", "rejected connection", "rejected auth"};
+    bool found = find_enhanced(v, low, note_out);
+    for (size_t i = 0; !found && strstr(low, "rejected") && i < sizeof rejections / sizeof *rejections; i++) {
+        size_t at = diagnose_find(v, rejections[i]);
+        if (at == v.len)
+            continue;
+        size_t colon = at;
+        while (colon + 1 < v.len && !(v.p[colon] == ':' && v.p[colon + 1] == ' '))
+            colon++;
+        note_out->code = diagnose_has(low, "temporarily") ? 450 : 550;
+        note_out->verb = context(low);
+        note_out->text = sp_view_from(v, colon + 1);
+        found = true;
+    }
+    if (found) {
+        note_out->kind = NOTE_REPLY;
+        note_out->implied = true;
+    }
+    return found;
+}

@@ -7,8 +7,9 @@
 
 static bool among(struct sp_view word, const char *const *words)
 {
-    for (; *words; words++)
-        if (sp_view_eq_nocase(word, sp_view_of(*words)))
+    for (; word.len > 0 && *words; words++)
+        if (sp_ascii_lower((uint8_t)(*words)[0]) == sp_ascii_lower(word.p[0]) &&
+            sp_view_eq_nocase(word, sp_view_of(*words)))
             return true;
     return false;
 }

@@ -26,6 +26,7 @@ struct reply {
     enum diagnose_verb verb;    /* that it answers */
     uint64_t verb_line;
     bool told;                  /* in an error message, not in a conversation */
+    bool implied;               /* the code is a guess of ours: the log has none */
     bool more;                  /* further lines follow */
 };
 
@@ -84,6 +85,7 @@ struct session {
     uint64_t key, touched; /* hash of the connection's name; number of the last line */
     bool used;
     uint64_t lines;        /* of the conversation, both sides */
+    uint64_t replies;      /* lines of the server among them  */
     uint64_t first_line;
     /* connection */
     unsigned port;
@@ -134,8 +136,13 @@ void diagnose_session_begin(struct session *s, uint64_t key, uint64_t line);
 void diagnose_session_client(struct session *s, struct sp_view text, bool marked, const struct place *place);
 void diagnose_session_server(struct session *s, struct gathering *g, struct sp_view text, const struct place *place);
 
-/* A reply that an error message tells. verb may be NONE. */
-void diagnose_session_told(struct session *s, enum diagnose_verb verb, int code, struct sp_view text, const struct place *place);
+/* A reply that an error message tells. verb may be NONE; implied: see struct reply. */
+void diagnose_session_told(struct session *s, enum diagnose_verb verb, int code, bool implied, struct sp_view text,
+                           const struct place *place);
+
+/* session_move.c: a whole reply that is matched to its command; a refusal wherever it was told. */
+void diagnose_session_take(struct session *s, const struct reply *r);
+void diagnose_session_refuse(struct session *s, const struct reply *r);
 
 /* The reply that is being read has no further lines. */
 void diagnose_session_finish_reply(struct session *s, struct gathering *g);

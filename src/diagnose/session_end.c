@@ -10,9 +10,11 @@ static void set_codes(struct diagnose_finding *f, const struct reply *r)
 {
     if (r->code == 0)
         return;
-    snprintf(f->codes[0], sizeof f->codes[0], "%d", r->code);
+    size_t n = 0;
+    if (!r->implied)
+        snprintf(f->codes[n++], sizeof f->codes[0], "%d", r->code);
     if (r->class != 0)
-        snprintf(f->codes[1], sizeof f->codes[1], "%d.%d.%d", r->class % 10, r->subject % 1000,
+        snprintf(f->codes[n], sizeof f->codes[0], "%d.%d.%d", r->class % 10, r->subject % 1000,
                  r->detail % 1000);
 }
 
@@ -67,7 +69,7 @@ static void judge_silence(struct session *s)
             f->consequence = true; /* a prompt alone is no failure */
         return;
     }
-    if (!s->greeted && s->lines == 0) {
+    if (!s->greeted && s->replies == 0 && s->found_n == 0) {
         if (told && is_secret_port(s->port) && !s->implicit_tls)
             diagnose_session_note(s, DIAGNOSE_PLAIN_TO_TLS_PORT, 0.85, place, NULL);
         else if (told)

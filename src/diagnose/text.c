@@ -25,6 +25,27 @@ static bool has_one(const char *text, const char *p, size_t n)
     return true;
 }
 
+static unsigned pair_of(const char *p) { return ((unsigned char)p[0] * 31u + (unsigned char)p[1]) & 1023u; }
+
+void diagnose_pairs_of(const char *text, struct diagnose_pairs *pairs_out)
+{
+    memset(pairs_out, 0, sizeof *pairs_out);
+    for (; text[0] && text[1]; text++)
+        pairs_out->bits[pair_of(text) / 64] |= UINT64_C(1) << (pair_of(text) % 64);
+}
+
+bool diagnose_has_quick(const char *text, const struct diagnose_pairs *pairs, const char *alternatives)
+{
+    for (const char *p = alternatives, *bar; p; p = bar ? bar + 1 : NULL) {
+        bar = strchr(p, '|');
+        size_t n = bar ? (size_t)(bar - p) : strlen(p);
+        bool possible = n < 2 || p[1] == '*' || (pairs->bits[pair_of(p) / 64] >> (pair_of(p) % 64) & 1);
+        if (n > 0 && possible && has_one(text, p, n))
+            return true;
+    }
+    return false;
+}
+
 bool diagnose_has(const char *text, const char *alternatives)
 {
     while (*alternatives) {

@@ -10,6 +10,15 @@
  */
 bool diagnose_has(const char *text, const char *alternatives);
 
+/* Which pairs of neighbouring letters a text has: most alternatives are ruled out by their first two. */
+struct diagnose_pairs {
+    uint64_t bits[16];
+};
+void diagnose_pairs_of(const char *text, struct diagnose_pairs *pairs_out);
+
+/* diagnose_has for a text that is asked many things. */
+bool diagnose_has_quick(const char *text, const struct diagnose_pairs *pairs, const char *alternatives);
+
 /* Copy what fits, as lower-case printable ASCII and UTF-8 with other octets as spaces; ends in NUL. */
 size_t diagnose_lower(struct sp_view v, char *out, size_t size);
 

@@ -35,7 +35,8 @@ enum diagnose_verb diagnose_verb_read(struct sp_view line)
     if (line.len < 4)
         return VERB_OTHER;
     for (int v = 0; v < VERB_N; v++)
-        if (verbs[v].word && diagnose_is_word(line, verbs[v].word))
+        if (verbs[v].word && verbs[v].word[0] == (char)sp_ascii_upper(line.p[0]) &&
+            diagnose_is_word(line, verbs[v].word))
             return (enum diagnose_verb)v;
     return VERB_OTHER;
 }

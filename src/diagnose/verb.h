@@ -21,6 +21,11 @@ enum diagnose_verb diagnose_verb_read(struct sp_view line);
 /* The same for a line that nobody says is a client's: VERB_NONE unless its grammar is beyond doubt. */
 enum diagnose_verb diagnose_verb_sure(struct sp_view line);
 
+static inline bool diagnose_verb_is_greeting(enum diagnose_verb v)
+{
+    return v == VERB_EHLO || v == VERB_HELO || v == VERB_LHLO;
+}
+
 struct diagnose_reply_line {
     int code;            /* 200..599                          */
     bool more;           /* a hyphen: further lines follow    */
