@@ -1,0 +1,63 @@
+/*
+ * An exchange: one client that says who it is, from AUTH to the verdict. This header is the inside of three files:
+ * exchange.c has the exchanges and what smtpd says of them, steps.c what the mechanism asks for, verdict.c the end.
+ */
+#ifndef ROLES_AUTH_EXCHANGE_H
+#define ROLES_AUTH_EXCHANGE_H
+
+#include "roles/auth/auth.h"
+#include "sasl/server.h"
+
+/* Text of another process, kept for the log. */
+struct note {
+    uint8_t octets[64];
+    size_t len;
+};
+
+struct exchange {
+    struct exchange *next, *previous; /* in no order, for the end of an edge */
+    struct auth *auth;
+    struct os_edge *smtpd;
+    uint64_t session;
+    struct sasl_server *sasl;
+    struct auth_job *job; /* NULL unless a password is being checked */
+    uint32_t question;    /* of Dovecot; 0: none is open */
+    bool by_dovecot;
+    struct os_timer late; /* holds back a refusal */
+    bool refused;         /* and waits for it     */
+    struct users_login login;
+    int which; /* password of the login that was right */
+    uint8_t mac[AUTH_CACHE_MAC_LEN];
+    bool cached, tls, verifier_given;
+    bool token; /* instead of a password */
+    enum sasl_token_fault token_fault;
+    struct note client, session_name;
+    struct auth_record record;
+    char *offered_clear, *offered_tls;
+};
+
+static inline struct sp_view auth_noted(const struct note *n) { return sp_view_make(n->octets, n->len); }
+
+/* Forget it; what it waits for is given up. */
+void auth_exchange_end(struct exchange *x);
+
+/* Do what comes next in this state; x may be gone afterwards. */
+void auth_exchange_run(struct exchange *x, enum sasl_server_state state);
+
+/* --- verdict.c: each of the first four ends the exchange ------------------------------------ */
+
+void auth_say_yes(struct exchange *x);
+void auth_say_no(struct exchange *x);
+void auth_say_unavailable(struct exchange *x, const char *reason);
+
+/* Refuse the credentials, now or after a while where somebody guesses. */
+void auth_refuse(struct exchange *x, struct sp_view user);
+
+/* Tell smtpd of a session that has no exchange, or no longer. */
+void auth_send_no(struct os_edge *smtpd, uint64_t session, enum ipc_auth_verdict verdict);
+
+/* The one line of an attempt. reason NULL: it succeeded. */
+void auth_log_attempt(const struct exchange *x, struct sp_view user, const char *reason, const char *defect,
+                      const char *detail);
+
+#endif
