@@ -55,7 +55,7 @@ class Matrix(ServerCase):
             tls = ["--no-starttls"] if listener == "smtp" else [
                 f"--x509-ca-file={self.server.certificate}", f"--priority={self.priority}"]
             return "\n235 " in run([gsasl, "--smtp", "--client", f"--mechanism={mechanism}", f"--authentication-id={USER}",
-                                    f"--password={password}", *tls, *plus, "localhost",
+                                    f"--password={password}", *tls, *plus, "127.0.0.1",
                                     str(self.server.port(listener))], input="QUIT\n").output
         for priority in ("NORMAL", "NORMAL:-VERS-TLS1.3"):  # tls-exporter, tls-unique
             self.priority = priority
@@ -71,7 +71,7 @@ class Matrix(ServerCase):
             tls = ["--tls=off"] if listener == "smtp" else [
                 "--tls=on", f"--tls-starttls={'on' if listener == 'submission' else 'off'}",
                 f"--tls-trust-file={self.server.certificate}"]
-            return run([msmtp, "--host=localhost", f"--port={self.server.port(listener)}", *tls,
+            return run([msmtp, "--host=127.0.0.1", f"--port={self.server.port(listener)}", *tls,
                         f"--auth={mechanism.lower()}", f"--user={USER}", f"--passwordeval=cat {file}",
                         "--from=me@example.org", "you@example.org"], input="Subject: x\n\nx\n").returncode == 0
         self.fill(("SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN", "LOGIN"), log_in)
@@ -88,7 +88,7 @@ class Matrix(ServerCase):
         def log_in(mechanism, listener, password):
             scheme = "smtps" if listener == "submissions" else "smtp"
             tls = ["--ssl-reqd", "--cacert", self.server.certificate] if listener != "smtp" else []
-            return run([curl, "--silent", *tls, "--url", f"{scheme}://localhost:{self.server.port(listener)}",
+            return run([curl, "--silent", *tls, "--url", f"{scheme}://127.0.0.1:{self.server.port(listener)}",
                         "--user", f"{USER}:{password}", "--login-options", f"AUTH={mechanism}", "--mail-from",
                         "me@example.org", "--mail-rcpt", "you@example.org", "--upload-file",
                         self.message]).returncode == 0
@@ -98,7 +98,7 @@ class Matrix(ServerCase):
         def log_in(mechanism, listener, password):
             kind = smtplib.SMTP_SSL if listener == "submissions" else smtplib.SMTP
             extra = {"context": self.server.client_tls()} if listener == "submissions" else {}
-            with kind("localhost", self.server.port(listener), **extra) as s:
+            with kind("127.0.0.1", self.server.port(listener), **extra) as s:
                 if listener == "submission":
                     s.starttls(context=self.server.client_tls())
                 s.ehlo()
@@ -118,7 +118,7 @@ class Matrix(ServerCase):
 
         def log_in(mechanism, listener, password):
             tls = {"smtp": "ignoreTLS:true", "submission": "requireTLS:true", "submissions": "secure:true"}[listener]
-            script = ('require("nodemailer").createTransport({host:"localhost",port:%d,%s,authMethod:"%s",'
+            script = ('require("nodemailer").createTransport({host:"127.0.0.1",port:%d,%s,authMethod:"%s",'
                       'tls:{ca:require("fs").readFileSync("%s")},auth:{user:"%s",pass:process.env.PASSWORD}})'
                       '.sendMail({from:"me@example.org",to:"you@example.org",text:"x"})'
                       % (self.server.port(listener), tls, mechanism, self.server.certificate, USER))

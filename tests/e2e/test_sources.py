@@ -321,7 +321,7 @@ class Dovecot(SourceCase):
         finally:
             if self.process.poll() is not None:
                 said = self.process.stdout.read().decode()
-                if re.search("(?i)permission denied|not permitted|unknown filesystem", said):
+                if re.search("(?i)^unshare: |permission denied|not permitted|unknown filesystem", said):
                     self.skipTest(said)
                 self.fail(said)
 
