@@ -98,23 +98,6 @@ static bool is_repeated(const struct session *s, const struct note *n)
     return s->lines > 0 && s->last_code == n->code;
 }
 
-static enum diagnose_cause_id refine(const struct session *s, enum diagnose_cause_id cause)
-{
-    if (cause == DIAGNOSE_PLAIN_TO_TLS_PORT && s->port != 0 && s->port != 465 && s->port != 2465)
-        return DIAGNOSE_TIMED_OUT;
-    if (cause != DIAGNOSE_AUTH_NOT_OFFERED && cause != DIAGNOSE_MECHANISM_NOT_OFFERED)
-        return cause;
-    if (s->caps.known && s->caps.auth)
-        return DIAGNOSE_MECHANISM_NOT_OFFERED;
-    if (s->starttls_done && !s->hello_after_starttls)
-        return DIAGNOSE_NO_EHLO_AFTER_STARTTLS;
-    if (s->caps.known && s->caps.starttls && !s->tls)
-        return DIAGNOSE_AUTH_BEFORE_STARTTLS;
-    if (s->helo_used && s->hello)
-        return DIAGNOSE_HELO_INSTEAD_OF_EHLO;
-    return cause;
-}
-
 static bool has_finding(const struct session *s)
 {
     for (size_t i = 0; i < s->found_n; i++)
@@ -135,7 +118,7 @@ static void take_cause(struct session *s, const struct note *n, const struct pla
         return; /* judged at the end: the challenge was not answered */
     if (n->port)
         s->port = n->port;
-    diagnose_session_note(s, refine(s, n->cause), n->confidence, place, NULL);
+    diagnose_session_note(s, n->cause, n->confidence, place, NULL);
 }
 
 static void take_note(struct diagnose *d, struct session *s, const struct note *n, const struct place *place)

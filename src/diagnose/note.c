@@ -44,7 +44,8 @@ static const struct {
      DIAGNOSE_TLS_HANDSHAKE_FAILED, 0.8},
     {"no suitable authentication method|no supported auth|no authentication mechanism|unknown "
      "auth*method|authentication mechanism*not supported by|no mechanism available|no compatible auth|sasl "
-     "mechanism*not available|no worthy mechs|no suitable*mechanism|no auth types|cannot use a secure "
+     "mechanism*not available|no worthy mechs|no suitable*mechanism|no auth types|requested type not "
+     "available|cannot use a secure "
      "authentication method|no authentication type succeeded|unsupported auth type|no known "
      "auth*supported|did not advertise*auth types|requested authentication type not|none of the*mechanisms",
      DIAGNOSE_MECHANISM_NOT_OFFERED, 0.85},

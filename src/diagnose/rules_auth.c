@@ -190,6 +190,8 @@ bool diagnose_judge_auth(const struct session *s, const struct reply *r, struct 
                 (r->verb == VERB_OTHER && s->auth.challenges > 0 && s->auth.bad.seen && s->auth.bad.wrapped);
     if (!auth)
         return (r->code == 535 || r->code == 534) && judge_provider(s, r, j);
+    if (r->code == 503 && s->auth.challenges == 0)
+        return false; /* for order: the response was not looked at */
     if (judge_provider(s, r, j) || judge_response(s, r, j) || judge_command(s, r, j))
         return true;
     return r->code != 503 && r->code != 502 && r->code != 530 && judge_by_code(s, r, j);

@@ -25,7 +25,9 @@ struct noted *diagnose_session_note(struct session *s, enum diagnose_cause_id id
         struct noted *f = &s->found[i];
         if (f->finding.id == id && !f->overcome) {
             f->finding.times++;
-            return NULL;
+            if (!reply || f->finding.codes[0][0] != '\0')
+                return NULL;
+            f->overcome = true; /* a program's words; the reply itself says more */
         }
     }
     if (s->found_n == FINDINGS_MAX)
@@ -154,6 +156,31 @@ static void overcome_earlier(struct gathering *g, const struct session *s)
     }
 }
 
+/* What a program said in its own words, seen in the light of the whole conversation. */
+static enum diagnose_cause_id refine(const struct session *s, enum diagnose_cause_id cause)
+{
+    if (cause == DIAGNOSE_PLAIN_TO_TLS_PORT && s->port != 0 && s->port != 465 && s->port != 2465)
+        return DIAGNOSE_TIMED_OUT;
+    if (cause != DIAGNOSE_AUTH_NOT_OFFERED && cause != DIAGNOSE_MECHANISM_NOT_OFFERED)
+        return cause;
+    if (s->caps.known && s->caps.auth)
+        return DIAGNOSE_MECHANISM_NOT_OFFERED;
+    if (s->starttls_done && !s->hello_after_starttls)
+        return DIAGNOSE_NO_EHLO_AFTER_STARTTLS;
+    if (s->caps.known && s->caps.starttls && !s->tls)
+        return DIAGNOSE_AUTH_BEFORE_STARTTLS;
+    if (s->helo_used && s->hello)
+        return DIAGNOSE_HELO_INSTEAD_OF_EHLO;
+    return cause;
+}
+
+static void refine_all(struct session *s)
+{
+    for (size_t i = 0; i < s->found_n; i++)
+        if (s->found[i].verb == VERB_NONE && s->found[i].finding.codes[0][0] == '\0')
+            s->found[i].finding.id = refine(s, s->found[i].finding.id);
+}
+
 /* Did it come to an end, or at least through what it was for? */
 static bool is_finished(const struct session *s)
 {
@@ -167,6 +194,7 @@ static bool is_finished(const struct session *s)
 void diagnose_session_end(struct session *s, struct gathering *g)
 {
     diagnose_session_finish_reply(s, g);
+    refine_all(s);
     judge_bursts(s);
     judge_silence(s);
     size_t first = choose(s);

@@ -160,8 +160,21 @@ static void unknown_run(struct session *s, const struct reply *r)
         s->unknown_first = r->place;
 }
 
+/* The other side spoke: what a program feared before did not hinder the connection. */
+static void overcome_connecting(struct session *s)
+{
+    for (size_t i = 0; i < s->found_n; i++) {
+        enum diagnose_cause_id id = s->found[i].finding.id;
+        if (id == DIAGNOSE_CERTIFICATE_INVALID || id == DIAGNOSE_TLS_HANDSHAKE_FAILED ||
+            id == DIAGNOSE_HOST_NOT_FOUND || id == DIAGNOSE_CONNECTION_REFUSED)
+            s->found[i].overcome = true;
+    }
+}
+
 void diagnose_session_take(struct session *s, const struct reply *r)
 {
+    if (r->verb == VERB_CONNECT || r->verb == VERB_EHLO || r->verb == VERB_AUTH || r->verb == VERB_MAIL)
+        overcome_connecting(s);
     s->last_verb = r->verb;
     s->last_verb_line = r->verb_line;
     unknown_run(s, r);
