@@ -163,6 +163,7 @@ class Terminal(UserCase):
     def at_terminal(self, data, *words):
         pid, terminal = pty.fork()
         if pid == 0:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # a runner in the background has it ignored
             os.execv(SALLYPORT, [SALLYPORT, "user", *words, "--data", str(data)])
         self.addCleanup(os.close, terminal)
         return pid, terminal
