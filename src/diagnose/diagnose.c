@@ -224,7 +224,8 @@ static void say(struct diagnose *d, struct sp_view line, const struct diagnose_l
         s = begin_anew(d, s);
     s->touched = d->lines;
     struct diagnose_reply_line reply;
-    bool done = !client && diagnose_reply_read(l->text, &reply) && reply.code / 100 == 2; /* never quoted */
+    bool done = !client && diagnose_reply_read(l->text, &reply) && reply.code / 100 == 2 &&
+                reply.code != 221; /* never quoted */
     if (done)
         place.line = d->lines, place.quote[0] = '\0';
     else if (client && s->in_data && l->text.len != 1 && sp_view_find(l->text, '\n', 0) == l->text.len)

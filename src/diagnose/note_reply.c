@@ -107,7 +107,8 @@ static bool is_named(struct sp_view v, size_t i)
     return false;
 }
 
-bool diagnose_note_find_reply(struct sp_view v, const char *low, struct note *note_out)
+/* One with an enhanced code behind it is surer than another. */
+static bool find_reply(struct sp_view v, const char *low, bool want_strong, struct note *note_out)
 {
     for (size_t i = 0; i + 3 <= v.len; i++) {
         if ((v.p[i] != '4' && v.p[i] != '5') || !sp_ascii_digit(v.p[i + 1]) || !sp_ascii_digit(v.p[i + 2]))
@@ -115,19 +116,22 @@ bool diagnose_note_find_reply(struct sp_view v, const char *low, struct note *no
         int code = (v.p[i] - '0') * 100 + (v.p[i + 1] - '0') * 10 + (v.p[i + 2] - '0');
         struct sp_view text;
         bool strong, named = is_named(v, i);
-        if (!diagnose_code_known(code) || !is_right_edge(sp_view_from(v, i + 3), &text, &strong))
+        if (!diagnose_code_known(code) || !is_right_edge(sp_view_from(v, i + 3), &text, &strong) ||
+            strong != want_strong)
             continue;
         if (!is_left_edge(v, i) && !(named && i > 0 && (v.p[i - 1] == '=' || v.p[i - 1] == ':')))
             continue;
         if (!strong && !named && context(low) == VERB_NONE)
             continue;
-        note_out->kind = NOTE_REPLY;
-        note_out->code = code;
-        note_out->text = text;
-        note_out->verb = context(low);
+        *note_out = (struct note){.kind = NOTE_REPLY, .code = code, .text = text, .verb = context(low)};
         return true;
     }
     return false;
+}
+
+bool diagnose_note_find_reply(struct sp_view v, const char *low, struct note *note_out)
+{
+    return find_reply(v, low, true, note_out) || find_reply(v, low, false, note_out);
 }
 
 /* "dsn=5.1.1, stat=User unknown", "The server response was: 5.7.57 Client not ...". */

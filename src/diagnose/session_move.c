@@ -195,5 +195,7 @@ void diagnose_session_take(struct session *s, const struct reply *r)
         diagnose_session_refuse(s, r);
         move_on_no(s, r);
     }
+    if (r->code == 221 && r->verb == VERB_OTHER) /* hung up at the sight of a header or of HTTP */
+        diagnose_session_note(s, DIAGNOSE_MESSAGE_AS_COMMANDS, 0.85, &r->place, r);
     s->last_code = r->code;
 }

@@ -37,11 +37,18 @@ static bool can_answer(enum diagnose_verb verb, int code)
 }
 
 /* What a reply without its command most likely answers. */
+/* The first line of all, and about the host rather than a message. */
+static bool is_refused_greeting(const struct session *s, const struct reply *r)
+{
+    bool code = r->code == 554 || r->code == 521 || r->code == 421;
+    return code && !r->told && s->lines <= 1 &&
+           !diagnose_has(r->text, "message rejected|message refused|message content|your message|this "
+                                  "message|recipient|relay|mailbox|user|content|spam|sender");
+}
+
 static enum diagnose_verb guess_verb(const struct session *s, const struct reply *r)
 {
-    if (!s->greeted && s->lines <= 1 && !s->hello &&
-        (r->code == 220 ||
-         ((r->code == 554 || r->code == 521 || r->code == 421 || r->code == 550) && !r->told)))
+    if (!s->greeted && !s->hello && ((r->code == 220 && s->lines <= 1) || is_refused_greeting(s, r)))
         return VERB_CONNECT;
     if (s->content_over || s->in_data)
         return VERB_END;

@@ -41,10 +41,13 @@ bool diagnose_json_read(struct sp_view line, uint8_t *scratch, struct diagnose_l
     static const char *const sides[] = {"tnx", "direction", "from", "dir", "side", NULL};
     static const char *const keys[] = {"sid",        "cid",  "session",      "session_id",
                                        "connection", "conn", "connectionId", NULL};
+    static const char *const said[] = {"line", "data", "text", "command", "reply", "response", "raw", NULL};
     struct sp_view message, side = {NULL, 0}, key = {NULL, 0};
-    if (line.len < 2 || line.p[0] != '{' || !json_first(line, messages, &message))
+    if (line.len < 2 || line.p[0] != '{')
         return false;
-    (void)json_first(line, sides, &side); /* either may be absent */
+    bool sided = json_first(line, sides, &side);
+    if (!(sided && json_first(line, said, &message)) && !json_first(line, messages, &message))
+        return false;
     (void)json_first(line, keys, &key);
     *line_out = (struct diagnose_line){.kind = DIAGNOSE_LINE_NOTE,
                                        .text = sp_view_make(scratch, diagnose_unescape(message, scratch)),
