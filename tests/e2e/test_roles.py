@@ -333,3 +333,15 @@ class Limits(RoleCase):
                     resumed += tls.session_reused
                     session = tls.session
         self.assertEqual(resumed, 7)
+
+
+class Secrets(RoleCase):
+    def test_a_password_of_the_command_line_is_out_of_sight(self):
+        server = self.serve("--user", "anna:a-secret-word")
+        for pid in [server.pid, *server.children()]:
+            words = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
+            self.assertNotIn(b"a-secret-word", words)
+        with server.talk() as c:
+            c.hello()
+            c.login("anna", "a-secret-word")
+        self.assertNotIn("a-secret-word", server.err.text())
