@@ -65,8 +65,7 @@ static int choose(struct client *c, struct sasl_offer *offer_out, struct sp_view
                             .secure = sp_client_is_tls(c->session) || c->session_options.auth_in_clear,
                             .binding = &c->binding,
                             .floor = c->options->floor,
-                            .failed = c->mechanism,
-                            .refused = c->refused};
+                            .failed = c->mechanism};
     return sasl_client_choose(offer_out, c->options->mechanism, c->options->credentials->token, mechanism_out,
                               why);
 }
@@ -102,9 +101,10 @@ static bool try_another(struct client *c, const struct sp_client_reply *reply)
     struct sasl_offer offer;
     struct sp_view next;
     struct sp_buf why;
-    if (c->options->mechanism.len || reply->code / 100 != 5)
+    /* Refused credentials would be refused again, and counted; who failed to prove itself gets nothing
+     * weaker. */
+    if (c->options->mechanism.len || reply->code / 100 != 5 || reply->code == 535 || c->doubted)
         return false;
-    c->refused = reply->code == 535;
     sp_buf_init(&why, &os_heap, CLIENT_TEXT_MAX);
     bool another = choose(c, &offer, &next, &why) == SP_OK;
     if (another) {
@@ -128,6 +128,7 @@ void client_login_answer(struct client *c, struct sp_view challenge)
     int status = c->sasl ? sasl_client_step(c->sasl, challenge, &response, &c->secret_name) : SP_ERR_SYNTAX;
     if (!status)
         status = sp_client_answer(c->session, sp_buf_view(&response), os_mono_ms());
+    c->doubted = status != SP_OK;
     if (status && sp_client_cancel(c->session, os_mono_ms()))
         os_panic("client-login", "the session refused to cancel");
     sp_buf_fini_secret(&response);
@@ -157,6 +158,6 @@ void client_login_forget(struct client *c)
     sasl_client_free(c->sasl);
     c->sasl = NULL;
     forget_binding(c);
-    c->authenticated = c->login_over = c->refused = false;
+    c->authenticated = c->login_over = c->doubted = false;
     c->mechanism = (struct sp_view){0};
 }

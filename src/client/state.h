@@ -35,7 +35,7 @@ struct client {
     struct sp_buf binding_data[SASL_BINDING_N]; /* what the exchange may be bound to */
     struct sasl_binding binding;
     struct sp_view mechanism;                   /* that is being tried; static text                    */
-    bool refused;                               /* its credentials were refused                        */
+    bool doubted;                               /* the server did not answer as the mechanism demands  */
     bool authenticated, login_over;
     const char *secret_name;
 

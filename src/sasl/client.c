@@ -135,19 +135,11 @@ void sasl_client_bind(struct sasl_client *c, const struct sasl_offer *offer)
 
 bool sasl_client_knows(struct sp_view mechanism) { return sasl_mechanism_find(mechanism) != NULL; }
 
-static bool same_family(const struct sasl_mechanism *a, const struct sasl_mechanism *b)
-{
-    return a->bearer == b->bearer && a->shows_password == b->shows_password;
-}
-
 /* Mechanisms are tried from the strongest on: false for what is behind us, and for what is below the floor.
  */
-static bool is_left(const struct sasl_offer *offer, size_t at, size_t failed_at, size_t floor_at)
+static bool is_left(size_t at, size_t failed_at, size_t floor_at)
 {
-    if (at > floor_at || (failed_at < sasl_mechanism_n && at <= failed_at))
-        return false;
-    return !offer->refused || failed_at == sasl_mechanism_n ||
-           !same_family(sasl_mechanisms[at], sasl_mechanisms[failed_at]);
+    return at <= floor_at && (failed_at == sasl_mechanism_n || at > failed_at);
 }
 
 static size_t place_of(struct sp_view name)
@@ -167,7 +159,7 @@ int sasl_client_choose(const struct sasl_offer *offer, struct sp_view wanted, bo
     for (size_t i = 0; i < sasl_mechanism_n; i++) {
         const struct sasl_mechanism *m = sasl_mechanisms[i];
         struct sp_view name = sp_view_of(m->name);
-        if (m->bearer != token || (m->plus && !can_bind) || !is_left(offer, i, failed_at, floor_at) ||
+        if (m->bearer != token || (m->plus && !can_bind) || !is_left(i, failed_at, floor_at) ||
             !offers(offer->mechanisms, name) || (wanted.len && !sp_view_eq_nocase(wanted, name)))
             continue;
         if (m->shows_password && !offer->secure) {

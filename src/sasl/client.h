@@ -23,9 +23,6 @@ struct sasl_offer {
     const struct sasl_binding *binding; /* NULL: nothing to bind to                                   */
     struct sp_view floor;               /* nothing weaker than this mechanism; empty: any             */
     struct sp_view failed;              /* only weaker ones than this, which was tried; empty: all    */
-    bool refused;                       /* that one's credentials were refused: no use in showing them again in the
-                                           same way, so only another family is left: proofs, tokens, or the password
-                                           itself                                                     */
 };
 
 /* Is it one of ours? For options that name one. */

@@ -15,7 +15,10 @@ OK, USAGE, DATAERR, NOINPUT, NOUSER, NOHOST, UNAVAILABLE, TEMPFAIL, NOPERM = 0, 
 class SendCase(ServerCase):
     def send(self, *words, code=OK, env=None, **options):
         done = run([SALLYPORT, "send", *map(str, words)], env=dict(os.environ, **(env or {})), **options)
-        self.assertEqual(done.returncode, code, done.output)
+        if code is None:
+            self.assertNotEqual(done.returncode, OK, done.output)
+        else:
+            self.assertEqual(done.returncode, code, done.output)
         return done
 
     def json(self, *words, **options):
@@ -105,17 +108,23 @@ class ToOurServer(SendCase):
         self.assertRegex(done.stdout, r"(?m)^=> me@example.org: refused: 530 5\.7\.0 ")
 
     def test_the_next_mechanism_when_one_fails(self):
-        server = self.fake(auth={"SCRAM-SHA-256": "504 5.5.4 not today", "SCRAM-SHA-1": "535 5.7.8 no", "PLAIN": "235 2.7.0 in"})
+        server = self.fake(auth={"SCRAM-SHA-256": "504 5.5.4 not today", "SCRAM-SHA-1": "504 5.5.4 nor this", "PLAIN": "235 2.7.0 in"})
         words = [server.address, "--to", "me@example.org", "--auth", "demo:secret"]
         out = self.send(*words).stdout
         self.assertIn("-- SCRAM-SHA-256 failed with 504; trying SCRAM-SHA-1\n", out)
-        self.assertIn("-- SCRAM-SHA-1 failed with 535; trying PLAIN\n", out)
+        self.assertIn("-- SCRAM-SHA-1 failed with 504; trying PLAIN\n", out)
         self.assertEqual(len(server.mails), 1)
-        out = self.send(*words, "--min-mechanism", "SCRAM-SHA-1", code=NOPERM).stdout
+        out = self.send(*words, "--min-mechanism", "SCRAM-SHA-1", code=UNAVAILABLE).stdout
         self.assertNotIn("AUTH PLAIN <", out)
         out = self.send(*words, "--mechanism", "SCRAM-SHA-256", code=UNAVAILABLE).stdout
         self.assertNotIn("trying", out)
         self.send(*words, "--min-mechanism", "NTLM", code=USAGE)
+        # Not after a refusal of the credentials, nor to a server that cannot prove itself.
+        for said in ("535 5.7.8 no", "334 cj1ub25zZW5zZSxzPUFBQUEsaT00MDk2"):
+            other = self.fake(auth={"SCRAM-SHA-256": said, "PLAIN": "235 2.7.0 in"})
+            out = self.send(other.address, "--to", "me@example.org", "--auth", "demo:secret", code=None).stdout
+            self.assertNotIn("AUTH PLAIN <", out)
+            self.assertEqual(other.mails, [])
         self.assertEqual(len(server.mails), 1)
 
     def test_verify(self):

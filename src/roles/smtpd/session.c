@@ -130,6 +130,10 @@ static size_t take_input(void *ctx, struct sp_view in)
         check(s, sp_server_feed(s->engine, sp_view_from(in, total), os_mono_ms(), &used));
         total += used;
         advance(s);
+        /* Short commands may have long replies: what the client does not take stops the reading, not the
+         * engine. */
+        if (sp_server_output(s->engine).len > CLOGGED_LEN)
+            send_output(s);
     }
     if (!settle(s))
         return in.len;
