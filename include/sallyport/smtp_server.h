@@ -110,6 +110,9 @@ struct sp_server_event {
 
 struct sp_server;
 
+/* Octets of output that wait to be taken, from which on one call of sp_server_feed does no further command. */
+enum { SP_SERVER_OUTPUT_PAUSE = 64 << 10 };
+
 /*
  * Make a session. SP_ERR_NOMEM; SP_ERR_MISUSE: no hostname.
  *
@@ -136,14 +139,15 @@ SP_MUST_USE int sp_server_open(struct sp_server *s, bool tls, uint64_t now_ms);
  *
  *   in        any split of the stream; borrowed for the call and for the events that follow it
  *   now_ms    monotonic milliseconds, never less than in the last call
- *   used_out  octets consumed, 0..in.len; stops early while an event is unread or unanswered:
- *             keep the rest and feed it again
+ *   used_out  octets consumed, 0..in.len; stops early while an event is unread or unanswered, and
+ *             when SP_SERVER_OUTPUT_PAUSE octets of output wait (short commands may have long
+ *             replies): take the event or the output, keep the rest and feed it again
  *
  * Whether octets are buffered behind a command is judged by what is left of `in`.
  *
  * SP_OK, SP_ERR_NOMEM (the session is dead), SP_ERR_CLOSED (ended, octets are refused),
  * SP_ERR_MISUSE (not opened; or the link waits for sp_server_secured: these octets are TLS's).
- * SP_ERR_LONG (1 MiB of output was never taken with sp_server_sent; the session is dead).
+ * SP_ERR_LONG (1 MiB of output was not taken with sp_server_sent over many calls; the session is dead).
  * Events borrow from `in` and from the session: they are void after the next feed. A SASL
  * response is void when its question is answered; it is overwritten then.
  * RFC 5321 2.3.8 (lines end in CRLF and only CRLF), 4.5.3.1 (limits).

@@ -105,7 +105,8 @@ int sp_server_feed(struct sp_server *s, struct sp_view in, uint64_t now_ms, size
         return SP_ERR_MISUSE;
     release_line(s);
     size_t used = 0;
-    while (used < in.len && !s->asked && !s->facts && s->dead == SP_OK) {
+    while (used < in.len && !s->asked && !s->facts && s->dead == SP_OK &&
+           (used == 0 || s->out.len - s->out_sent < SP_SERVER_OUTPUT_PAUSE)) {
         struct sp_view rest = sp_view_from(in, used);
         used += smtp_phases[s->phase].reads == READS_MESSAGE ? take_message(s, rest) : take_line(s, rest);
     }

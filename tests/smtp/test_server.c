@@ -646,6 +646,36 @@ static void test_over_the_limit(void **c)
     finish(&h);
 }
 
+/* Short commands with long replies, in one read: the session stops and waits until somebody takes them. */
+static void test_output_that_nobody_takes(void **c)
+{
+    (void)c;
+    enum { COMMAND_N = 20000, COMMAND_LEN = 6 };
+    static char in[COMMAND_N * COMMAND_LEN];
+    struct host h;
+    struct sp_server_options o = host_options();
+    o.max_idle_commands = UINT32_MAX;
+    host_init(&h, &o);
+    host_open(&h, false);
+    type(&h, "EHLO client.example", 250);
+    for (size_t i = 0; i < sizeof in; i++)
+        in[i] = "HELP\r\n"[i % COMMAND_LEN];
+    size_t replies = 0, used;
+    for (size_t total = 0; total < sizeof in; total += used) {
+        struct sp_view line;
+        assert_int_equal(sp_server_feed(h.s, sp_view_make(in + total, sizeof in - total), 1, &used), SP_OK);
+        assert_true(used > 0);
+        struct sp_view out = sp_server_output(h.s);
+        size_t len = out.len;
+        assert_true(len < SP_SERVER_OUTPUT_PAUSE + 1024);
+        while (sp_view_word(&out, '\n', &line))
+            replies += sp_view_starts(line, SP_LIT("214 "));
+        sp_server_sent(h.s, len);
+    }
+    assert_int_equal(replies, COMMAND_N);
+    finish(&h);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -671,6 +701,7 @@ int main(void)
         cmocka_unit_test(test_each_allocation_fails),
         cmocka_unit_test(test_large_message),
         cmocka_unit_test(test_over_the_limit),
+        cmocka_unit_test(test_output_that_nobody_takes),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);

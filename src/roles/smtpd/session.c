@@ -132,7 +132,7 @@ static size_t take_input(void *ctx, struct sp_view in)
         advance(s);
         /* Short commands may have long replies: what the client does not take stops the reading, not the
          * engine. */
-        if (sp_server_output(s->engine).len > CLOGGED_LEN)
+        if (sp_server_output(s->engine).len >= SP_SERVER_OUTPUT_PAUSE)
             send_output(s);
     }
     if (!settle(s))
