@@ -16,7 +16,7 @@
 struct waiting_peer {
     struct waiting_peer *next;
     enum ipc_role kind;
-    uint32_t index;
+    uint32_t index, edge;
     int fd;
 };
 
@@ -29,6 +29,7 @@ struct skeleton {
     bool started;
     struct waiting_peer *waiting;
     struct waiting_peer **waiting_end;
+    uint32_t edges[IPC_ROLE_N][ROLE_PEERS_MAX]; /* the supervisor's numbers of the edges to the peers */
     char name[32];
 };
 
@@ -80,7 +81,18 @@ static void take_peer_message(void *ctx, struct os_edge *edge, const struct ipc_
         r->ops->message(r, edge, m);
 }
 
-static void note_peer_closed(void *ctx, struct os_edge *edge) { lose_peer(ctx, edge); }
+/* Most often the peer has died. If it has not, only the supervisor can join the two again. */
+static void note_peer_closed(void *ctx, struct os_edge *edge)
+{
+    struct role *r = ctx;
+    enum ipc_role kind = os_edge_peer(edge);
+    uint32_t index = os_edge_peer_index(edge);
+    struct ipc_message lost = {
+        .type = IPC_TYPE_peer_lost,
+        .as.peer_lost = {.role = (uint8_t)kind, .index = index, .edge = self.edges[kind][index]}};
+    (void)os_edge_send(r->supervisor, &lost); /* a closed edge ends the role anyway */
+    lose_peer(r, edge);
+}
 
 static void note_peer_drained(void *ctx, struct os_edge *edge)
 {
@@ -92,14 +104,15 @@ static void note_peer_drained(void *ctx, struct os_edge *edge)
 static const struct os_edge_handlers peer_handlers = {
     .message = take_peer_message, .closed = note_peer_closed, .drained = note_peer_drained};
 
-static void attach_peer(struct role *r, enum ipc_role kind, uint32_t index, int fd)
+static void attach_peer(struct role *r, const struct waiting_peer *p)
 {
-    struct os_edge **slot = &r->peers[kind][index];
+    struct os_edge **slot = &r->peers[p->kind][p->index];
     if (*slot)
         lose_peer(r, *slot); /* its successor was announced before its end was seen */
-    *slot = os_edge_new(r->base, fd, r->kind, kind, index, &peer_handlers, r);
+    self.edges[p->kind][p->index] = p->edge;
+    *slot = os_edge_new(r->base, p->fd, r->kind, p->kind, p->index, &peer_handlers, r);
     if (!*slot)
-        os_panic("edge", "cannot open the edge to %s/%u", ipc_role_name(kind), index);
+        os_panic("edge", "cannot open the edge to %s/%u", ipc_role_name(p->kind), p->index);
     if (r->ops->peer_up)
         r->ops->peer_up(r, *slot);
 }
@@ -108,12 +121,13 @@ static void take_peer(struct role *r, const struct ipc_peer *p)
 {
     if (p->role >= IPC_ROLE_N || p->index >= ROLE_PEERS_MAX || p->fd < 0)
         os_panic("edge", "the supervisor announced an impossible peer %u/%u", p->role, p->index);
+    struct waiting_peer now = {NULL, (enum ipc_role)p->role, p->index, p->edge, p->fd};
     if (self.started) {
-        attach_peer(r, (enum ipc_role)p->role, p->index, p->fd);
+        attach_peer(r, &now);
         return;
     }
     struct waiting_peer *w = os_new(sizeof *w);
-    *w = (struct waiting_peer){NULL, (enum ipc_role)p->role, p->index, p->fd};
+    *w = now;
     *self.waiting_end = w;
     self.waiting_end = &w->next;
 }
@@ -123,7 +137,7 @@ static void attach_waiting(struct role *r)
     while (self.waiting) {
         struct waiting_peer *w = self.waiting;
         self.waiting = w->next;
-        attach_peer(r, w->kind, w->index, w->fd);
+        attach_peer(r, w);
         free(w);
     }
     self.waiting_end = &self.waiting;

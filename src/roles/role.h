@@ -34,7 +34,7 @@ struct role_ops {
     /*
      * A peer can be written to; a peer is gone (no longer in r->peers; its edge is freed after the call).
      * A process that was started anew comes up as a new edge with the same index, never before its
-     * forerunner's peer_gone.
+     * forerunner's peer_gone. So does a living process whose edge broke: the supervisor joins the two anew.
      */
     void (*peer_up)(struct role *r, struct os_edge *peer);
     void (*peer_gone)(struct role *r, struct os_edge *peer);

@@ -1,13 +1,17 @@
 """Roles that hang, die and come back; what a reload keeps; limits that hold over all processes."""
 import base64
+import ctypes
 import os
 import pathlib
 import re
 import signal
 import socket
 import ssl
+import unittest
 
 from harness import ONE_MESSAGE, SALLYPORT, STOP_S, Server, ServerCase, free_port, run, wait_for
+
+SUPERVISOR_FD, SYS_PIDFD_GETFD = 3, 438  # the same number on every architecture
 
 B64 = lambda text: base64.b64encode(text.encode()).decode()
 
@@ -15,6 +19,25 @@ B64 = lambda text: base64.b64encode(text.encode()).decode()
 def send(pids, how):
     for pid in pids:
         os.kill(pid, how)
+
+
+def break_edges(pid):
+    """Shut down every edge of a role but the one to its supervisor, as if each had met a fault; both sides live on."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    pidfd = os.pidfd_open(pid)
+    broken = 0
+    for fd in map(int, os.listdir(f"/proc/{pid}/fd")):
+        if fd <= SUPERVISOR_FD or not os.readlink(f"/proc/{pid}/fd/{fd}").startswith("socket:"):
+            continue
+        copy = libc.syscall(SYS_PIDFD_GETFD, pidfd, fd, 0)
+        if copy < 0:
+            raise unittest.SkipTest(f"pidfd_getfd: {os.strerror(ctypes.get_errno())}")
+        with socket.socket(fileno=copy) as s:
+            if s.family == socket.AF_UNIX:
+                s.shutdown(socket.SHUT_RDWR)
+                broken += 1
+    os.close(pidfd)
+    assert broken
 
 
 class RoleCase(ServerCase):
@@ -116,6 +139,21 @@ class Away(RoleCase):
                 self.kill_role(server, role)
                 self.works(c)
             c.quit()
+
+    def test_an_edge_that_breaks_between_two_that_live(self):
+        server = self.serve("--user", "anna:secret")
+        server.accept_log("mail-not-stored", reason="queue-unavailable")
+        with server.talk() as c:
+            c.hello()
+            c.mail()
+            for smtpd in server.role_pids("smtpd"):
+                break_edges(smtpd)
+            server.expect_log("edge-joined-again", a="smtpd", b="queue")
+            server.expect_log("edge-joined-again", a="smtpd", b="auth")
+            self.works(c)
+            self.logs_in(c)
+            c.quit()
+        self.assertEqual(server.logs("role-died"), [])
 
     def test_a_role_that_dies_again_and_again(self):
         server = self.serve()

@@ -122,12 +122,14 @@ static void configure(uint32_t generation, const char *hostname)
     GIVE(configure, .generation = generation, .path = SP_LIT("/test.conf"), .text = sp_view_of(text));
 }
 
+static uint32_t introduced; /* edges so far; the number of the last one */
+
 /* Introduce a peer; our end of the edge to it. */
 static int introduce(enum ipc_role kind, uint32_t index)
 {
     int ends[2];
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
-    GIVE(peer, .role = (uint8_t)kind, .index = index, .fd = ends[1]);
+    GIVE(peer, .role = (uint8_t)kind, .index = index, .edge = ++introduced, .fd = ends[1]);
     close(ends[1]);
     return ends[0];
 }
@@ -155,19 +157,36 @@ static void expect_note(const char *line)
     assert_string_equal(got, line);
 }
 
-static void expect_ready(uint32_t generation)
+enum { PAYLOAD_MAX = 16 };
+
+/* The role's next message to the supervisor; octets holds its payload. */
+static struct ipc_message hear(enum ipc_type type, size_t payload_len, uint8_t octets[])
 {
-    uint8_t octets[IPC_HEADER_LEN + 4];
     struct ipc_message m;
     size_t n = 0;
-    while (n < sizeof octets) {
-        size_t more = read_some(rig.supervisor, octets + n, sizeof octets - n);
+    while (n < IPC_HEADER_LEN + payload_len) {
+        size_t more = read_some(rig.supervisor, octets + n, IPC_HEADER_LEN + payload_len - n);
         assert_true(more > 0);
         n += more;
     }
-    assert_int_equal(octets[4], IPC_TYPE_ready);
-    assert_int_equal(ipc_unpack(IPC_TYPE_ready, sp_view_make(octets + IPC_HEADER_LEN, 4), -1, &m), SP_OK);
-    assert_int_equal(m.as.ready.generation, generation);
+    assert_int_equal(octets[4], type);
+    assert_int_equal(ipc_unpack(type, sp_view_make(octets + IPC_HEADER_LEN, payload_len), -1, &m), SP_OK);
+    return m;
+}
+
+static void expect_ready(uint32_t generation)
+{
+    uint8_t octets[IPC_HEADER_LEN + PAYLOAD_MAX];
+    assert_int_equal(hear(IPC_TYPE_ready, 4, octets).as.ready.generation, generation);
+}
+
+static void expect_lost(enum ipc_role kind, uint32_t index, uint32_t edge)
+{
+    uint8_t octets[IPC_HEADER_LEN + PAYLOAD_MAX];
+    struct ipc_peer_lost lost = hear(IPC_TYPE_peer_lost, 9, octets).as.peer_lost;
+    assert_int_equal(lost.role, kind);
+    assert_int_equal(lost.index, index);
+    assert_int_equal(lost.edge, edge);
 }
 
 static void expect_end(int exit_code)
@@ -295,6 +314,30 @@ static void a_peer_that_breaks_the_rules_is_cut_off_alone(void **state)
     close(good);
 }
 
+/* A peer that lives may have lost its edge all the same; one that was replaced has not been lost. */
+static void the_supervisor_is_told_of_an_edge_that_ends(void **state)
+{
+    (void)state;
+    start_one();
+    int old = introduce(IPC_AUTH, 1);
+    expect_note("up auth/1 of 1");
+    int new = introduce(IPC_AUTH, 1);
+    uint32_t edge = introduced;
+    expect_note("down auth/1 of 0 gone");
+    expect_note("up auth/1 of 1");
+    int queue = introduce(IPC_QUEUE, 0);
+    expect_note("up queue/0 of 1");
+    close(new);
+    expect_note("down auth/1 of 0 gone");
+    expect_lost(IPC_AUTH, 1, edge);
+    send_octets(queue, SP_LIT("\xff\xff\xff\xff\xff\xff\xff\xff nonsense"), -1);
+    expect_note("down queue/0 of 0 gone");
+    expect_lost(IPC_QUEUE, 0, edge + 1);
+    leave();
+    close(old);
+    close(queue);
+}
+
 static void stop_is_told_with_its_grace(void **state)
 {
     (void)state;
@@ -342,6 +385,7 @@ static const struct CMUnitTest tests[] = {
     CASE(a_later_generation_reloads),
     CASE(a_peer_that_came_back_takes_the_place_of_the_old_one),
     CASE(a_peer_that_breaks_the_rules_is_cut_off_alone),
+    CASE(the_supervisor_is_told_of_an_edge_that_ends),
     CASE(stop_is_told_with_its_grace),
     CASE(a_role_without_wishes_leaves_at_once),
     CASE(signals_are_for_the_supervisor),

@@ -5,6 +5,7 @@
 #include "os/heap.h"
 #include "os/log.h"
 #include "roles/supervisor/give.h"
+#include "roles/supervisor/links.h"
 #include "roles/supervisor/spawn.h"
 #include "roles/tally.h"
 
@@ -29,6 +30,8 @@ static void take_message(void *ctx, struct os_edge *edge, const struct ipc_messa
         supervisor_child_ready(c->supervisor, c);
     } else if (m->type == IPC_TYPE_user_known) {
         supervisor_user_known(c->supervisor, &m->as.user_known);
+    } else if (m->type == IPC_TYPE_peer_lost) {
+        links_note_lost(c->supervisor, c, &m->as.peer_lost);
     }
 }
 
@@ -47,33 +50,6 @@ static const struct os_edge_handlers handlers = {.message = take_message, .close
 static bool make_pair(int ends_out[2])
 {
     return socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends_out) == 0;
-}
-
-/* Give each of two children one end of a new edge. */
-static void join(struct child *a, struct child *b)
-{
-    int ends[2];
-    if (!make_pair(ends)) {
-        os_log(OS_WARN, "edge-failed", OS_STR("why", strerror(errno)));
-        return;
-    }
-    give_peer(a, b, ends[0]);
-    give_peer(b, a, ends[1]);
-    close(ends[0]);
-    close(ends[1]);
-}
-
-static void join_all(struct supervisor *sv, struct child *c)
-{
-    for (size_t i = 0; i < ipc_edge_n; i++) {
-        const struct ipc_edge_rule *rule = &ipc_edges[i];
-        if (rule->a == IPC_SUPERVISOR || (rule->a != c->kind && rule->b != c->kind))
-            continue;
-        enum ipc_role other = rule->a == c->kind ? rule->b : rule->a;
-        for (uint32_t k = 0; k < sv->child_n[other]; k++)
-            if (sv->children[other][k].edge)
-                join(c, &sv->children[other][k]);
-    }
 }
 
 /* --- birth ------------------------------------------------------------------------------------ */
@@ -99,9 +75,10 @@ static int start(struct supervisor *sv, struct child *c)
     c->edge = os_edge_new(sv->base, ends[0], IPC_SUPERVISOR, c->kind, c->index, &handlers, c);
     if (!c->edge)
         os_panic("edge", "cannot open the edge to %s/%u", ipc_role_name(c->kind), c->index);
-    give_birthright(sv, c);
+    if (!give_birthright(sv, c))
+        (void)kill(pid, SIGKILL); /* it could do nothing; another one is started after a pause */
     give_generation(sv, c);
-    join_all(sv, c);
+    links_join_all(sv, c);
     give_start(sv, c);
     return 0;
 }
@@ -127,6 +104,19 @@ void children_start_again(struct supervisor *sv, struct child *c)
     os_timer_set(&c->again, c->pause_ms);
 }
 
+static void give_listeners_again(void *ctx)
+{
+    struct child *c = ctx;
+    if (c->supervisor->phase == SUPERVISOR_RUNNING)
+        children_give_listeners(c->supervisor, c);
+}
+
+void children_give_listeners(struct supervisor *sv, struct child *c)
+{
+    if (!give_listeners(sv, c))
+        os_timer_set(&c->listeners_again, PAUSE_FIRST_MS);
+}
+
 void children_count(struct supervisor *sv)
 {
     const struct config *c = sv->generation->config;
@@ -144,8 +134,10 @@ void children_init(struct supervisor *sv)
             struct child *c = &sv->children[kind][i];
             *c = (struct child){.supervisor = sv, .kind = (enum ipc_role)kind, .index = i};
             os_timer_init(&c->again, sv->base, start_after_pause, c);
+            os_timer_init(&c->listeners_again, sv->base, give_listeners_again, c);
         }
     }
+    links_init(sv);
 }
 
 int children_start(struct supervisor *sv, struct sp_buf *error)
@@ -238,11 +230,13 @@ void children_fini(struct supervisor *sv)
     EACH_CHILD(sv, c)
     {
         os_timer_fini(&c->again);
+        os_timer_fini(&c->listeners_again);
         if (c->edge)
             os_edge_free(c->edge);
         if (c->pid > 0)
             (void)waitpid(c->pid, NULL, 0); /* killed before: it does not keep us */
     }
+    links_fini(sv);
     for (size_t kind = 0; kind < IPC_ROLE_N; kind++)
         free(sv->children[kind]);
 }

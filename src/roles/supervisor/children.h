@@ -11,6 +11,9 @@ void children_init(struct supervisor *sv);
 /* Start all. EX_OK, EX_OSERR; error says why. */
 int children_start(struct supervisor *sv, struct sp_buf *error);
 
+/* Give smtpd its listening sockets, and try again later when no descriptor is left for that. */
+void children_give_listeners(struct supervisor *sv, struct child *c);
+
 /* Start one again after a pause that grows while it does not live long. */
 void children_start_again(struct supervisor *sv, struct child *c);
 

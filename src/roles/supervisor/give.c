@@ -1,12 +1,17 @@
 #include "roles/supervisor/give.h"
 
 #include "base/view.h"
+#include "os/log.h"
 
 /* A child whose edge is gone is told everything again when it is born anew. */
-static void send_message(struct child *c, const struct ipc_message *m)
+static bool send_message(struct child *c, const struct ipc_message *m)
 {
-    if (c->edge)
-        (void)os_edge_send(c->edge, m);
+    int status = c->edge ? os_edge_send(c->edge, m) : SP_ERR_CLOSED;
+    if (status != SP_OK && status != SP_ERR_CLOSED)
+        os_log(OS_WARN, "not-given", OS_STR("name", ipc_role_name(c->kind)), OS_NUM("index", c->index),
+               OS_STR("what", ipc_type_name(m->type)),
+               OS_STR("why", status == SP_ERR_IO ? "no descriptor is left" : "the message is too long"));
+    return status == SP_OK || status == SP_ERR_CLOSED;
 }
 
 #define GIVE(c, name, ...)                                                                                   \
@@ -16,60 +21,67 @@ static void give_users(struct supervisor *sv, struct child *c)
 {
     for (size_t i = 0; i < sv->user_n; i++)
         if (!sv->users[i].known)
-            GIVE(c, user_wanted, .name = sp_view_of(sv->users[i].name),
-                 .password = sp_buf_view(&sv->users[i].password), .replace = sv->users[i].replace);
+            (void)GIVE(c, user_wanted, .name = sp_view_of(sv->users[i].name),
+                       .password = sp_buf_view(&sv->users[i].password), .replace = sv->users[i].replace);
 }
 
-void give_birthright(struct supervisor *sv, struct child *c)
+bool give_birthright(struct supervisor *sv, struct child *c)
 {
+    bool given = true;
     if (sv->parts[c->kind] >= 0)
-        GIVE(c, folder, .fd = sv->parts[c->kind]);
+        given &= GIVE(c, folder, .fd = sv->parts[c->kind]);
     if (c->kind == IPC_SMTPD) {
-        GIVE(c, tally, .rows = sv->child_n[IPC_SMTPD], .fd = sv->tally);
+        given &= GIVE(c, tally, .rows = sv->child_n[IPC_SMTPD], .fd = sv->tally);
         give_tickets(sv, c);
     }
     if (c->kind == IPC_AUTH && c->index == 0)
         give_users(sv, c);
+    return given;
 }
 
 void give_generation(struct supervisor *sv, struct child *c)
 {
     const struct generation *g = sv->generation;
-    GIVE(c, configure, .generation = g->number, .path = sp_view_of(g->path), .text = sp_buf_view(&g->text));
+    (void)GIVE(c, configure, .generation = g->number, .path = sp_view_of(g->path),
+               .text = sp_buf_view(&g->text));
     if (c->kind == IPC_SMTPD)
-        GIVE(c, tls_identity, .generation = g->number, .certificates_pem = sp_buf_view(&g->certificates_pem),
-             .key_pem = sp_buf_view(&g->key_pem));
+        (void)GIVE(c, tls_identity, .generation = g->number,
+                   .certificates_pem = sp_buf_view(&g->certificates_pem),
+                   .key_pem = sp_buf_view(&g->key_pem));
     if (c->kind == IPC_AUTH && g->jwks.len > 0)
-        GIVE(c, token_keys, .generation = g->number, .jwks = sp_buf_view(&g->jwks));
+        (void)GIVE(c, token_keys, .generation = g->number, .jwks = sp_buf_view(&g->jwks));
     if (c->kind == IPC_AUTH && g->config->users.source == CONFIG_SOURCE_PASSWORD_FILE)
-        GIVE(c, user_file, .generation = g->number, .text = sp_buf_view(&g->passwords));
+        (void)GIVE(c, user_file, .generation = g->number, .text = sp_buf_view(&g->passwords));
     for (size_t i = 0; c->kind == IPC_DELIVERY && i < g->credential_n; i++)
-        GIVE(c, credential, .generation = g->number, .route = sp_view_of(g->credentials[i].route),
-             .user = sp_view_of(g->credentials[i].user), .password = sp_buf_view(&g->credentials[i].password),
-             .authorities_pem = sp_buf_view(&g->credentials[i].authorities_pem));
+        (void)GIVE(c, credential, .generation = g->number, .route = sp_view_of(g->credentials[i].route),
+                   .user = sp_view_of(g->credentials[i].user),
+                   .password = sp_buf_view(&g->credentials[i].password),
+                   .authorities_pem = sp_buf_view(&g->credentials[i].authorities_pem));
 }
 
 void give_start(struct supervisor *sv, struct child *c)
 {
-    GIVE(c, start, .generation = sv->generation->number);
+    (void)GIVE(c, start, .generation = sv->generation->number);
 }
 
 void give_tickets(struct supervisor *sv, struct child *c)
 {
-    GIVE(c, ticket_keys, .keys = tickets_view(&sv->tickets));
+    (void)GIVE(c, ticket_keys, .keys = tickets_view(&sv->tickets));
 }
 
-void give_listeners(struct supervisor *sv, struct child *c)
+bool give_listeners(struct supervisor *sv, struct child *c)
 {
+    bool given = true;
     for (size_t i = 0; i < sv->listeners.n; i++)
         if (sv->listeners.items[i].listening)
-            GIVE(c, listener, .name = sp_view_of(sv->listeners.items[i].name),
-                 .fd = sv->listeners.items[i].fd);
+            given &= GIVE(c, listener, .name = sp_view_of(sv->listeners.items[i].name),
+                          .fd = sv->listeners.items[i].fd);
+    return given;
 }
 
-void give_peer(struct child *c, const struct child *peer, int fd)
+bool give_peer(struct child *c, const struct child *peer, uint32_t edge, int fd)
 {
-    GIVE(c, peer, .role = (uint8_t)peer->kind, .index = peer->index, .fd = fd);
+    return GIVE(c, peer, .role = (uint8_t)peer->kind, .index = peer->index, .edge = edge, .fd = fd);
 }
 
-void give_stop(struct child *c, uint32_t grace_ms) { GIVE(c, stop, .grace_ms = grace_ms); }
+void give_stop(struct child *c, uint32_t grace_ms) { (void)GIVE(c, stop, .grace_ms = grace_ms); }

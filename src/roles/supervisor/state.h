@@ -28,7 +28,13 @@ struct child {
     uint32_t ready_generation;
     uint64_t born_ms;
     uint32_t pause_ms; /* before it is started again; 0: it lived long enough */
-    struct os_timer again;
+    struct os_timer again, listeners_again;
+};
+
+/* The place of an edge between two children. */
+struct link {
+    uint32_t number; /* of the edge that is there now, or was */
+    bool lost;       /* it broke, or could not be given       */
 };
 
 /* A user who is to be known before anything listens. */
@@ -54,6 +60,8 @@ struct supervisor {
     int tally; /* shared by smtpd processes, see roles/tally.h */
     struct child *children[IPC_ROLE_N];
     uint32_t child_n[IPC_ROLE_N];
+    struct link **links;       /* by edge rule, then by child of its a and child of its b */
+    struct os_timer join_again; /* those that are lost                                     */
     struct wanted_user *users;
     size_t user_n;
     struct event *signals[SUPERVISOR_SIGNAL_N];

@@ -94,7 +94,7 @@ static void run_when_all_is_up(struct supervisor *sv)
     }
     sv->phase = SUPERVISOR_RUNNING;
     for (uint32_t i = 0; i < sv->child_n[IPC_SMTPD]; i++)
-        give_listeners(sv, &sv->children[IPC_SMTPD][i]);
+        children_give_listeners(sv, &sv->children[IPC_SMTPD][i]);
     banner_print(sv);
     users_forget_passwords(sv);
     os_log(OS_INFO, "ready", OS_NUM("pid", getpid()), OS_STR("data", sv->data),
@@ -106,7 +106,7 @@ static void run_when_all_is_up(struct supervisor *sv)
 static void note_in_use(struct supervisor *sv, struct child *c)
 {
     if (c->kind == IPC_SMTPD)
-        give_listeners(sv, c);
+        children_give_listeners(sv, c);
     reload_note_ready(sv);
 }
 
