@@ -21,6 +21,7 @@
 #define SALLYPORT_SMTP_SERVER_H
 
 #include "sallyport/base.h"
+#include "sallyport/envelope.h"
 #include "sallyport/replies.h"
 
 /* How long a client may take, in milliseconds (RFC 5321 4.5.3.2.7 asks for 5 minutes at least). */
@@ -56,8 +57,6 @@ struct sp_path {
     struct sp_view domain;  /* domain or [literal]; empty for <> and for <postmaster>      */
     bool           null;    /* <>                                                          */
 };
-
-enum sp_server_body { SP_BODY_7BIT = 0, SP_BODY_8BITMIME };
 
 /*
  * What the session has to say. ASK_* are questions: answered by sp_server_yes,
@@ -96,12 +95,15 @@ struct sp_server_event {
         } auth;
         struct sp_view answer;
         struct {
-            struct sp_path      sender;
-            uint64_t            size;   /* SIZE= or 0                                      */
-            enum sp_server_body body;   /* BODY=                                           */
-            struct sp_view      auth;   /* AUTH= decoded from xtext; empty when absent or <> */
+            struct sp_path            sender;
+            uint64_t                  size;       /* SIZE= or 0                            */
+            struct sp_mail_parameters parameters; /* as the client says: AUTH= is not yet trusted */
         } mail;
-        struct { struct sp_path recipient; uint32_t n; /* accepted before this one */ } rcpt;
+        struct {
+            struct sp_path            recipient;
+            uint32_t                  n;          /* accepted before this one              */
+            struct sp_rcpt_parameters parameters;
+        } rcpt;
         struct sp_view words;
         struct sp_view content;
         struct { uint64_t size; /* octets of content in all */ } end;

@@ -2,6 +2,7 @@
 
 #include "base/time.h"
 #include "base/view.h"
+#include "cli/queue_parameters.h"
 #include "message/id.h"
 #include "os/heap.h"
 
@@ -12,9 +13,9 @@ struct text {
     char s[40];
 };
 
-static struct text time_of(uint64_t ms)
+struct queue_time queue_time_of(uint64_t ms)
 {
-    struct text t = {{0}};
+    struct queue_time t = {{0}};
     struct sp_buf b;
     sp_buf_init(&b, &os_heap, sizeof t.s - 1);
     (void)sp_buf_add_rfc3339(&b, (int64_t)ms, false); /* fits */
@@ -48,14 +49,16 @@ void queue_mail_fini(struct queue_mail *m)
 void queue_mail_begin(struct queue_mail *m, const struct ipc_queue_mail *facts)
 {
     m->facts = *facts;
-    struct sp_view *views[] = {&m->facts.session, &m->facts.client, &m->facts.user, &m->facts.sender};
+    struct sp_view *views[] = {&m->facts.session, &m->facts.client,           &m->facts.user,
+                               &m->facts.sender,  &m->facts.parameters.envid, &m->facts.parameters.auth};
+    enum { VIEW_N = sizeof views / sizeof *views };
     size_t octets = 1;
     sp_buf_clear(&m->text);
     sp_buf_clear(&m->recipients);
-    for (size_t i = 0; i < 4; i++)
+    for (size_t i = 0; i < VIEW_N; i++)
         octets += views[i]->len;
     (void)sp_buf_reserve(&m->text, octets); /* os_heap never says no; it does not move below */
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < VIEW_N; i++) {
         size_t at = m->text.len;
         (void)sp_buf_add(&m->text, *views[i]);
         views[i]->p = m->text.p + at;
@@ -122,20 +125,22 @@ static json_t *json_text(struct sp_view v)
     return text;
 }
 
-static json_t *json_time(uint64_t ms) { return ms ? json_string(time_of(ms).s) : json_null(); }
+json_t *queue_json_time(uint64_t ms) { return ms ? json_string(queue_time_of(ms).s) : json_null(); }
 
-static json_t *json_text_or_null(struct sp_view v) { return v.len ? json_text(v) : json_null(); }
+json_t *queue_json_text_or_null(struct sp_view v) { return v.len ? json_text(v) : json_null(); }
 
 static json_t *recipient_json(const struct ipc_queue_recipient *r, bool whole)
 {
     json_t *o = json_pack("{s:o, s:o, s:I, s:o, s:o}", "address", json_text(r->address), "state",
                           json_text(r->state), "attempts", (json_int_t)r->attempts, "next_attempt",
-                          json_time(r->next_ms), "last_reply", json_text_or_null(r->reply));
+                          queue_json_time(r->next_ms), "last_reply", queue_json_text_or_null(r->reply));
     if (!whole)
         return o;
     json_object_set_new(o, "route", json_text(r->route));
-    json_object_set_new(o, "last_attempt", json_time(r->last_ms));
-    json_object_set_new(o, "last_remote", json_text_or_null(r->remote));
+    json_object_set_new(o, "last_attempt", queue_json_time(r->last_ms));
+    json_object_set_new(o, "last_remote", queue_json_text_or_null(r->remote));
+    json_object_set_new(o, "notify", queue_notify_json(r->parameters.notify));
+    json_object_set_new(o, "orcpt", queue_json_text_or_null(r->parameters.orcpt));
     return o;
 }
 
@@ -145,15 +150,16 @@ json_t *queue_mail_json(const struct queue_mail *m, bool whole)
     struct sp_view rest = sp_buf_view(&m->recipients);
     for (struct ipc_queue_recipient r; ipc_next_queue_recipient(&rest, &r);)
         json_array_append_new(recipients, recipient_json(&r, whole));
-    json_t *o = json_pack("{s:s, s:s, s:o, s:o, s:I, s:o}", "id", id_of(m->facts.id).s, "state",
-                          queue_mail_state(m), "sender", json_text(m->facts.sender), "recipients", recipients,
-                          "size", (json_int_t)m->facts.size, "received", json_time(m->facts.received_ms));
+    json_t *o =
+        json_pack("{s:s, s:s, s:o, s:o, s:I, s:o}", "id", id_of(m->facts.id).s, "state", queue_mail_state(m),
+                  "sender", json_text(m->facts.sender), "recipients", recipients, "size",
+                  (json_int_t)m->facts.size, "received", queue_json_time(m->facts.received_ms));
     if (!whole)
         return o;
-    json_object_set_new(o, "session", json_text_or_null(m->facts.session));
-    json_object_set_new(o, "client", json_text_or_null(m->facts.client));
-    json_object_set_new(o, "user", json_text_or_null(m->facts.user));
-    json_object_set_new(o, "body", json_string(m->facts.body ? "8BITMIME" : "7BIT"));
+    json_object_set_new(o, "session", queue_json_text_or_null(m->facts.session));
+    json_object_set_new(o, "client", queue_json_text_or_null(m->facts.client));
+    json_object_set_new(o, "user", queue_json_text_or_null(m->facts.user));
+    queue_add_parameters_json(o, &m->facts.parameters);
     return o;
 }
 
@@ -195,7 +201,7 @@ static void print_recipient(const struct ipc_queue_recipient *r, FILE *to)
     if (r->attempts)
         fprintf(to, ", %" PRIu32 " attempt%s", r->attempts, r->attempts == 1 ? "" : "s");
     if (r->next_ms)
-        fprintf(to, ", next %s", time_of(r->next_ms).s);
+        fprintf(to, ", next %s", queue_time_of(r->next_ms).s);
     if (r->reply.len) {
         fputs(": ", to);
         if (r->remote.len) {
@@ -210,7 +216,7 @@ static void print_recipient(const struct ipc_queue_recipient *r, FILE *to)
 void queue_mail_print_row(const struct queue_mail *m, FILE *to)
 {
     fprintf(to, "%s  %-8s  %10" PRIu64 "  %s  ", id_of(m->facts.id).s, queue_mail_state(m), m->facts.size,
-            time_of(m->facts.received_ms).s);
+            queue_time_of(m->facts.received_ms).s);
     print_address(m->facts.sender, to);
     fputc('\n', to);
     struct sp_view rest = sp_buf_view(&m->recipients);
@@ -220,7 +226,7 @@ void queue_mail_print_row(const struct queue_mail *m, FILE *to)
     }
 }
 
-static void print_fact(const char *name, struct sp_view value, FILE *to)
+void queue_print_fact(const char *name, struct sp_view value, FILE *to)
 {
     if (!value.len)
         return;
@@ -233,18 +239,19 @@ void queue_mail_print_envelope(const struct queue_mail *m, FILE *to)
 {
     fprintf(to, "%-10s %s\n", "id", id_of(m->facts.id).s);
     fprintf(to, "%-10s %s\n", "state", queue_mail_state(m));
-    fprintf(to, "%-10s %s\n", "received", time_of(m->facts.received_ms).s);
-    print_fact("client", m->facts.client, to);
-    print_fact("user", m->facts.user, to);
-    print_fact("session", m->facts.session, to);
-    fprintf(to, "%-10s %s\n", "body", m->facts.body ? "8BITMIME" : "7BIT");
+    fprintf(to, "%-10s %s\n", "received", queue_time_of(m->facts.received_ms).s);
+    queue_print_fact("client", m->facts.client, to);
+    queue_print_fact("user", m->facts.user, to);
+    queue_print_fact("session", m->facts.session, to);
     fprintf(to, "%-10s %" PRIu64 "\n", "size", m->facts.size);
     fprintf(to, "%-10s ", "sender");
     print_address(m->facts.sender, to);
     fputc('\n', to);
+    queue_print_mail_parameters(&m->facts.parameters, to);
     struct sp_view rest = sp_buf_view(&m->recipients);
     for (struct ipc_queue_recipient r; ipc_next_queue_recipient(&rest, &r);) {
         fprintf(to, "%-10s ", "recipient");
         print_recipient(&r, to);
+        queue_print_rcpt_parameters(&r.parameters, to);
     }
 }

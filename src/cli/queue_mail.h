@@ -39,4 +39,13 @@ void queue_mail_print_envelope(const struct queue_mail *m, FILE *to);
  * line ends. */
 void queue_print_text(struct sp_view text, bool keep_lines, FILE *to);
 
+/* For those who print more of it: RFC 3339 in UTC; JSON, null for nothing; a line "name  value". */
+struct queue_time {
+    char s[40];
+};
+struct queue_time queue_time_of(uint64_t ms);
+json_t *queue_json_time(uint64_t ms);
+json_t *queue_json_text_or_null(struct sp_view v);
+void queue_print_fact(const char *name, struct sp_view value, FILE *to);
+
 #endif

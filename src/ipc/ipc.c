@@ -54,6 +54,64 @@ static struct sp_view get_view(struct reader *r)
     return v;
 }
 
+/* A number of few values: any other is a mistake, or no message of ours. */
+static uint8_t get_below(struct reader *r, unsigned end)
+{
+    uint64_t n = get_number(r, 1);
+    r->bad = r->bad || n >= end;
+    return r->bad ? 0 : (uint8_t)n;
+}
+
+/* --- what MAIL and RCPT asked -------------------------------------------------------------- */
+
+enum { PRIORITY_MOST = 9 };
+
+static void put_mail(struct sp_buf *b, const struct sp_mail_parameters *p)
+{
+    put_number(b, p->body, 1);
+    put_number(b, p->utf8, 1);
+    put_number(b, p->require_tls, 1);
+    put_number(b, p->ret, 1);
+    put_number(b, p->by, 1);
+    put_number(b, p->by_trace, 1);
+    put_number(b, (uint8_t)(p->priority + PRIORITY_MOST), 1);
+    put_number(b, (uint64_t)p->by_ms, 8);
+    put_number(b, (uint64_t)p->hold_until_ms, 8);
+    put_view(b, p->envid);
+    put_view(b, p->auth);
+}
+
+static struct sp_mail_parameters get_mail(struct reader *r)
+{
+    struct sp_mail_parameters p = {0};
+    p.body = get_below(r, SP_BODY_BINARYMIME + 1);
+    p.utf8 = get_below(r, 2);
+    p.require_tls = get_below(r, 2);
+    p.ret = get_below(r, SP_RET_HDRS + 1);
+    p.by = get_below(r, SP_BY_NOTIFY + 1);
+    p.by_trace = get_below(r, 2);
+    p.priority = (int8_t)(get_below(r, 2 * PRIORITY_MOST + 1) - PRIORITY_MOST);
+    p.by_ms = (int64_t)get_number(r, 8);
+    p.hold_until_ms = (int64_t)get_number(r, 8);
+    p.envid = get_view(r);
+    p.auth = get_view(r);
+    return p;
+}
+
+static void put_rcpt(struct sp_buf *b, const struct sp_rcpt_parameters *p)
+{
+    put_number(b, p->notify, 1);
+    put_view(b, p->orcpt);
+}
+
+static struct sp_rcpt_parameters get_rcpt(struct reader *r)
+{
+    struct sp_rcpt_parameters p = {0};
+    p.notify = get_below(r, 2 * SP_NOTIFY_DELAY);
+    p.orcpt = get_view(r);
+    return p;
+}
+
 /* --- pack -------------------------------------------------------------------------------- */
 
 #define U8(f)           put_number(b, m->f, 1);
@@ -62,6 +120,8 @@ static struct sp_view get_view(struct reader *r)
 #define VIEW(f)         put_view(b, m->f);
 #define SECRET(f)       put_view(b, m->f);
 #define LIST(record, f) put_view(b, m->f);
+#define MAIL(f)         put_mail(b, &m->f);
+#define RCPT(f)         put_rcpt(b, &m->f);
 #define FD(f)           *fd_out = m->f;
 #define RECORD(name)                                                                                         \
     int ipc_add_##name(struct sp_buf *b, const struct ipc_##name *m)                                         \
@@ -81,6 +141,8 @@ static struct sp_view get_view(struct reader *r)
 #undef VIEW
 #undef SECRET
 #undef LIST
+#undef MAIL
+#undef RCPT
 #undef FD
 #undef RECORD
 #undef END_RECORD
@@ -101,6 +163,8 @@ static struct sp_view get_view(struct reader *r)
 #define U64(f)    m->f = get_number(r, 8);
 #define VIEW(f)   m->f = get_view(r);
 #define SECRET(f) VIEW(f)
+#define MAIL(f)   m->f = get_mail(r);
+#define RCPT(f)   m->f = get_rcpt(r);
 #define LIST(record, f)                                                                                      \
     m->f = get_view(r);                                                                                      \
     LIST_CHECK(record, m->f)
@@ -129,6 +193,8 @@ static struct sp_view get_view(struct reader *r)
 #undef VIEW
 #undef SECRET
 #undef LIST
+#undef MAIL
+#undef RCPT
 #undef FD
 #undef RECORD
 #undef END_RECORD
@@ -148,6 +214,8 @@ struct type_facts {
 #define VIEW(f)
 #define SECRET(f)
 #define LIST(record, f)
+#define MAIL(f)
+#define RCPT(f)
 #define FD(f)
 #define RECORD(name)
 #define END_RECORD(name)

@@ -9,6 +9,7 @@
 #define IPC_IPC_H
 
 #include "base/buf.h"
+#include "sallyport/envelope.h"
 
 /* The roles. NAME, name in logs and process titles. */
 #define IPC_ROLES(X)                                                                                         \
@@ -115,6 +116,8 @@ enum ipc_outcome_kind { IPC_OUTCOMES(X) IPC_OUTCOME_N };
 #define VIEW(f)         struct sp_view f;
 #define SECRET(f)       struct sp_view f;
 #define LIST(record, f) struct sp_view f;
+#define MAIL(f)         struct sp_mail_parameters f;
+#define RCPT(f)         struct sp_rcpt_parameters f;
 #define FD(f)           int f;
 #define RECORD(name)    struct ipc_##name {
 #define END_RECORD(name)                                                                                     \
@@ -137,6 +140,8 @@ enum ipc_outcome_kind { IPC_OUTCOMES(X) IPC_OUTCOME_N };
 #undef VIEW
 #undef SECRET
 #undef LIST
+#undef MAIL
+#undef RCPT
 #undef FD
 #define U8(f)
 #define U32(f)
@@ -144,6 +149,8 @@ enum ipc_outcome_kind { IPC_OUTCOMES(X) IPC_OUTCOME_N };
 #define VIEW(f)
 #define SECRET(f)
 #define LIST(record, f)
+#define MAIL(f)
+#define RCPT(f)
 #define FD(f)
 #define RECORD(name)
 #define END_RECORD(name)
@@ -182,6 +189,8 @@ struct ipc_message {
 #undef VIEW
 #undef SECRET
 #undef LIST
+#undef MAIL
+#undef RCPT
 #undef FD
 
 enum {

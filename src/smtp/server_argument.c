@@ -76,7 +76,7 @@ static enum smtp_reply_id take_body(struct sp_server *s, const struct smtp_param
     bool eight = sp_view_eq_nocase(p->value, SP_LIT("8BITMIME"));
     if (!eight && !sp_view_eq_nocase(p->value, SP_LIT("7BIT")))
         return complain(s, p->at, SP_LIT("BODY= is 7BIT or 8BITMIME"), R_BAD_PARAMETER);
-    s->question.as.mail.body = eight ? SP_BODY_8BITMIME : SP_BODY_7BIT;
+    s->question.as.mail.parameters.body = eight ? SP_BODY_8BITMIME : SP_BODY_7BIT;
     return R_NONE;
 }
 
@@ -86,8 +86,10 @@ static enum smtp_reply_id take_auth(struct sp_server *s, const struct smtp_param
     struct sp_path mailbox;
     struct smtp_fault fault;
     size_t len = 0;
-    if (sp_view_eq(p->value, SP_LIT("<>")))
+    if (sp_view_eq(p->value, SP_LIT("<>"))) {
+        s->question.as.mail.parameters.auth = p->value;
         return R_NONE;
+    }
     sp_buf_clear(&s->xtext);
     if (sp_buf_reserve(&s->xtext, p->value.len ? p->value.len : 1) != SP_OK) {
         s->dead = SP_ERR_NOMEM;
@@ -97,7 +99,7 @@ static enum smtp_reply_id take_auth(struct sp_server *s, const struct smtp_param
     struct sp_view text = {s->xtext.p, len};
     if (status != SP_OK || smtp_mailbox_parse(text, &mailbox, &fault) != SP_OK)
         return complain(s, p->at, SP_LIT("AUTH= is <> or a mailbox in xtext"), R_BAD_PARAMETER);
-    s->question.as.mail.auth = text;
+    s->question.as.mail.parameters.auth = text;
     return R_NONE;
 }
 
@@ -176,8 +178,7 @@ static enum smtp_reply_id parse_path(struct sp_server *s, struct sp_view line, s
 static enum smtp_reply_id parse_mail(struct sp_server *s, struct sp_view line, size_t at)
 {
     s->question.as.mail.size = 0;
-    s->question.as.mail.body = SP_BODY_7BIT;
-    s->question.as.mail.auth = (struct sp_view){0};
+    s->question.as.mail.parameters = (struct sp_mail_parameters){0};
     if (!skip_keyword(line, &at, SP_LIT("FROM:")))
         return complain(s, at, SP_LIT("FROM: follows MAIL"), R_MAIL_SYNTAX);
     enum smtp_reply_id wrong = parse_path(s, line, &at, SMTP_PATH_SENDER, &s->question.as.mail.sender);
@@ -189,6 +190,7 @@ static enum smtp_reply_id parse_mail(struct sp_server *s, struct sp_view line, s
 static enum smtp_reply_id parse_rcpt(struct sp_server *s, struct sp_view line, size_t at)
 {
     s->question.as.rcpt.n = s->recipients;
+    s->question.as.rcpt.parameters = (struct sp_rcpt_parameters){0};
     if (!skip_keyword(line, &at, SP_LIT("TO:")))
         return complain(s, at, SP_LIT("TO: follows RCPT"), R_RCPT_SYNTAX);
     enum smtp_reply_id wrong = parse_path(s, line, &at, SMTP_PATH_RECIPIENT, &s->question.as.rcpt.recipient);

@@ -11,9 +11,10 @@
 
 /* The columns of a recipient with its message, in the order that sqlite_row reads them. */
 #define SQLITE_STORE_COLUMNS                                                                                 \
-    "m.id, m.received_ms, m.session, m.client, m.user, m.sender, m.body, m.size, r.number, r.address, "      \
-    "r.route, r.state, r.attempts, r.next_ms, r.last_ms, r.last_code, r.last_enhanced, r.last_reply, "       \
-    "r.last_remote"
+    "m.id, m.received_ms, m.session, m.client, m.user, m.sender, m.size, r.number, r.address, r.route, "     \
+    "r.state, r.attempts, r.next_ms, r.last_ms, r.last_code, r.last_enhanced, r.last_reply, r.last_remote, " \
+    "m.body, m.smtputf8, m.requiretls, m.ret, m.envid, m.auth, m.by_mode, m.by_trace, m.by_ms, "             \
+    "m.hold_until_ms, m.priority, r.notify, r.orcpt"
 
 #define SQLITE_STORE_OPEN_STATES "('queued', 'deferred', 'held')"
 
@@ -22,10 +23,12 @@
     X(BEGIN, "BEGIN IMMEDIATE")                                                                              \
     X(COMMIT, "COMMIT")                                                                                      \
     X(ROLLBACK, "ROLLBACK")                                                                                  \
-    X(ADD_MAIL, "INSERT INTO mail (id, received_ms, session, client, user, sender, body, size, content) "    \
-                "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")                                               \
-    X(ADD_RECIPIENT, "INSERT INTO recipient (mail, number, address, route, state, next_ms, last_reply) "     \
-                     "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")                                                  \
+    X(ADD_MAIL, "INSERT INTO mail (id, received_ms, session, client, user, sender, size, content, body, "    \
+                "smtputf8, requiretls, ret, envid, auth, by_mode, by_trace, by_ms, hold_until_ms, priority) " \
+                "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, "  \
+                "?19)")                                                                                      \
+    X(ADD_RECIPIENT, "INSERT INTO recipient (mail, number, address, route, state, next_ms, last_reply, "     \
+                     "notify, orcpt) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")                           \
     X(DUE, "SELECT " SQLITE_STORE_COLUMNS                                                                    \
            " FROM recipient r INDEXED BY recipient_due CROSS JOIN mail m ON m.id = r.mail "                  \
            "WHERE r.next_ms <= ?1 AND (r.next_ms, r.mail, r.number) > (?2, ?3, ?4) "                         \
@@ -112,6 +115,19 @@ int sqlite_fail_errno(struct sqlite_store *s, const char *what);
 int sqlite_fail(struct sqlite_store *s);
 
 void sqlite_row(sqlite3_stmt *st, struct store_mail *mail_out, struct store_recipient *recipient_out);
+
+/*
+ * sqlite_words.c: parameters as the words that the columns hold.
+ *
+ *   from, to  the columns, resp. bindings, one after another in the order of SQLITE_STORE_COLUMNS
+ */
+void sqlite_bind_mail_parameters(sqlite3_stmt *st, int to, const struct sp_mail_parameters *p);
+void sqlite_bind_rcpt_parameters(sqlite3_stmt *st, int to, const struct sp_rcpt_parameters *p);
+struct sp_mail_parameters sqlite_mail_parameters(sqlite3_stmt *st, int from);
+struct sp_rcpt_parameters sqlite_rcpt_parameters(sqlite3_stmt *st, int from);
+
+/* The text in a column, until the statement moves on. */
+struct sp_view sqlite_column(sqlite3_stmt *st, int at);
 
 /* The verbs of sqlite_change.c, sqlite_read.c and sqlite_tidy.c. */
 int sqlite_add(struct store *s, const struct store_mail *mail, const struct store_recipient *recipients,

@@ -25,15 +25,15 @@ static int add_mail(struct sqlite_store *s, const struct store_mail *mail, const
     sqlite_bind_view(st, 4, mail->client);
     sqlite_bind_view(st, 5, mail->user);
     sqlite_bind_view(st, 6, mail->sender);
-    sqlite_bind_view(st, 7, mail->body ? SP_LIT("8bitmime") : SP_LIT("7bit"));
-    sqlite_bind_u64(st, 8, mail->size);
+    sqlite_bind_u64(st, 7, mail->size);
     /* Failed binds show in the step. */
     if (!content)
-        (void)sqlite3_bind_null(st, 9);
+        (void)sqlite3_bind_null(st, 8);
     else if (content->len)
-        (void)sqlite3_bind_blob64(st, 9, content->p, content->len, SQLITE_STATIC);
+        (void)sqlite3_bind_blob64(st, 8, content->p, content->len, SQLITE_STATIC);
     else
-        (void)sqlite3_bind_zeroblob(st, 9, 0);
+        (void)sqlite3_bind_zeroblob(st, 8, 0);
+    sqlite_bind_mail_parameters(st, 9, &mail->parameters);
     return sqlite_run(s, st);
 }
 
@@ -47,6 +47,7 @@ static int add_recipient(struct sqlite_store *s, uint64_t mail, const struct sto
     bind_word(st, 5, r->state);
     bind_next(st, 6, r->state, r->next_ms);
     sqlite_bind_view(st, 7, r->reply);
+    sqlite_bind_rcpt_parameters(st, 8, &r->parameters);
     int status = sqlite_run(s, st);
     /* Half a message must not stay: the caller's numbers are wrong, or an orphan is in the table. */
     return status == SP_ERR_EXISTS ? sqlite_fail(s) : status;

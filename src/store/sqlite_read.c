@@ -6,12 +6,6 @@
 
 #include <string.h>
 
-static struct sp_view column(sqlite3_stmt *st, int at)
-{
-    const void *p = sqlite3_column_text(st, at);
-    return sp_view_make(p, (size_t)sqlite3_column_bytes(st, at));
-}
-
 static enum store_state state_of(struct sp_view word)
 {
     for (unsigned i = 0; i < STORE_STATE_N; i++)
@@ -25,25 +19,26 @@ void sqlite_row(sqlite3_stmt *st, struct store_mail *mail_out, struct store_reci
     *mail_out = (struct store_mail){
         .id = (uint64_t)sqlite3_column_int64(st, 0),
         .received_ms = sqlite3_column_int64(st, 1),
-        .session = column(st, 2),
-        .client = column(st, 3),
-        .user = column(st, 4),
-        .sender = column(st, 5),
-        .body = !sp_view_eq(column(st, 6), SP_LIT("7bit")),
-        .size = (uint64_t)sqlite3_column_int64(st, 7),
+        .session = sqlite_column(st, 2),
+        .client = sqlite_column(st, 3),
+        .user = sqlite_column(st, 4),
+        .sender = sqlite_column(st, 5),
+        .size = (uint64_t)sqlite3_column_int64(st, 6),
+        .parameters = sqlite_mail_parameters(st, 18),
     };
     *recipient_out = (struct store_recipient){
-        .number = (uint32_t)sqlite3_column_int64(st, 8),
-        .address = column(st, 9),
-        .route = column(st, 10),
-        .state = state_of(column(st, 11)),
-        .attempts = (uint32_t)sqlite3_column_int64(st, 12),
-        .next_ms = sqlite3_column_type(st, 13) == SQLITE_NULL ? STORE_NEVER : sqlite3_column_int64(st, 13),
-        .last_ms = sqlite3_column_int64(st, 14),
-        .code = (uint32_t)sqlite3_column_int64(st, 15),
-        .enhanced = column(st, 16),
-        .reply = column(st, 17),
-        .remote = column(st, 18),
+        .number = (uint32_t)sqlite3_column_int64(st, 7),
+        .address = sqlite_column(st, 8),
+        .route = sqlite_column(st, 9),
+        .state = state_of(sqlite_column(st, 10)),
+        .attempts = (uint32_t)sqlite3_column_int64(st, 11),
+        .next_ms = sqlite3_column_type(st, 12) == SQLITE_NULL ? STORE_NEVER : sqlite3_column_int64(st, 12),
+        .last_ms = sqlite3_column_int64(st, 13),
+        .code = (uint32_t)sqlite3_column_int64(st, 14),
+        .enhanced = sqlite_column(st, 15),
+        .reply = sqlite_column(st, 16),
+        .remote = sqlite_column(st, 17),
+        .parameters = sqlite_rcpt_parameters(st, 29),
     };
 }
 

@@ -14,6 +14,13 @@ enum { APPLICATION_ID = 0x53616c6c };
         25) "||" DIGIT(20) "||" DIGIT(15) "||" DIGIT(10) "||" DIGIT(5) "||" DIGIT(0)
 #define UTC(column) "strftime('%Y-%m-%dT%H:%M:%SZ', " #column " / 1000, 'unixepoch')"
 
+#define QUEUE_VIEW                                                                                           \
+    "CREATE VIEW queue AS SELECT " ID_TEXT                                                                   \
+    " AS id, " UTC(m.received_ms) " AS received, m.sender, m.size,\n"                                        \
+                                  "  r.address, r.route, r.state, r.attempts, " UTC(                         \
+                                      r.next_ms) " AS next_attempt, r.last_reply, m.id AS "                  \
+                                                 "mail\n  FROM mail m JOIN recipient r ON r.mail = m.id;\n"
+
 /* migrations[n] leads from version n to n + 1. What was released is never changed: a new one is added. */
 static const char *const migrations[] = {
     "CREATE TABLE mail (\n"
@@ -42,12 +49,37 @@ static const char *const migrations[] = {
     "  last_remote TEXT NOT NULL DEFAULT '',\n"
     "  PRIMARY KEY (mail, number)\n"
     ") WITHOUT ROWID;\n"
-    "CREATE INDEX recipient_due ON recipient (next_ms, mail, number) WHERE next_ms IS NOT NULL;\n"
-    "CREATE VIEW queue AS SELECT " ID_TEXT
-    " AS id, " UTC(m.received_ms) " AS received, m.sender, m.size,\n"
-                                  "  r.address, r.route, r.state, r.attempts, " UTC(
-                                      r.next_ms) " AS next_attempt, r.last_reply, m.id AS mail\n"
-                                                 "  FROM mail m JOIN recipient r ON r.mail = m.id;\n",
+    "CREATE INDEX recipient_due ON recipient (next_ms, mail, number) WHERE next_ms IS NOT NULL;\n" QUEUE_VIEW,
+
+    /* What MAIL and RCPT asked. The table is made anew, for a CHECK cannot be changed. */
+    "DROP VIEW queue;\n"
+    "CREATE TABLE mail_2 (\n"
+    "  id INTEGER PRIMARY KEY,\n"
+    "  received_ms INTEGER NOT NULL,\n"
+    "  session TEXT NOT NULL,\n"
+    "  client TEXT NOT NULL,\n"
+    "  user TEXT NOT NULL,\n"
+    "  sender TEXT NOT NULL,\n"
+    "  body TEXT NOT NULL CHECK (body IN ('7bit', '8bitmime', 'binarymime')),\n"
+    "  smtputf8 INTEGER NOT NULL DEFAULT 0 CHECK (smtputf8 IN (0, 1)),\n"
+    "  requiretls INTEGER NOT NULL DEFAULT 0 CHECK (requiretls IN (0, 1)),\n"
+    "  ret TEXT NOT NULL DEFAULT '' CHECK (ret IN ('', 'full', 'hdrs')),\n"
+    "  envid TEXT NOT NULL DEFAULT '',\n"
+    "  auth TEXT NOT NULL DEFAULT '',\n"
+    "  by_mode TEXT NOT NULL DEFAULT '' CHECK (by_mode IN ('', 'return', 'notify')),\n"
+    "  by_trace INTEGER NOT NULL DEFAULT 0 CHECK (by_trace IN (0, 1)),\n"
+    "  by_ms INTEGER NOT NULL DEFAULT 0,\n"
+    "  hold_until_ms INTEGER NOT NULL DEFAULT 0,\n"
+    "  priority INTEGER NOT NULL DEFAULT 0 CHECK (priority BETWEEN -9 AND 9),\n"
+    "  size INTEGER NOT NULL,\n"
+    "  content BLOB\n"
+    ");\n"
+    "INSERT INTO mail_2 (id, received_ms, session, client, user, sender, body, size, content)\n"
+    "  SELECT id, received_ms, session, client, user, sender, body, size, content FROM mail;\n"
+    "DROP TABLE mail;\n"
+    "ALTER TABLE mail_2 RENAME TO mail;\n"
+    "ALTER TABLE recipient ADD COLUMN notify TEXT NOT NULL DEFAULT '';\n"
+    "ALTER TABLE recipient ADD COLUMN orcpt TEXT NOT NULL DEFAULT '';\n" QUEUE_VIEW,
 };
 
 const int sqlite_schema_version = (int)(sizeof migrations / sizeof *migrations);

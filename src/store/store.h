@@ -13,6 +13,7 @@
 #define STORE_STORE_H
 
 #include "base/buf.h"
+#include "sallyport/envelope.h"
 
 /* What is known of a recipient. NAME, word in the database, meaning. */
 #define STORE_STATES(X)                                                                                      \
@@ -41,8 +42,8 @@ struct store_mail {
     struct sp_view client;  /* address; empty for messages of our own        */
     struct sp_view user;    /* authenticated as, or empty                    */
     struct sp_view sender;  /* empty for the null reverse-path               */
-    uint8_t body;           /* enum sp_server_body                           */
     uint64_t size;          /* octets of content                             */
+    struct sp_mail_parameters parameters;
 };
 
 struct store_recipient {
@@ -55,6 +56,7 @@ struct store_recipient {
     int64_t last_ms; /* of the last one; 0: none                      */
     uint32_t code;   /* of the last reply; 0: there was none          */
     struct sp_view enhanced, reply, remote;
+    struct sp_rcpt_parameters parameters;
 };
 
 #define STORE_NEVER INT64_MAX

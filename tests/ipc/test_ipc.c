@@ -47,6 +47,49 @@ static struct sp_view draw_view(void)
     return sp_view_make(p, len);
 }
 
+static struct sp_mail_parameters draw_mail(void)
+{
+    return (struct sp_mail_parameters){.body = (uint8_t)(draw() % 3),
+                                       .utf8 = draw() % 2,
+                                       .require_tls = draw() % 2,
+                                       .ret = (uint8_t)(draw() % 3),
+                                       .by = (uint8_t)(draw() % 3),
+                                       .by_trace = draw() % 2,
+                                       .priority = (int8_t)(draw() % 19) - 9,
+                                       .by_ms = (int64_t)draw(),
+                                       .hold_until_ms = (int64_t)draw(),
+                                       .envid = draw_view(),
+                                       .auth = draw_view()};
+}
+
+static struct sp_rcpt_parameters draw_rcpt(void)
+{
+    return (struct sp_rcpt_parameters){.notify = (uint8_t)(draw() % 16), .orcpt = draw_view()};
+}
+
+static void check_mail(const struct sp_mail_parameters *a, const struct sp_mail_parameters *b)
+{
+    assert_int_equal(a->body, b->body);
+    assert_int_equal(a->utf8, b->utf8);
+    assert_int_equal(a->require_tls, b->require_tls);
+    assert_int_equal(a->ret, b->ret);
+    assert_int_equal(a->by, b->by);
+    assert_int_equal(a->by_trace, b->by_trace);
+    assert_int_equal(a->priority, b->priority);
+    assert_true(a->by_ms == b->by_ms);
+    assert_true(a->hold_until_ms == b->hold_until_ms);
+    assert_true(sp_view_eq(a->envid, b->envid));
+    assert_true(sp_view_eq(a->auth, b->auth));
+}
+
+static void check_rcpt(const struct sp_rcpt_parameters *a, const struct sp_rcpt_parameters *b)
+{
+    assert_int_equal(a->notify, b->notify);
+    assert_true(sp_view_eq(a->orcpt, b->orcpt));
+}
+
+#define MAIL(f)   m->f = draw_mail();
+#define RCPT(f)   m->f = draw_rcpt();
 #define U8(f)     m->f = (uint8_t)draw();
 #define U32(f)    m->f = (uint32_t)draw();
 #define U64(f)    m->f = draw();
@@ -85,6 +128,8 @@ static struct sp_view draw_view(void)
 #undef SECRET
 #undef FD
 #undef LIST
+#undef MAIL
+#undef RCPT
 #undef RECORD
 #undef END_RECORD
 #undef MESSAGE
@@ -92,6 +137,8 @@ static struct sp_view draw_view(void)
 
 /* --- equality ------------------------------------------------------------------------------- */
 
+#define MAIL(f)   check_mail(&a->f, &b->f);
+#define RCPT(f)   check_rcpt(&a->f, &b->f);
 #define U8(f)     assert_int_equal(a->f, b->f);
 #define U32(f)    assert_int_equal(a->f, b->f);
 #define U64(f)    assert_true(a->f == b->f);
@@ -123,6 +170,8 @@ static struct sp_view draw_view(void)
 #undef SECRET
 #undef FD
 #undef LIST
+#undef MAIL
+#undef RCPT
 #undef RECORD
 #undef END_RECORD
 #undef MESSAGE
@@ -137,6 +186,8 @@ static struct sp_view draw_view(void)
 #define SECRET(f)
 #define FD(f)
 #define LIST(record, f)
+#define MAIL(f)
+#define RCPT(f)
 #define RECORD(name)
 #define END_RECORD(name)
 #define END(name)

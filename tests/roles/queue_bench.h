@@ -301,7 +301,7 @@ static inline uint64_t bench_submit(struct bench *b, const char *sender, const c
     sp_buf_init(&list, &os_heap, 1 << 20);
     for (size_t i = 0; i < n; i++)
         assert_int_equal(
-            ipc_add_recipient(&list, &(struct ipc_recipient){sp_view_of(to[i][1]), sp_view_of(to[i][0])}),
+            ipc_add_recipient(&list, &(struct ipc_recipient){.address = sp_view_of(to[i][1]), .route = sp_view_of(to[i][0])}),
             SP_OK);
     struct ipc_submit s = {.tag = ++b->next_tag,
                            .id = ++b->next_id,

@@ -33,8 +33,9 @@ static void test_nothing_is_said_before_the_commit(void **state)
     struct os_edge *from = b->role.peers[IPC_SMTPD][0];
     struct sp_buf list;
     sp_buf_init(&list, &os_heap, 4096);
-    assert_int_equal(
-        ipc_add_recipient(&list, &(struct ipc_recipient){SP_LIT("b@example.net"), SP_LIT("hold")}), SP_OK);
+    assert_int_equal(ipc_add_recipient(&list, &(struct ipc_recipient){.address = SP_LIT("b@example.net"),
+                                                                      .route = SP_LIT("hold")}),
+                     SP_OK);
     struct ipc_message m = {
         .type = IPC_TYPE_submit,
         .as.submit = {.tag = 9, .id = 900, .recipients = sp_buf_view(&list), .content = SP_LIT("x")}};
@@ -333,8 +334,9 @@ static void test_large_messages_go_by_file(void **state)
     close(fd);
     struct sp_buf list;
     sp_buf_init(&list, &os_heap, 4096);
-    assert_int_equal(
-        ipc_add_recipient(&list, &(struct ipc_recipient){SP_LIT("b@example.net"), SP_LIT("relay")}), SP_OK);
+    assert_int_equal(ipc_add_recipient(&list, &(struct ipc_recipient){.address = SP_LIT("b@example.net"),
+                                                                      .route = SP_LIT("relay")}),
+                     SP_OK);
     struct ipc_message m = {.type = IPC_TYPE_submit,
                             .as.submit = {.tag = 8,
                                           .id = 500,

@@ -76,9 +76,9 @@ static void test_events_carry_their_facts(void **c)
     assert_view(e.as.mail.sender.text, "\"al ice\"@[192.0.2.1]");
     assert_view(e.as.mail.sender.local, "\"al ice\"");
     assert_view(e.as.mail.sender.domain, "[192.0.2.1]");
-    assert_view(e.as.mail.auth, "a+b@c.example");
+    assert_view(e.as.mail.parameters.auth, "a+b@c.example");
     assert_int_equal(e.as.mail.size, 1234);
-    assert_int_equal(e.as.mail.body, SP_BODY_8BITMIME);
+    assert_int_equal(e.as.mail.parameters.body, SP_BODY_8BITMIME);
     host_answer(&h);
     for (uint32_t n = 0; n < 3; n++) {
         host_line(&h, "RCPT TO:<Postmaster>");
@@ -103,8 +103,8 @@ static void test_events_carry_their_facts(void **c)
     /* parameters of one mail are not those of the next */
     host_line(&h, "MAIL FROM:<>");
     e = peek(&h);
-    assert_true(e.as.mail.sender.null && e.as.mail.size == 0 && e.as.mail.auth.len == 0);
-    assert_int_equal(e.as.mail.body, SP_BODY_7BIT);
+    assert_true(e.as.mail.sender.null && e.as.mail.size == 0 && e.as.mail.parameters.auth.len == 0);
+    assert_int_equal(e.as.mail.parameters.body, SP_BODY_7BIT);
     finish(&h);
 }
 

@@ -18,8 +18,18 @@ static struct store_mail mail_of(uint64_t id, size_t size)
                                .client = SP_LIT("127.0.0.1"),
                                .user = SP_LIT("demo"),
                                .sender = SP_LIT("a@example.org"),
-                               .body = 1,
-                               .size = size};
+                               .size = size,
+                               .parameters = {.body = SP_BODY_BINARYMIME,
+                                              .utf8 = true,
+                                              .require_tls = true,
+                                              .ret = SP_RET_HDRS,
+                                              .envid = SP_LIT("QQ 1"),
+                                              .auth = SP_LIT("demo@example.org"),
+                                              .by = SP_BY_NOTIFY,
+                                              .by_trace = true,
+                                              .by_ms = -5,
+                                              .hold_until_ms = NOW + 9,
+                                              .priority = -9}};
 }
 
 static struct store_recipient recipient_of(uint32_t number, enum store_state state)
@@ -28,7 +38,9 @@ static struct store_recipient recipient_of(uint32_t number, enum store_state sta
                                     .address = SP_LIT("b@example.net"),
                                     .route = SP_LIT("relay"),
                                     .state = state,
-                                    .next_ms = NOW};
+                                    .next_ms = NOW,
+                                    .parameters = {.notify = SP_NOTIFY_SUCCESS | SP_NOTIFY_DELAY,
+                                                   .orcpt = SP_LIT("utf-8;\xc3\xa9@example.net")}};
 }
 
 static void add(struct store *s, uint64_t id, enum store_state state, bool leased)
@@ -121,6 +133,20 @@ static void test_a_message_lives_and_ends(void **state)
     folder_free(&f);
 }
 
+static void check_parameters(const struct sp_mail_parameters *a, const struct sp_mail_parameters *b)
+{
+    assert_int_equal(a->body, b->body);
+    assert_int_equal(a->utf8, b->utf8);
+    assert_int_equal(a->require_tls, b->require_tls);
+    assert_int_equal(a->ret, b->ret);
+    assert_int_equal(a->by, b->by);
+    assert_int_equal(a->by_trace, b->by_trace);
+    assert_int_equal(a->by_ms, b->by_ms);
+    assert_int_equal(a->hold_until_ms, b->hold_until_ms);
+    assert_int_equal(a->priority, b->priority);
+    assert_true(sp_view_eq(a->envid, b->envid) && sp_view_eq(a->auth, b->auth));
+}
+
 static void check_everything_kept(void *ctx, const struct store_mail *m, const struct store_recipient *r)
 {
     *(bool *)ctx = true;
@@ -128,8 +154,11 @@ static void check_everything_kept(void *ctx, const struct store_mail *m, const s
     assert_int_equal(m->received_ms, want.received_ms);
     assert_true(sp_view_eq(m->session, want.session) && sp_view_eq(m->client, want.client));
     assert_true(sp_view_eq(m->user, want.user) && sp_view_eq(m->sender, want.sender));
-    assert_int_equal(m->body, 1);
     assert_int_equal(m->size, 21);
+    check_parameters(&m->parameters, &want.parameters);
+    struct store_recipient wanted = recipient_of(0, STORE_QUEUED);
+    assert_int_equal(r->parameters.notify, wanted.parameters.notify);
+    assert_true(sp_view_eq(r->parameters.orcpt, wanted.parameters.orcpt));
     assert_true(sp_view_eq(r->address, SP_LIT("b@example.net")) && sp_view_eq(r->route, SP_LIT("relay")));
     assert_int_equal(r->code, 450);
     assert_int_equal(r->next_ms, NOW + 60);
@@ -392,6 +421,67 @@ static void test_what_is_not_ours_is_refused(void **state)
     folder_free(&f);
 }
 
+/* Version 1, as it was released, with a message in it. */
+static const char version_1[] =
+    "PRAGMA journal_mode = WAL; PRAGMA auto_vacuum = INCREMENTAL;"
+    "CREATE TABLE mail (id INTEGER PRIMARY KEY, received_ms INTEGER NOT NULL, session TEXT NOT NULL,"
+    " client TEXT NOT NULL, user TEXT NOT NULL, sender TEXT NOT NULL,"
+    " body TEXT NOT NULL CHECK (body IN ('7bit', '8bitmime')), size INTEGER NOT NULL, content BLOB);"
+    "CREATE TABLE recipient (mail INTEGER NOT NULL REFERENCES mail (id), number INTEGER NOT NULL,"
+    " address TEXT NOT NULL, route TEXT NOT NULL,"
+    " state TEXT NOT NULL CHECK (state IN ('queued', 'deferred', 'held', 'delivered', 'failed')),"
+    " attempts INTEGER NOT NULL DEFAULT 0,"
+    " next_ms INTEGER CHECK ((next_ms IS NULL) = (state IN ('held', 'delivered', 'failed'))),"
+    " last_ms INTEGER NOT NULL DEFAULT 0, last_code INTEGER NOT NULL DEFAULT 0,"
+    " last_enhanced TEXT NOT NULL DEFAULT '', last_reply TEXT NOT NULL DEFAULT '',"
+    " last_remote TEXT NOT NULL DEFAULT '', PRIMARY KEY (mail, number)) WITHOUT ROWID;"
+    "CREATE INDEX recipient_due ON recipient (next_ms, mail, number) WHERE next_ms IS NOT NULL;"
+    "CREATE VIEW queue AS SELECT m.id AS mail, r.address FROM mail m JOIN recipient r ON r.mail = m.id;"
+    "INSERT INTO mail VALUES (7, 1000000, 's1', '127.0.0.1', 'demo', 'a@example.org', '8bitmime', 1, 'x');"
+    "INSERT INTO recipient (mail, number, address, route, state, attempts, next_ms, last_ms)"
+    " VALUES (7, 0, 'b@example.net', 'relay', 'deferred', 3, 1000060, 1000001);"
+    "PRAGMA application_id = 0x53616c6c; PRAGMA user_version = 1";
+
+static void check_migrated(void *ctx, const struct store_mail *m, const struct store_recipient *r)
+{
+    *(bool *)ctx = true;
+    struct sp_mail_parameters want = {.body = SP_BODY_8BITMIME};
+    check_parameters(&m->parameters, &want);
+    assert_true(sp_view_eq(m->sender, SP_LIT("a@example.org")) && sp_view_eq(m->user, SP_LIT("demo")));
+    assert_int_equal(m->received_ms, 1000000);
+    assert_int_equal(m->size, 1);
+    assert_int_equal(r->attempts, 3);
+    assert_int_equal(r->next_ms, 1000060);
+    assert_int_equal(r->parameters.notify, 0);
+    assert_int_equal(r->parameters.orcpt.len, 0);
+}
+
+static void test_an_old_store_is_migrated(void **state)
+{
+    (void)state;
+    struct folder f = folder_new();
+    run_sql(&f, version_1);
+    struct store *s = folder_open(&f);
+    bool visited = false;
+    struct store_cursor cursor = {.mail = 7, .only = true};
+    assert_int_equal(store_list(s, &cursor, 10, check_migrated, &visited), SP_OK);
+    assert_true(visited && cursor.end);
+    struct store_body body;
+    assert_int_equal(store_body(s, 7, &body), SP_OK);
+    assert_true(sp_view_eq(body.content, SP_LIT("x")));
+    add(s, 8, STORE_QUEUED, false); /* new words in the old table's place */
+    int64_t next;
+    assert_string_equal(leased_at(s, 1000060, &next).text, "8/0 queued 0;7/0 deferred 3;");
+    store_close(s);
+    s = folder_open(&f); /* and it is not migrated again */
+    uint64_t n;
+    assert_int_equal(store_count(s, &n), SP_OK);
+    assert_int_equal(n, 2);
+    store_close(s);
+    run_sql(&f, "SELECT id, received, next_attempt, last_reply FROM queue");
+    folder_free(&f);
+}
+
 /* docs/store.md promises that plain SQL shows the queue. */
 static void test_an_operator_can_read_it(void **state)
 {
@@ -514,6 +604,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_leftovers_are_swept),
     cmocka_unit_test(test_retry_makes_due),
     cmocka_unit_test(test_what_is_not_ours_is_refused),
+    cmocka_unit_test(test_an_old_store_is_migrated),
     cmocka_unit_test(test_an_operator_can_read_it),
     cmocka_unit_test(test_a_full_disk_passes),
     cmocka_unit_test(test_space_comes_back),

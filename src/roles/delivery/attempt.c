@@ -47,8 +47,8 @@ struct delivery_attempt *delivery_attempt_new(struct delivery *d, struct os_edge
             close(m->fd);
         return NULL;
     }
-    struct delivery_attempt *a =
-        os_new(fixed + m->sender.len + m->route.len + m->content.len + m->targets.len);
+    struct delivery_attempt *a = os_new(fixed + m->sender.len + m->route.len + m->content.len +
+                                        m->targets.len + m->parameters.envid.len + m->parameters.auth.len);
     uint8_t *at = (uint8_t *)a + fixed;
     struct sp_view list = m->targets;
     *a = (struct delivery_attempt){
@@ -58,18 +58,23 @@ struct delivery_attempt *delivery_attempt_new(struct delivery *d, struct os_edge
         .queue = queue,
         .fd = m->fd,
         .size = m->size,
-        .declared_eight_bit = m->body == SP_BODY_8BITMIME,
+        .declared_eight_bit = m->parameters.body != SP_BODY_7BIT,
         .target_n = n,
         .open_n = n,
+        .parameters = m->parameters,
     };
+    a->parameters.envid = keep(&at, m->parameters.envid);
+    a->parameters.auth = keep(&at, m->parameters.auth);
     a->sender = keep(&at, m->sender);
     a->route = keep(&at, m->route);
     a->content = keep(&at, m->content);
     for (size_t i = 0; i < n; i++) {
         struct ipc_target t;
-        if (ipc_next_target(&list, &t))
-            a->targets[i] =
-                (struct delivery_target){.recipient = t.recipient, .address = keep(&at, t.address)};
+        if (!ipc_next_target(&list, &t))
+            break;
+        a->targets[i] = (struct delivery_target){
+            .recipient = t.recipient, .address = keep(&at, t.address), .parameters = t.parameters};
+        a->targets[i].parameters.orcpt = keep(&at, t.parameters.orcpt);
     }
     a->eight_bit = m->fd >= 0 ? a->declared_eight_bit : has_eight_bit(a->content);
     message_id_text(a->id, a->id_text);

@@ -14,6 +14,7 @@
 struct delivery_target {
     uint64_t recipient; /* number in the store */
     struct sp_view address;
+    struct sp_rcpt_parameters parameters;
     bool settled;
 };
 
@@ -25,6 +26,7 @@ struct delivery_attempt {
     char id_text[MESSAGE_ID_TEXT + 1];
     struct os_edge *queue; /* whose it is; NULL once that queue is gone: nobody wants the result */
     struct sp_view sender, content, route;
+    struct sp_mail_parameters parameters; /* what its sender asked: sallyport/envelope.h */
     int fd; /* the content, or -1 */
     uint64_t size;
     bool eight_bit, declared_eight_bit;

@@ -128,7 +128,8 @@ static struct acceptance *acceptance_new(struct os_edge *from, const struct ipc_
     a->from = from;
     a->tag = m->tag;
     sp_buf_init(&a->text, &os_heap, SIZE_MAX / 2);
-    size_t octets = m->session.len + m->client.len + m->user.len + m->sender.len;
+    size_t octets = m->session.len + m->client.len + m->user.len + m->sender.len + m->parameters.envid.len +
+                    m->parameters.auth.len;
     (void)sp_buf_reserve(&a->text, octets + 1); /* os_heap never says no */
     a->mail = (struct store_mail){.id = m->id,
                                   .received_ms = (int64_t)m->received_ms,
@@ -136,8 +137,10 @@ static struct acceptance *acceptance_new(struct os_edge *from, const struct ipc_
                                   .client = keep(&a->text, m->client),
                                   .user = keep(&a->text, m->user),
                                   .sender = keep(&a->text, m->sender),
-                                  .body = m->body,
-                                  .size = m->size};
+                                  .size = m->size,
+                                  .parameters = m->parameters};
+    a->mail.parameters.envid = keep(&a->text, m->parameters.envid);
+    a->mail.parameters.auth = keep(&a->text, m->parameters.auth);
     return a;
 }
 
@@ -194,12 +197,20 @@ static void accepted(struct queue *q, struct queue_entry *entry, bool ok, enum i
     acceptance_free(a);
 }
 
+/* At once, or when its sender wants it sent (RFC 4865). */
+static int64_t due_of(const struct store_mail *mail)
+{
+    int64_t held_ms = mail->parameters.hold_until_ms;
+    return held_ms > mail->received_ms ? held_ms : mail->received_ms;
+}
+
 /* What the recipients' routes mean now. Returns how many are to be stored. */
 static size_t sort_recipients(const struct queue *q, struct acceptance *a, struct sp_view list,
                               struct store_recipient *to)
 {
     size_t n = 0;
     uint32_t number = 0;
+    int64_t due_ms = due_of(&a->mail);
     for (struct ipc_recipient r; ipc_next_recipient(&list, &r); number++) {
         const struct config_route *route = config_find_route(q->role->config, r.route);
         enum config_route_kind kind =
@@ -212,7 +223,8 @@ static size_t sort_recipients(const struct queue *q, struct acceptance *a, struc
                                                .address = r.address,
                                                .route = r.route,
                                                .state = kind == CONFIG_ROUTE_HOLD ? STORE_HELD : STORE_QUEUED,
-                                               .next_ms = a->mail.received_ms};
+                                               .next_ms = due_ms,
+                                               .parameters = r.parameters};
     }
     return n;
 }
@@ -237,10 +249,10 @@ static void make_items(struct queue *q, struct acceptance *a, const struct store
 
 static int store_message(struct queue *q, struct acceptance *a, const struct ipc_submit *m)
 {
-    size_t most = m->recipients.len / 8; /* two lengths of four octets at least */
+    size_t most = m->recipients.len / 13; /* an octet and three lengths of four octets at least */
     struct store_recipient *to = os_new((most + 1) * sizeof *to);
     size_t n = sort_recipients(q, a, m->recipients, to);
-    bool leased = queue_window_has_room(q, n);
+    bool leased = due_of(&a->mail) <= a->mail.received_ms && queue_window_has_room(q, n);
     int status = SP_OK;
     if (n)
         status = store_add(q->store, &a->mail, to, n, m->spooled ? NULL : &m->content, leased);

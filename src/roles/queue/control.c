@@ -49,7 +49,7 @@ static void send_mail(struct page *p, const struct store_mail *mail)
                                .client = mail->client,
                                .user = mail->user,
                                .sender = mail->sender,
-                               .body = mail->body,
+                               .parameters = mail->parameters,
                                .size = mail->size};
     p->c->send(p->c->ctx, &(struct ipc_message){.type = IPC_TYPE_queue_mail, .as.queue_mail = m});
     p->mail = mail->id;
@@ -77,6 +77,7 @@ static void gather(void *ctx, const struct store_mail *mail, const struct store_
         .enhanced = r->enhanced,
         .reply = r->reply,
         .remote = r->remote,
+        .parameters = r->parameters,
     };
     (void)ipc_add_queue_recipient(&p->recipients,
                                   &one); /* os_heap never says no; a page is far below the limit */

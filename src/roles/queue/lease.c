@@ -90,14 +90,16 @@ static int send_attempt(struct queue_item *item, struct os_edge *peer, const str
     struct sp_buf targets;
     sp_buf_init(&targets, &os_heap, IPC_PAYLOAD_MAX);
     for (const struct queue_target *t = item->targets; t; t = t->next)
-        (void)ipc_add_target(&targets,
-                             &(struct ipc_target){t->number, queue_address(t)}); /* os_heap never says no */
+        (void)ipc_add_target(&targets, /* os_heap never says no */
+                             &(struct ipc_target){.recipient = t->number,
+                                                  .address = queue_address(t),
+                                                  .parameters = t->parameters});
     struct ipc_message m = {.type = IPC_TYPE_attempt,
                             .as.attempt = {.lease = item->lease,
                                            .id = item->mail.id,
                                            .sender = item->mail.sender,
                                            .route = queue_route(item),
-                                           .body = item->mail.body,
+                                           .parameters = item->mail.parameters,
                                            .targets = sp_buf_view(&targets),
                                            .size = item->mail.size,
                                            .content = body->content,

@@ -62,7 +62,8 @@ enum ipc_submit_why queue_batch_why(const struct queue *q);
 struct queue_target {
     struct queue_target *next;
     uint32_t number;
-    uint32_t attempts; /* before this one */
+    uint32_t attempts;                    /* before this one         */
+    struct sp_rcpt_parameters parameters; /* its view is behind address */
     size_t address_len;
     uint8_t address[];
 };

@@ -26,11 +26,15 @@ static struct sp_view keep(uint8_t **at, struct sp_view v)
 
 struct queue_item *queue_item_new(const struct store_mail *mail, bool fresh)
 {
-    struct queue_item *item = os_new(sizeof *item + mail->session.len + mail->sender.len);
+    const struct sp_mail_parameters *p = &mail->parameters;
+    struct queue_item *item =
+        os_new(sizeof *item + mail->session.len + mail->sender.len + p->envid.len + p->auth.len);
     uint8_t *at = item->text;
     item->mail = *mail;
     item->mail.session = keep(&at, mail->session);
     item->mail.sender = keep(&at, mail->sender);
+    item->mail.parameters.envid = keep(&at, p->envid);
+    item->mail.parameters.auth = keep(&at, p->auth);
     item->mail.client = item->mail.user = (struct sp_view){0};
     item->fresh = item->counted_fresh = fresh;
     item->targets_end = &item->targets;
@@ -39,11 +43,13 @@ struct queue_item *queue_item_new(const struct store_mail *mail, bool fresh)
 
 void queue_item_add(struct queue_item *item, const struct store_recipient *r)
 {
-    struct queue_target *t = os_new(sizeof *t + r->address.len);
+    struct queue_target *t = os_new(sizeof *t + r->address.len + r->parameters.orcpt.len);
     uint8_t *at = t->address;
     t->number = r->number;
     t->attempts = r->attempts;
     t->address_len = keep(&at, r->address).len;
+    t->parameters = r->parameters;
+    t->parameters.orcpt = keep(&at, r->parameters.orcpt);
     *item->targets_end = t;
     item->targets_end = &t->next;
     item->target_n++;

@@ -44,20 +44,20 @@ static int decide_mail(struct session *s, const struct sp_server_event *ev)
     const struct sp_path *sender = &ev->as.mail.sender;
     if (s->senders && !policy_may_send(sp_view_of(s->senders), sender))
         return refuse(s, "MAIL", SMTPD_SENDER_NOT_YOURS, sender->text);
-    s->mail = mail_begin(s, &ev->as.mail.sender, ev->as.mail.body);
-    if (sp_server_is_authenticated(s->engine)) /* RFC 4954 5: of nobody else is it believed */
-        mail_set_submitter(s->mail, ev->as.mail.auth);
+    bool trusted = sp_server_is_authenticated(s->engine); /* RFC 4954 5: of nobody else is AUTH= believed */
+    s->mail = mail_begin(s, &ev->as.mail.sender, &ev->as.mail.parameters, trusted);
     return accept_it(s);
 }
 
-static int decide_recipient(struct session *s, const struct sp_path *recipient)
+static int decide_recipient(struct session *s, const struct sp_server_event *ev)
 {
+    const struct sp_path *recipient = &ev->as.rcpt.recipient;
     const char *route = NULL;
     bool may_relay = sp_server_is_authenticated(s->engine) || terms_may_relay(s->terms, &s->address);
     enum smtpd_refusal why = policy_recipient(s->smtpd->role->config, may_relay, recipient, &route);
     if (why != SMTPD_FINE)
         return refuse(s, "RCPT", why, recipient->text);
-    mail_add_recipient(s->mail, recipient->text, route);
+    mail_add_recipient(s->mail, recipient->text, route, &ev->as.rcpt.parameters);
     return accept_it(s);
 }
 
@@ -91,7 +91,7 @@ int decide(struct session *s, const struct sp_server_event *ev)
     case SP_SERVER_ASK_MAIL:
         return decide_mail(s, ev);
     case SP_SERVER_ASK_RCPT:
-        return decide_recipient(s, &ev->as.rcpt.recipient);
+        return decide_recipient(s, ev);
     case SP_SERVER_ASK_VRFY:
         return accept_it(s);
     case SP_SERVER_ASK_EXPN:

@@ -8,6 +8,13 @@
 
 static struct sp_view path_text(struct sp_view address) { return address.len ? address : SP_LIT("<>"); }
 
+/* AUTH=<> names nobody. */
+static struct sp_view submitter_of(const struct mail *m)
+{
+    struct sp_view auth = m->parameters.auth;
+    return sp_view_eq(auth, SP_LIT("<>")) ? (struct sp_view){0} : auth;
+}
+
 void log_accepted(const struct mail *m)
 {
     const struct session *s = m->session;
@@ -16,7 +23,7 @@ void log_accepted(const struct mail *m)
                              : NULL;
     os_log(OS_INFO, "mail-accepted", OS_STR("id", m->id_text), OS_STR("session", m->session_name),
            OS_STR("client", s ? os_stream_peer_address(s->stream) : NULL), OS_STR("protocol", protocol),
-           OS_STR("user", s ? s->user : NULL), OS_VIEW("submitter", sp_buf_view(&m->submitter)),
+           OS_STR("user", s ? s->user : NULL), OS_VIEW("submitter", submitter_of(m)),
            OS_VIEW("from", path_text(sp_buf_view(&m->sender))),
            OS_VIEW("to", sp_buf_view(&m->first_recipient)), OS_NUM("rcpts", m->recipient_n),
            OS_NUM("size", m->size), OS_STR("note", s ? NULL : "the client left before it was told"));

@@ -15,6 +15,7 @@ enum {
     SUBMIT_MAX = 65536,    /* octets of content in one message to the queue     */
     CONTENT_MAX = 2 << 20, /* and what may come in one piece before it is noticed */
     ADDRESS_MAX = 1024,
+    TEXTS_MAX = 4096,
     RECIPIENTS_MAX = 4 << 20, /* within IPC_PAYLOAD_MAX with all that goes along   */
     RECEIVED_MAX = 100        /* RFC 5321 6.3                                      */
 };
@@ -23,19 +24,31 @@ static struct sp_view tag_key(const struct mail *m) { return sp_view_make(&m->ta
 
 /* --- birth and death ---------------------------------------------------------------------------- */
 
-struct mail *mail_begin(struct session *s, const struct sp_path *sender, enum sp_server_body body)
+static struct sp_view keep(struct mail *m, struct sp_view v)
 {
+    size_t at = m->texts.len;
+    sp_buf_add(&m->texts, v); /* reserved before: the buffer does not move */
+    return sp_view_make(m->texts.p + at, v.len);
+}
+
+struct mail *mail_begin(struct session *s, const struct sp_path *sender, const struct sp_mail_parameters *p,
+                        bool trusted)
+{
+    struct sp_view submitter = trusted || p->auth.len == 0 ? p->auth : SP_LIT("<>");
     struct mail *m = os_new(sizeof *m);
     m->session = s;
     m->spool = -1;
-    m->body = (uint8_t)body;
+    m->parameters = *p;
     memcpy(m->session_name, s->name, sizeof m->session_name);
     sp_buf_init(&m->sender, &os_heap, ADDRESS_MAX);
-    sp_buf_init(&m->submitter, &os_heap, ADDRESS_MAX);
+    sp_buf_init(&m->texts, &os_heap, TEXTS_MAX);
     sp_buf_init(&m->first_recipient, &os_heap, ADDRESS_MAX);
     sp_buf_init(&m->recipients, &os_heap, RECIPIENTS_MAX);
     sp_buf_init(&m->content, &os_heap, CONTENT_MAX);
     sp_buf_add(&m->sender, sender->text);
+    sp_buf_reserve(&m->texts, p->envid.len + submitter.len + 1);
+    m->parameters.envid = keep(m, p->envid);
+    m->parameters.auth = keep(m, submitter);
     return m;
 }
 
@@ -46,7 +59,7 @@ void mail_free(struct mail *m)
     if (m->spool >= 0)
         close(m->spool);
     sp_buf_fini(&m->sender);
-    sp_buf_fini(&m->submitter);
+    sp_buf_fini(&m->texts);
     sp_buf_fini(&m->first_recipient);
     sp_buf_fini(&m->recipients);
     sp_buf_fini(&m->content);
@@ -79,11 +92,10 @@ void mail_drop(struct mail *m)
     mail_free(m);
 }
 
-void mail_set_submitter(struct mail *m, struct sp_view mailbox) { sp_buf_add(&m->submitter, mailbox); }
-
-void mail_add_recipient(struct mail *m, struct sp_view address, const char *route)
+void mail_add_recipient(struct mail *m, struct sp_view address, const char *route,
+                        const struct sp_rcpt_parameters *p)
 {
-    struct ipc_recipient r = {.address = address, .route = sp_view_of(route)};
+    struct ipc_recipient r = {.address = address, .route = sp_view_of(route), .parameters = *p};
     (void)ipc_add_recipient(&m->recipients, &r); /* sticks; asked for at the end */
     if (m->recipient_n++ == 0)
         sp_buf_add(&m->first_recipient, address);
@@ -200,7 +212,7 @@ static void fill_submit(const struct mail *m, struct ipc_submit *out)
                                .client = sp_view_of(os_stream_peer_address(s->stream)),
                                .user = sp_view_of(s->user),
                                .sender = sp_buf_view(&m->sender),
-                               .body = m->body,
+                               .parameters = m->parameters,
                                .recipients = sp_buf_view(&m->recipients),
                                .size = m->size,
                                .spooled = m->spooled,

@@ -13,11 +13,11 @@ struct mail {
     char id_text[MESSAGE_ID_TEXT + 1];
     char session_name[SESSION_NAME + 1];
     struct sp_buf sender;
-    struct sp_buf submitter; /* AUTH= of a client that is trusted; empty: <> (RFC 4954 5) */
     struct sp_buf first_recipient;
     struct sp_buf recipients; /* list of ipc_recipient */
     uint32_t recipient_n;
-    uint8_t body;          /* enum sp_server_body */
+    struct sp_mail_parameters parameters; /* views are into texts */
+    struct sp_buf texts;
     struct sp_buf content; /* until it is submitted or spooled */
     struct message_scan scan;
     uint64_t size;             /* of the content, trace field included */
@@ -28,11 +28,12 @@ struct mail {
     enum smtpd_refusal failed; /* what END will be answered with */
 };
 
-struct mail *mail_begin(struct session *s, const struct sp_path *sender, enum sp_server_body body);
-/* What MAIL said with AUTH=. */
-void mail_set_submitter(struct mail *m, struct sp_view mailbox);
+/* trusted: the client's AUTH= is believed; else it is kept as "<>" (RFC 4954 5). */
+struct mail *mail_begin(struct session *s, const struct sp_path *sender, const struct sp_mail_parameters *p,
+                        bool trusted);
 
-void mail_add_recipient(struct mail *m, struct sp_view address, const char *route);
+void mail_add_recipient(struct mail *m, struct sp_view address, const char *route,
+                        const struct sp_rcpt_parameters *p);
 
 /* DATA: the id is made and the Received field begins the content. SMTPD_FINE, or why not. */
 enum smtpd_refusal mail_open(struct mail *m);
