@@ -115,13 +115,73 @@ static void test_packet(void **state)
     assert_int_equal(dns_packet_next(&p, &r), SP_ERR_ABSENT);
 }
 
-/* Cut anywhere, changed anywhere: read to its end without a step outside (the sanitizer watches). */
-static void test_packet_damaged(void **state)
+static const uint8_t mails[] = {
+    0,    1,   0x81, 0x80, 0,  1, 0, 3, 0, 0, 0, 0, /* one question, three records     */
+    1,    'B', 0,    0,    15, 0, 1,                /* b MX IN                         */
+    0xc0, 12,  0,    15,   0,  1, 0, 0, 0, 9, 0, 6, 0, 10,  1, 'm', 0xc0,
+    12,                                                                  /* MX 10 m.b                       */
+    0xc0, 12,  0,    15,   0,  1, 0, 0, 0, 9, 0, 3, 0, 0,   0,           /* MX 0 .                          */
+    0xc0, 12,  0,    16,   0,  1, 0, 0, 0, 9, 0, 5, 1, 'x', 2, 'y', 'z', /* TXT "x" "yz"                    */
+};
+
+static void test_records(void **state)
 {
     (void)state;
-    for (size_t len = 0; len < sizeof answer; len++) {
+    struct dns_packet p;
+    struct dns_record r;
+    char name[DNS_NAME_MAX + 1], text[3];
+    unsigned preference;
+    size_t len;
+    assert_int_equal(dns_packet_open(sp_view_make(mails, sizeof mails), &p), SP_OK);
+    assert_int_equal(dns_packet_next_of(&p, DNS_TYPE_MX, &r), SP_OK);
+    assert_int_equal(dns_record_mx(&p, &r, &preference, name), SP_OK);
+    assert_int_equal(preference, 10);
+    assert_string_equal(name, "m.b");
+    assert_int_equal(dns_packet_name(&p, r.owner, name, NULL), SP_OK);
+    assert_string_equal(name, "b");
+    assert_int_equal(dns_packet_next_of(&p, DNS_TYPE_MX, &r), SP_OK);
+    assert_int_equal(dns_record_mx(&p, &r, &preference, name), SP_OK);
+    assert_string_equal(name, "");
+    assert_int_equal(dns_packet_next_of(&p, DNS_TYPE_TXT, &r), SP_OK);
+    assert_int_equal(dns_record_txt(&r, text, 2, &len), SP_ERR_LONG);
+    assert_int_equal(dns_record_txt(&r, text, 3, &len), SP_OK);
+    assert_int_equal(len, 3);
+    assert_memory_equal(text, "xyz", 3);
+    assert_int_equal(dns_packet_next_of(&p, DNS_TYPE_MX, &r), SP_ERR_ABSENT);
+}
+
+/* A name that points to itself ends. */
+static void test_name_in_a_circle(void **state)
+{
+    (void)state;
+    static const uint8_t circle[] = {0, 1, 0x81, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 1, 'a', 0xc0, 12};
+    struct dns_packet p;
+    char name[DNS_NAME_MAX + 1];
+    assert_int_equal(dns_packet_open(sp_view_make(circle, sizeof circle), &p), SP_OK);
+    assert_int_equal(dns_packet_name(&p, 12, name, NULL), SP_ERR_SYNTAX);
+    assert_int_equal(dns_packet_name(&p, 14, name, NULL), SP_ERR_SYNTAX);
+}
+
+/* What a reader of any record would do. */
+static void read_all(const struct dns_packet *p, const struct dns_record *r)
+{
+    char name[DNS_NAME_MAX + 1], text[64];
+    struct dns_tlsa tlsa;
+    unsigned preference;
+    size_t len;
+    int failed = dns_packet_name(p, r->owner, name, NULL);
+    failed |= dns_record_mx(p, r, &preference, name);
+    failed |= dns_record_txt(r, text, sizeof text, &len);
+    failed |= dns_record_tlsa(r, &tlsa);
+    (void)failed; /* it need not be any of them */
+}
+
+/* Cut anywhere, changed anywhere: read to its end without a step outside (the sanitizer watches). */
+static void damage(const uint8_t *octets, size_t n)
+{
+    for (size_t len = 0; len <= n; len++) {
         uint8_t *copy = os_new(len ? len : 1);
-        memcpy(copy, answer, len);
+        memcpy(copy, octets, len);
         for (size_t at = 0; at <= len * 256; at++) {
             struct dns_packet p;
             struct dns_record r;
@@ -129,8 +189,10 @@ static void test_packet_damaged(void **state)
             if (at < len * 256)
                 copy[at / 256] = (uint8_t)at;
             if (dns_packet_open(sp_view_make(copy, len), &p) == SP_OK)
-                for (unsigned n = 0; dns_packet_next(&p, &r) == SP_OK; n++)
-                    assert_true(n < 65536);
+                for (unsigned i = 0; dns_packet_next(&p, &r) == SP_OK; i++) {
+                    assert_true(i < 65536);
+                    read_all(&p, &r);
+                }
             if (at < len * 256)
                 copy[at / 256] = kept;
         }
@@ -138,10 +200,18 @@ static void test_packet_damaged(void **state)
     }
 }
 
+static void test_packet_damaged(void **state)
+{
+    (void)state;
+    damage(answer, sizeof answer);
+    damage(mails, sizeof mails);
+}
+
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_numeric), cmocka_unit_test(test_this_machine),
-    cmocka_unit_test(test_no_name), cmocka_unit_test(test_cancel),
-    cmocka_unit_test(test_packet),  cmocka_unit_test(test_packet_damaged),
+    cmocka_unit_test(test_numeric),          cmocka_unit_test(test_this_machine),
+    cmocka_unit_test(test_no_name),          cmocka_unit_test(test_cancel),
+    cmocka_unit_test(test_packet),           cmocka_unit_test(test_records),
+    cmocka_unit_test(test_name_in_a_circle), cmocka_unit_test(test_packet_damaged),
 };
 
 TAP_MAIN(tests)

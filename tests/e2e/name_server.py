@@ -1,0 +1,99 @@
+"""A real authoritative name server on loopback: nsd, with zones signed by ldns-signzone. Both are peers (tools/debian-peers)."""
+import pathlib
+import socket
+import struct
+import subprocess
+import time
+
+from harness import START_S, free_port, peer, run
+
+SOA = "@ 60 IN SOA ns hostmaster 1 3600 600 86400 60\n@ 60 IN NS ns\nns 60 IN A 127.0.0.1\n"
+
+
+def program(package, path):
+    file, env = peer(package, path)
+    return str(file), env
+
+
+class Zone:
+    """A zone's text without SOA and NS. signed: with DNSSEC; `spoil`: pairs (old, new), changed after signing."""
+
+    def __init__(self, name, text, signed=False, spoil=()):
+        self.name, self.text, self.signed, self.spoil = name, text, signed, spoil
+
+
+class NameServer:
+    """nsd in the foreground for a folder and its zones. `address` is "127.0.0.1:PORT"; `anchor` a file with the keys of the
+    signed zones."""
+
+    def __init__(self, folder, zones, port=None):
+        self.folder = pathlib.Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.port = port or free_port()
+        self.address = f"127.0.0.1:{self.port}"
+        self.anchor = self.folder / "anchor"
+        self.process = None
+        self.keys = {}
+        self.set(zones)
+
+    def set(self, zones):
+        """Serve these zones from now on; the keys of zones stay the same."""
+        self.stop()
+        for zone in zones:
+            self.write(zone)
+        self.anchor.write_text("".join(pathlib.Path(f"{key}.ds").read_text() for key in self.keys.values()))
+        self.start(zones)
+
+    def write(self, zone):
+        path = self.folder / f"{zone.name}.zone"
+        path.write_text(f"$ORIGIN {zone.name}.\n$TTL 60\n{SOA}{zone.text}\n")
+        if not zone.signed:
+            return
+        if zone.name not in self.keys:
+            keygen, env = program("ldns", "usr/bin/ldns-keygen")
+            made = run([keygen, "-k", "-a", "ECDSAP256SHA256", zone.name], env=env, cwd=self.folder, check=True)
+            self.keys[zone.name] = str(self.folder / made.stdout.strip())
+        signzone, env = program("ldns", "usr/bin/ldns-signzone")
+        signed = self.folder / f"{zone.name}.signed"
+        run([signzone, "-f", str(signed), str(path), self.keys[zone.name]], env=env, cwd=self.folder, check=True)
+        text = signed.read_text()
+        for old, new in zone.spoil:
+            if old not in text:
+                raise AssertionError(f"{old!r} is not in the signed zone:\n{text}")
+            text = text.replace(old, new)
+        path.write_text(text)
+
+    def start(self, zones):
+        config = self.folder / "nsd.conf"
+        config.write_text(
+            f'server:\n  ip-address: 127.0.0.1@{self.port}\n  username: ""\n  chroot: ""\n  zonesdir: "{self.folder}"\n'
+            f'  database: ""\n  pidfile: ""\n  xfrdfile: "{self.folder}/xfrd.state"\n  xfrdir: "{self.folder}"\n'
+            f'  zonelistfile: "{self.folder}/zone.list"\n  logfile: "{self.folder}/nsd.log"\n  hide-version: yes\n'
+            f'  server-count: 1\nremote-control:\n  control-enable: no\n'
+            + "".join(f'zone:\n  name: "{z.name}"\n  zonefile: "{z.name}.zone"\n' for z in zones))
+        nsd, env = program("nsd", "usr/sbin/nsd")
+        self.process = subprocess.Popen([nsd, "-d", "-c", str(config)], env=env, cwd=self.folder, stdin=subprocess.DEVNULL,
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.await_answer(zones[0].name)
+
+    def await_answer(self, name):
+        question = struct.pack(">6H", 1, 0, 1, 0, 0, 0) + b"".join(
+            bytes([len(label)]) + label.encode() for label in name.split(".")) + b"\0" + struct.pack(">2H", 6, 1)
+        until = time.monotonic() + START_S
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            s.settimeout(0.1)
+            while time.monotonic() < until and self.process.poll() is None:
+                s.sendto(question, ("127.0.0.1", self.port))
+                try:
+                    if s.recv(4096)[3] & 15 == 0:
+                        return
+                except OSError:
+                    time.sleep(0.02)
+        log = self.folder / "nsd.log"
+        raise AssertionError(f"nsd does not answer; its log:\n{log.read_text() if log.exists() else ''}")
+
+    def stop(self):
+        if self.process:
+            self.process.terminate()
+            self.process.wait()
+        self.process = None
