@@ -16,6 +16,16 @@ enum { PEM_MAX = 1 << 20, ERROR_MAX = 1 << 20 };
 
 /* --- what the configuration would do ------------------------------------------------------------- */
 
+static void print_mechanisms(const char *when, uint32_t set)
+{
+    struct sp_buf names;
+    sp_buf_init(&names, &os_heap, 4096);
+    config_mechanisms_text(set, &names);
+    if (names.len > 0)
+        printf("    AUTH %s: %.*s\n", when, (int)names.len, (const char *)names.p);
+    sp_buf_fini(&names);
+}
+
 static void print_listener(const struct config_listener *l)
 {
     static const char *const tls[] = {"no TLS", "STARTTLS", "TLS from the first octet"};
@@ -28,6 +38,8 @@ static void print_listener(const struct config_listener *l)
     if (l->relay_from_n)
         printf(", %zu network%s may relay", l->relay_from_n, l->relay_from_n == 1 ? "" : "s");
     puts("");
+    print_mechanisms("with TLS", l->offered_tls);
+    print_mechanisms("without TLS", l->offered_clear);
 }
 
 static void print_route(const struct config_route *r)

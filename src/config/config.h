@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "os/address.h"
+#include "sasl/names.h"
 
 enum { CONFIG_TEXT_MAX = 2 << 20 }; /* octets of a text; it must fit into one ipc message */
 
@@ -22,6 +23,9 @@ struct config_listener {
     bool              tls_required;  /* require-tls: 530 before STARTTLS                    */
     enum config_auth  auth;          /* required implies TLS first unless auth-in-clear     */
     bool              auth_in_clear; /* PLAIN and LOGIN without TLS; loopback listeners only */
+    const enum sasl_mechanism_id *mechanisms; /* as named; none: all that is possible       */
+    size_t            mechanism_n;
+    uint32_t          offered_tls, offered_clear; /* sets of 1 << id: what EHLO lists with TLS, and without */
     struct os_network *relay_from;   /* networks that may relay without AUTH                */
     size_t            relay_from_n;
     bool              last;          /* listen-last: listens when all else is up            */
@@ -42,6 +46,7 @@ struct config_route {
     const char            *ca_file;       /* NULL: the system's                 */
     const char            *user;          /* NULL: no AUTH                      */
     const char            *password_file; /* read by the supervisor             */
+    enum sasl_mechanism_id min_mechanism; /* none weaker; SASL_ID_NONE: any     */
     uint32_t               connections;   /* at once to this destination, per delivery process; default 10 */
     /* maildir: path with %d (domain) and %l (local part) */
     const char            *path;
@@ -140,6 +145,12 @@ struct config_sandbox {
 
 /* The sandbox as a configuration text; it is parsed like any other. SP_ERR_SYNTAX: an option is faulty, error says which. */
 SP_MUST_USE int config_sandbox_text(const struct config_sandbox *options, struct sp_buf *text_out, struct sp_buf *error);
+
+/* "SCRAM-SHA-256"; "" for SASL_ID_NONE. Static text. */
+const char *config_mechanism_name(enum sasl_mechanism_id id);
+
+/* Append the names of a set of mechanisms, the strongest first: "SCRAM-SHA-256 PLAIN". */
+void config_mechanisms_text(uint32_t set, struct sp_buf *out);
 
 /* NULL when there is none. */
 const struct config_listener *config_find_listener(const struct config *c, struct sp_view name);

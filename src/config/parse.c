@@ -149,13 +149,11 @@ static void take_setting(struct parse *p, struct config_block *b, const struct c
         return;
     }
     const char *where = config_block_where(b, s->name, p->faults->arena);
-    uint64_t bit = UINT64_C(1) << (key - config_keys);
-    if (b->given & bit) {
-        config_fault(p->faults, s->line, "%s is repeated; it stands in line %u already", where,
-                     config_block_setting(b, s->name)->line);
+    const struct config_setting *first = config_block_setting(b, s->name);
+    if (first != s) {
+        config_fault(p->faults, s->line, "%s is repeated; it stands in line %u already", where, first->line);
         return;
     }
-    b->given |= bit;
     config_value_set(&p->place, key, where, s, b->target);
 }
 
@@ -174,7 +172,8 @@ static void take_presets(struct parse *p, void *target, enum config_section_id i
 static void check_required(struct parse *p, const struct config_block *b)
 {
     for (size_t i = 0; i < config_key_n; i++)
-        if (config_keys[i].section == b->id && !config_keys[i].preset && !(b->given >> i & 1))
+        if (config_keys[i].section == b->id && !config_keys[i].preset &&
+            !config_block_setting(b, config_keys[i].name))
             config_fault(p->faults, b->section->line, "%s: %s is missing",
                          config_block_where(b, NULL, p->faults->arena), config_keys[i].name);
 }
@@ -229,7 +228,6 @@ static char *folder_of(const char *path, struct sp_arena *arena)
 
 int config_parse(const char *path, struct sp_view text, struct sp_buf *error, struct config **config_out)
 {
-    static_assert(sizeof(((struct config_block *)0)->given) * 8 >= 64, "a bit for each key");
     struct sp_arena *arena = os_new(sizeof *arena);
     sp_arena_init(arena, &os_heap, SIZE_MAX);
     struct config_faults faults = {.arena = arena};

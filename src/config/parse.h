@@ -8,7 +8,6 @@ struct config_block {
     const struct config_section *section;
     enum config_section_id       id;
     void                        *target; /* the section's struct      */
-    uint64_t                     given;  /* bits by index in config_keys */
     struct config_block         *next;
 };
 

@@ -1,4 +1,4 @@
-#include "config/parse.h"
+#include "config/mechanisms.h"
 
 #include <arpa/inet.h>
 #include <sched.h>
@@ -61,6 +61,9 @@ static void check_listener(const struct rules *r)
               "nobody could fulfil it with tls = off; allowed: with tls = starttls or implicit");
     if (l->auth == CONFIG_AUTH_REQUIRED && !l->auth_in_clear)
         l->tls_required = true;
+    if (given(r, "mechanisms") && l->auth == CONFIG_AUTH_OFF)
+        fault(r, "mechanisms", "has no effect with auth = off; allowed: with auth = offered or required");
+    config_mechanisms_settle(r->config, r->block, r->faults);
     check_same_address(r, l);
 }
 
@@ -82,6 +85,14 @@ static void check_relay_login(const struct rules *r, const struct config_route *
     if (given(r, "user") && route->host && route->tls != CONFIG_ROUTE_TLS_REQUIRED &&
         !is_loopback_host(route->host))
         fault(r, "user", "the password could be read on the way; allowed: with tls = required");
+    if (given(r, "min-mechanism") && !given(r, "user"))
+        fault(r, "min-mechanism", "has no effect without user");
+    if (config_mechanism_needs(route->min_mechanism) & SASL_NEEDS_ISSUER)
+        fault(r, "min-mechanism",
+              config_text(r->faults->arena,
+                          "%s takes a token, and a route logs in with a password; allowed: SCRAM-SHA-256, "
+                          "PLAIN and the others for passwords",
+                          config_mechanism_name(route->min_mechanism)));
     if (route->implicit_tls && route->tls == CONFIG_ROUTE_TLS_OFF)
         fault(r, "implicit-tls", "contradicts tls = off");
     if (given(r, "ca-file") && route->tls != CONFIG_ROUTE_TLS_REQUIRED)
@@ -91,8 +102,9 @@ static void check_relay_login(const struct rules *r, const struct config_route *
 /* Keys of one kind are faults under another: a value that does nothing misleads. */
 static void check_foreign_keys(const struct rules *r, const struct config_route *route)
 {
-    static const char *const relay_keys[] = {"host",    "port", "tls",           "implicit-tls",
-                                             "ca-file", "user", "password-file", "connections"};
+    static const char *const relay_keys[] = {"host",          "port",          "tls",
+                                             "implicit-tls",  "ca-file",       "user",
+                                             "password-file", "min-mechanism", "connections"};
     for (size_t i = 0; i < sizeof relay_keys / sizeof *relay_keys; i++)
         if (route->kind != CONFIG_ROUTE_RELAY && given(r, relay_keys[i]))
             fault(r, relay_keys[i], "belongs to kind = relay");

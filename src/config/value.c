@@ -1,6 +1,6 @@
 /* One value of each kind: from the operator's text to a field, or a sentence that says what would be right.
  */
-#include "config/keys.h"
+#include "config/mechanisms.h"
 
 #include <arpa/inet.h>
 #include <inttypes.h>
@@ -226,6 +226,21 @@ static bool set_localpart(const struct spot *s, void *element)
     return true;
 }
 
+/* --- mechanisms ---------------------------------------------------------------------------------- */
+
+static bool set_mechanism(const struct spot *s, void *element)
+{
+    enum sasl_mechanism_id id = config_mechanism_find(s->value->text);
+    const char *nearest = id ? NULL : config_mechanism_nearest(s->value->text);
+    if (!id)
+        return refuse(s,
+                      nearest ? config_text(arena_of(s), "is not a mechanism; did you mean %s?", nearest)
+                              : "is not a mechanism",
+                      config_mechanism_names(arena_of(s)));
+    *(enum sasl_mechanism_id *)element = id;
+    return true;
+}
+
 /* --- paths --------------------------------------------------------------------------------------- */
 
 static bool set_path(const struct spot *s, void *field)
@@ -273,6 +288,7 @@ static const struct {
     [CONFIG_KIND_ADDRESS] = {set_address, 0},
     [CONFIG_KIND_NETWORK] = {set_network, sizeof(struct os_network)},
     [CONFIG_KIND_LOCALPART] = {set_localpart, sizeof(const char *)},
+    [CONFIG_KIND_MECHANISM] = {set_mechanism, sizeof(enum sasl_mechanism_id)},
     [CONFIG_KIND_OCTETS] = {set_number, 0},
     [CONFIG_KIND_COUNT] = {set_number, 0},
     [CONFIG_KIND_SECONDS] = {set_number, 0},

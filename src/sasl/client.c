@@ -77,10 +77,13 @@ static void add_ours(bool token, struct sp_buf *why)
     }
 }
 
-static void say_why(struct sp_view offered, struct sp_view wanted, bool token, bool unsafe,
+/* What stood in the way of a mechanism that both sides have. */
+enum obstacle { NO_MECHANISM, UNSAFE, WEAK };
+
+static void say_why(const struct sasl_offer *offer, struct sp_view wanted, bool token, enum obstacle obstacle,
                     struct sp_buf *why)
 {
-    struct sp_view ours = wanted;
+    struct sp_view ours = wanted, offered = offer->mechanisms;
     if (wanted.len && !sasl_mechanism_find(wanted)) {
         sp_buf_add(why, wanted);
         sp_buf_add_str(why, " is not a mechanism of this client; it has ");
@@ -101,7 +104,13 @@ static void say_why(struct sp_view offered, struct sp_view wanted, bool token, b
     }
     sp_buf_add_str(why, "the server offers AUTH ");
     sp_buf_add(why, sp_view_trim(offered));
-    if (unsafe) {
+    if (obstacle == WEAK) {
+        sp_buf_add_str(why, ", and nothing weaker than ");
+        sp_buf_add(why, offer->floor);
+        sp_buf_add_str(why, " may be used");
+        return;
+    }
+    if (obstacle == UNSAFE) {
         sp_buf_add_str(why, ", but ");
         sp_buf_add(why, ours.len ? ours : SP_LIT("each of these that this client has"));
         sp_buf_add_str(why, " would show the password on a connection without TLS");
@@ -153,22 +162,26 @@ static size_t place_of(struct sp_view name)
 int sasl_client_choose(const struct sasl_offer *offer, struct sp_view wanted, bool token,
                        struct sp_view *mechanism_out, struct sp_buf *why_out)
 {
-    bool unsafe = false;
+    enum obstacle obstacle = NO_MECHANISM;
     size_t failed_at = place_of(offer->failed), floor_at = place_of(offer->floor);
     bool can_bind = offer->binding && sasl_binding_best(offer->binding) < SASL_BINDING_N;
     for (size_t i = 0; i < sasl_mechanism_n; i++) {
         const struct sasl_mechanism *m = sasl_mechanisms[i];
         struct sp_view name = sp_view_of(m->name);
-        if (m->bearer != token || (m->plus && !can_bind) || !is_left(i, failed_at, floor_at) ||
-            !offers(offer->mechanisms, name) || (wanted.len && !sp_view_eq_nocase(wanted, name)))
+        if (m->bearer != token || (m->plus && !can_bind) || !offers(offer->mechanisms, name) ||
+            (wanted.len && !sp_view_eq_nocase(wanted, name)))
             continue;
+        if (!is_left(i, failed_at, floor_at)) {
+            obstacle = i > floor_at ? WEAK : obstacle;
+            continue;
+        }
         if (m->shows_password && !offer->secure) {
-            unsafe = true;
+            obstacle = UNSAFE;
             continue;
         }
         *mechanism_out = name;
         return SP_OK;
     }
-    say_why(offer->mechanisms, wanted, token, unsafe, why_out);
+    say_why(offer, wanted, token, obstacle, why_out);
     return SP_ERR_ABSENT;
 }

@@ -1,9 +1,8 @@
 #include "sasl/mechanism.h"
 
-const struct sasl_mechanism *const sasl_mechanisms[] = {
-    &sasl_scram_sha_256_plus, &sasl_scram_sha_1_plus, &sasl_scram_sha_256, &sasl_scram_sha_1,
-    &sasl_oauthbearer,        &sasl_xoauth2,          &sasl_plain,         &sasl_login,
-};
+#define X(id, name, needs) &sasl_##id,
+const struct sasl_mechanism *const sasl_mechanisms[] = {SASL_MECHANISMS(X)};
+#undef X
 const size_t sasl_mechanism_n = sizeof sasl_mechanisms / sizeof *sasl_mechanisms;
 
 const struct sasl_mechanism *sasl_mechanism_find(struct sp_view name)

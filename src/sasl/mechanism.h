@@ -4,6 +4,7 @@
 
 #include "base/view.h"
 #include "sasl/client.h"
+#include "sasl/names.h"
 #include "sasl/prep.h"
 #include "sasl/server.h"
 
@@ -56,9 +57,10 @@ struct sasl_mechanism {
     void (*server_fini)(struct sasl_server *s); /* may be NULL */
 };
 
-/* Strongest first: the order of a client's choice. */
-extern const struct sasl_mechanism sasl_scram_sha_256_plus, sasl_scram_sha_1_plus, sasl_scram_sha_256, sasl_scram_sha_1, sasl_oauthbearer, sasl_xoauth2,
-    sasl_plain, sasl_login;
+/* One object for each row of SASL_MECHANISMS, in its order. */
+#define X(id, ...) extern const struct sasl_mechanism sasl_##id;
+SASL_MECHANISMS(X)
+#undef X
 extern const struct sasl_mechanism *const sasl_mechanisms[];
 extern const size_t                       sasl_mechanism_n;
 

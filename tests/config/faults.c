@@ -205,6 +205,42 @@ static void listener_rules(void **state)
           "f:4: listener \"m\"/address: listener \"l\" has this address already");
 }
 
+#define TRUSTED "listener m { address = \"127.0.0.1:26\"\nauth = required\n"
+#define ALL_MECHANISMS                                                                                       \
+    "SCRAM-SHA-256-PLUS, SCRAM-SHA-1-PLUS, SCRAM-SHA-256, SCRAM-SHA-1, OAUTHBEARER, XOAUTH2, PLAIN, LOGIN"
+
+static void mechanisms(void **state)
+{
+    (void)state;
+    FAULT(TRUSTED "mechanisms = { SCRAM-SHA-265, PLAIN }\n}\n",
+          "f:6: listener \"m\"/mechanisms: 'SCRAM-SHA-265' is not a mechanism; did you mean SCRAM-SHA-256?; "
+          "allowed: " ALL_MECHANISMS);
+    FAULT(TRUSTED "mechanisms = { PLAIN,\n NTLM }\n}\n",
+          "f:7: listener \"m\"/mechanisms: 'NTLM' is not a mechanism; allowed: " ALL_MECHANISMS);
+    FAULT(TRUSTED "mechanisms = { PLAIN,\n LOGIN,\n plain }\n}\n",
+          "f:8: listener \"m\"/mechanisms: plain stands twice");
+    FAULT(TRUSTED "mechanisms = { }\n}\n",
+          "f:6: listener \"m\"/mechanisms: the list is empty; leave the key out instead");
+    FAULT(TRUSTED "mechanisms = { XOAUTH2, LOGIN }\n}\n",
+          "f:6: listener \"m\"/mechanisms: XOAUTH2 takes tokens, and nobody is named whose tokens are good; "
+          "allowed: with a section tokens");
+    FAULT(
+        TRUSTED "mechanisms = { PLAIN, SCRAM-SHA-1 }\n}\nusers {\nsource = dovecot\npath = /d\n}\n",
+        "f:6: listener \"m\"/mechanisms: SCRAM-SHA-1 needs verifiers, which only users { source = built-in } "
+        "has; allowed: PLAIN, LOGIN");
+    FAULT(TRUSTED "tls = off\nauth-in-clear = yes\nmechanisms = { PLAIN, SCRAM-SHA-1-PLUS }\n}\n",
+          "f:8: listener \"m\"/mechanisms: SCRAM-SHA-1-PLUS is bound to a TLS connection, and this listener "
+          "has "
+          "tls = off; allowed: with tls = starttls or implicit");
+    FAULT(TRUSTED "auth-in-clear = yes\nmechanisms = { SCRAM-SHA-1-PLUS }\n}\n",
+          "f:7: listener \"m\"/mechanisms: none of these can be used without TLS, so auth-in-clear = yes has "
+          "no "
+          "effect");
+    FAULT(LISTENER "mechanisms = { PLAIN }\n}\n",
+          "f:5: listener \"m\"/mechanisms: has no effect with auth = off; allowed: with auth = offered or "
+          "required");
+}
+
 #define RELAY "route r { kind = relay\n host = smtp.example.net\n"
 
 static void route_rules(void **state)
@@ -223,6 +259,13 @@ static void route_rules(void **state)
     FAULT(RELAY "user = x\npassword-file = y\n}\n",
           "f:6: route \"r\"/user: the password could be read on the way; allowed: with tls = required");
     FAULT(RELAY "tls = off\nimplicit-tls = yes\n}\n", "f:7: route \"r\"/implicit-tls: contradicts tls = off");
+    FAULT(RELAY "min-mechanism = PLAIN\n}\n", "f:6: route \"r\"/min-mechanism: has no effect without user");
+    FAULT(RELAY "tls = required\nuser = x\npassword-file = y\nmin-mechanism = XOAUTH2\n}\n",
+          "f:9: route \"r\"/min-mechanism: XOAUTH2 takes a token, and a route logs in with a password; "
+          "allowed: "
+          "SCRAM-SHA-256, PLAIN and the others for passwords");
+    FAULT("route r { kind = hold\n min-mechanism = PLAIN\n}\n",
+          "f:5: route \"r\"/min-mechanism: belongs to kind = relay");
     FAULT(RELAY "ca-file = x\n}\n", "f:6: route \"r\"/ca-file: has no effect unless tls = required");
 }
 
@@ -297,6 +340,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(host_names),
     cmocka_unit_test(open_relays),
     cmocka_unit_test(listener_rules),
+    cmocka_unit_test(mechanisms),
     cmocka_unit_test(route_rules),
     cmocka_unit_test(whole),
     cmocka_unit_test(all_faults_are_told_in_the_order_of_their_lines),

@@ -40,6 +40,7 @@ class Check(unittest.TestCase):
   hostname: mail.example.org
   data: {self.folder}/here
   listener l: 127.0.0.1:2525, STARTTLS required, AUTH required
+    AUTH with TLS: SCRAM-SHA-256-PLUS SCRAM-SHA-1-PLUS SCRAM-SHA-256 SCRAM-SHA-1 PLAIN LOGIN
   domain example.org: 2 mailboxes, route hold
   other domains: route out (to smtp.example.net port 25, with TLS when offered)
 """)

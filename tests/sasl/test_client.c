@@ -174,6 +174,20 @@ static void next(const char *failed, const char *floor, const char *mechanism)
     sp_buf_fini(&why);
 }
 
+/* The reason goes to logs and to `queue show`: it names both sides. */
+static void a_floor_says_what_it_kept_away(void **state)
+{
+    struct sp_buf why = fresh();
+    struct sp_view chosen = {0};
+    const struct sasl_offer offer = {
+        .mechanisms = SP_LIT("PLAIN LOGIN"), .secure = true, .floor = SP_LIT("SCRAM-SHA-256")};
+    (void)state;
+    assert_int_equal(sasl_client_choose(&offer, SP_LIT(""), false, &chosen, &why), SP_ERR_ABSENT);
+    assert_view(sp_buf_view(&why), SP_LIT("the server offers AUTH PLAIN LOGIN, and nothing weaker than "
+                                          "SCRAM-SHA-256 may be used"));
+    sp_buf_fini(&why);
+}
+
 static void what_failed_is_not_tried_again(void **state)
 {
     (void)state;
@@ -190,6 +204,7 @@ static void what_failed_is_not_tried_again(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(a_floor_says_what_it_kept_away),
     cmocka_unit_test(what_failed_is_not_tried_again),
     cmocka_unit_test(plain_says_it_once),
     cmocka_unit_test(plain_cannot_carry_nul),

@@ -68,6 +68,7 @@ static void relay_settings(struct delivery_pool *p, const struct config_route *r
         .implicit_tls = route->implicit_tls,
         .plain_fallback = route->tls == CONFIG_ROUTE_TLS_OPPORTUNISTIC && !route->user,
         .tls = make_tls(route, credential),
+        .floor = sp_view_of(config_mechanism_name(route->min_mechanism)),
         .session =
             {
                 .hello = sp_view_of(p->hello),

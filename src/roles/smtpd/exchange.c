@@ -53,6 +53,17 @@ static void unbind(struct bound *b)
     sp_buf_fini(&b->end_point);
 }
 
+/* A client that could have bound, and says that it was not offered, was lied to by somebody in the middle. */
+static bool offers_to_bind(const struct session *s)
+{
+    const struct sp_server_options *o = &s->terms->options;
+    struct sp_view word, rest = sp_server_is_tls(s->engine) ? o->mechanisms_tls : o->mechanisms_plain;
+    while (sp_view_word(&rest, ' ', &word))
+        if (sp_view_ends(word, SP_LIT("-PLUS")))
+            return true;
+    return false;
+}
+
 int exchange_begin(struct session *s, const struct sp_server_event *ev)
 {
     struct os_edge *auth = role_peer_for(s->smtpd->role, IPC_AUTH, s->number);
@@ -69,7 +80,7 @@ int exchange_begin(struct session *s, const struct sp_server_event *ev)
                                                   .has_initial = ev->as.auth.has_initial,
                                                   .initial = ev->as.auth.initial,
                                                   .tls = sp_server_is_tls(s->engine),
-                                                  .plus_offered = sp_server_is_tls(s->engine),
+                                                  .plus_offered = offers_to_bind(s),
                                                   .binding_exporter = sp_buf_view(&bound.exporter),
                                                   .binding_unique = sp_buf_view(&bound.unique),
                                                   .binding_end_point = sp_buf_view(&bound.end_point),

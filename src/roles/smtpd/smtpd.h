@@ -27,6 +27,7 @@ struct terms {
     size_t refs;
     char *name;     /* of the listener */
     char *hostname; /* ours            */
+    char *mechanisms_tls, *mechanisms_plain;
     struct sp_server_options options;
     struct os_network *relay_from;
     size_t relay_from_n;

@@ -2,29 +2,28 @@
 
 #include "base/view.h"
 #include "os/heap.h"
+#include "os/log.h"
 
 #include <stdlib.h>
 
-/*
- * The mechanisms of src/sasl, in the order in which EHLO lists them. Under TLS there is always something to
- * bind to: the certificate at least.
- */
-#define BOUND   "SCRAM-SHA-256-PLUS SCRAM-SHA-1-PLUS "
-#define PROVING "SCRAM-SHA-256 SCRAM-SHA-1 "
-#define TOKENS  "OAUTHBEARER XOAUTH2 "
-#define SHOWING "PLAIN LOGIN"
-static const struct sp_view in_clear[] = {SP_LIT_INIT(PROVING SHOWING), SP_LIT_INIT(PROVING TOKENS SHOWING)};
-static const struct sp_view under_tls[] = {SP_LIT_INIT(BOUND PROVING SHOWING),
-                                           SP_LIT_INIT(BOUND PROVING TOKENS SHOWING)};
+enum { MECHANISMS_MAX = 256 };
 
-static const struct sp_view showing[] = {SP_LIT_INIT(SHOWING), SP_LIT_INIT(TOKENS SHOWING)};
+static char *name_mechanisms(uint32_t set)
+{
+    struct sp_buf text;
+    sp_buf_init(&text, &os_heap, MECHANISMS_MAX);
+    config_mechanisms_text(set, &text);
+    if (sp_buf_status(&text) != SP_OK)
+        os_panic("mechanisms", "their names have more than %d octets", MECHANISMS_MAX);
+    char *names = os_text(sp_buf_view(&text));
+    sp_buf_fini(&text);
+    return names;
+}
 
 static void fill_options(struct sp_server_options *o, const struct config *c,
                          const struct config_listener *listener)
 {
     const struct config_limits *limits = &c->limits;
-    bool tokens = c->tokens.jwks_file != NULL;
-    bool proving = c->users.source == CONFIG_SOURCE_BUILT_IN; /* elsewhere are no verifiers */
     o->max_message_octets = limits->message_octets;
     o->max_recipients = limits->recipients;
     o->max_errors = limits->errors;
@@ -36,10 +35,6 @@ static void fill_options(struct sp_server_options *o, const struct config *c,
     o->starttls = listener->tls == CONFIG_TLS_STARTTLS;
     o->tls_required = listener->tls_required;
     o->auth_required = listener->auth == CONFIG_AUTH_REQUIRED;
-    if (listener->auth != CONFIG_AUTH_OFF)
-        o->mechanisms_tls = proving ? under_tls[tokens] : showing[tokens];
-    if (listener->auth != CONFIG_AUTH_OFF && listener->auth_in_clear)
-        o->mechanisms_plain = proving ? in_clear[tokens] : showing[tokens];
 }
 
 struct terms *terms_new(const struct config *c, const struct config_listener *listener)
@@ -50,6 +45,10 @@ struct terms *terms_new(const struct config *c, const struct config_listener *li
     t->hostname = os_text(sp_view_of(c->hostname));
     t->options.hostname = sp_view_of(t->hostname);
     fill_options(&t->options, c, listener);
+    t->mechanisms_tls = name_mechanisms(listener->offered_tls);
+    t->mechanisms_plain = name_mechanisms(listener->offered_clear);
+    t->options.mechanisms_tls = sp_view_of(t->mechanisms_tls);
+    t->options.mechanisms_plain = sp_view_of(t->mechanisms_plain);
     t->implicit_tls = listener->tls == CONFIG_TLS_IMPLICIT;
     t->connections = c->limits.connections;
     t->connections_per_address = c->limits.connections_per_address;
@@ -72,6 +71,8 @@ void terms_unref(struct terms *t)
         return;
     free(t->relay_from);
     free(t->hostname);
+    free(t->mechanisms_tls);
+    free(t->mechanisms_plain);
     free(t->name);
     free(t);
 }
