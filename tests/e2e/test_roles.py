@@ -335,6 +335,26 @@ class Limits(RoleCase):
         _, codes = self.accepted(server, 4)
         self.assertEqual(codes, [220] * 4)
 
+    def test_a_handshake_that_never_begins_takes_a_place(self):
+        server = self.configure('hostname = mail.example.org\ndefault-route = hold\nsmtpd-processes = 1\n'
+                                'listener a {\n address = "127.0.0.1:0"\n}\n'
+                                'listener c {\n address = "127.0.0.1:0"\n tls = implicit\n}\n'
+                                'limits {\n connections-per-address = 4\n}\n')
+        silent = []
+
+        def be_silent(n):
+            for _ in range(n):
+                silent.append(server.talk("c", greeting=None))
+                self.addCleanup(silent[-1].close)
+        be_silent(4)
+        self.assertEqual(self.accepted(server, 1)[1], [421])
+        server.wait_log("session-ended", why="too-many-connections-from-address")
+        be_silent(8 + 1)  # those that would be told, and one that is not
+        silent[-1].expect_close()
+        for c in silent:
+            c.close()
+        wait_for(lambda: self.accepted(server, 1)[1] == [220], "the places to be free")
+
     def test_descriptors_run_out_and_come_back(self):
         script = self.folder / "few"
         script.write_text(f'#!/bin/sh\nulimit -n 60 && exec "{SALLYPORT}" "$@"\n')

@@ -22,14 +22,7 @@ static int refuse(struct session *s, const char *at, enum smtpd_refusal why, str
 
 static int decide_open(struct session *s)
 {
-    uint32_t all, of_address;
-    tally_enter(s->smtpd->tally, terms_key(&s->address), &all, &of_address);
-    s->counted = true;
-    if (all > s->terms->connections)
-        return refuse(s, "connect", SMTPD_TOO_MANY_CONNECTIONS, own_text);
-    if (s->terms->connections_per_address && of_address > s->terms->connections_per_address)
-        return refuse(s, "connect", SMTPD_TOO_MANY_FROM_ADDRESS, own_text);
-    return accept_it(s);
+    return s->at_door == SMTPD_FINE ? accept_it(s) : refuse(s, "connect", s->at_door, own_text);
 }
 
 static int decide_hello(struct session *s, struct sp_view domain)

@@ -12,9 +12,10 @@
 #include <unistd.h>
 
 enum {
-    ACCEPTS_A_TURN = 16, /* the rest waits for its turn like everything else          */
-    DOOR_PAUSE_MS = 100, /* when descriptors have run out: until some session ends    */
-    BEYOND_LIMIT = 64    /* connections over the limit that are still told so         */
+    ACCEPTS_A_TURN = 16,  /* the rest waits for its turn like everything else          */
+    DOOR_PAUSE_MS = 100,  /* when descriptors have run out: until some session ends    */
+    BEYOND_LIMIT = 64,    /* connections over a limit that are still told so, in all   */
+    BEYOND_OF_ADDRESS = 8 /* and of one address                                        */
 };
 
 /* Readiness would be told again and again while no descriptor is to be had. */
@@ -36,15 +37,31 @@ void doors_rest_over(void *ctx)
         (void)event_add(d->event, NULL);
 }
 
+/* Count a connection and judge it. false: it is so far beyond the limits that nothing is said to it. */
+static bool judge(const struct door *d, struct session_door *out)
+{
+    uint32_t all, of_address, most = d->terms->connections,
+                              most_of_address = d->terms->connections_per_address;
+    tally_enter(d->smtpd->tally, terms_key(&out->from), &all, &of_address);
+    if (all > most)
+        out->refusal = SMTPD_TOO_MANY_CONNECTIONS;
+    else if (most_of_address && of_address > most_of_address)
+        out->refusal = SMTPD_TOO_MANY_FROM_ADDRESS;
+    return all <= most + BEYOND_LIMIT &&
+           (!most_of_address || of_address <= most_of_address + BEYOND_OF_ADDRESS);
+}
+
 static void welcome(struct door *d, int fd, const struct os_address *from)
 {
     const int on = 1;
+    struct session_door door = {.terms = d->terms, .from = *from, .refusal = SMTPD_FINE};
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* slower without, not wrong */
-    if (d->smtpd->session_n >= (size_t)d->terms->connections + BEYOND_LIMIT) {
-        close(fd);
+    if (judge(d, &door)) {
+        session_begin(d->smtpd, fd, &door);
         return;
     }
-    session_begin(d->smtpd, d->terms, fd, from);
+    tally_leave(d->smtpd->tally, terms_key(from));
+    close(fd);
 }
 
 static void answer_door(evutil_socket_t listening, short what, void *ctx)
@@ -58,9 +75,10 @@ static void answer_door(evutil_socket_t listening, short what, void *ctx)
             welcome(d, fd, &from);
             continue;
         }
-        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-            rest(d->smtpd, errno);
-        if (errno != ECONNABORTED && errno != EINTR)
+        int why = errno;
+        if (why == EMFILE || why == ENFILE || why == ENOBUFS || why == ENOMEM)
+            rest(d->smtpd, why);
+        if (why != ECONNABORTED && why != EINTR)
             return; /* EAGAIN: another process was faster */
     }
 }

@@ -84,7 +84,7 @@ int exchange_begin(struct session *s, const struct sp_server_event *ev)
                                                   .binding_exporter = sp_buf_view(&bound.exporter),
                                                   .binding_unique = sp_buf_view(&bound.unique),
                                                   .binding_end_point = sp_buf_view(&bound.end_point),
-                                                  .client = sp_view_of(os_stream_peer_address(s->stream)),
+                                                  .client = sp_view_of(s->client),
                                                   .session_name = sp_view_of(s->name),
                                                   .offered_clear = s->terms->options.mechanisms_plain,
                                                   .offered_tls = s->terms->options.mechanisms_tls}};

@@ -22,7 +22,7 @@ void log_accepted(const struct mail *m)
                                                 sp_server_is_authenticated(s->engine))
                              : NULL;
     os_log(OS_INFO, "mail-accepted", OS_STR("id", m->id_text), OS_STR("session", m->session_name),
-           OS_STR("client", s ? os_stream_peer_address(s->stream) : NULL), OS_STR("protocol", protocol),
+           OS_STR("client", s ? s->client : NULL), OS_STR("protocol", protocol),
            OS_STR("user", s ? s->user : NULL), OS_VIEW("submitter", submitter_of(m)),
            OS_VIEW("from", path_text(sp_buf_view(&m->sender))),
            OS_VIEW("to", sp_buf_view(&m->first_recipient)), OS_NUM("rcpts", m->recipient_n),
@@ -44,9 +44,8 @@ void log_refused(struct session *s, const char *at, enum smtpd_refusal why, stru
 {
     const struct sp_refusal *r = smtpd_refusal(why);
     s->refusals++;
-    os_log(OS_INFO, "refused", OS_STR("session", s->name),
-           OS_STR("client", os_stream_peer_address(s->stream)), OS_STR("at", at), OS_NUM("code", r->code),
-           OS_STR("reason", r->reason), OS_VIEW("about", about));
+    os_log(OS_INFO, "refused", OS_STR("session", s->name), OS_STR("client", s->client), OS_STR("at", at),
+           OS_NUM("code", r->code), OS_STR("reason", r->reason), OS_VIEW("about", about));
 }
 
 /* "503 5.5.1 ... [data-before-rcpt]": the reason id, or an empty view. */
@@ -70,9 +69,9 @@ void log_replies(struct session *s, struct sp_view out)
         if (reason.len == 0 || smtpd_is_own_reason(reason) || sp_view_starts(line, SP_LIT("421")))
             continue; /* the session's end says why */
         s->refusals++;
-        os_log(OS_INFO, "refused", OS_STR("session", s->name),
-               OS_STR("client", os_stream_peer_address(s->stream)), OS_STR("at", sp_server_phase(s->engine)),
-               OS_VIEW("code", sp_view_sub(line, 0, 3)), OS_VIEW("reason", reason));
+        os_log(OS_INFO, "refused", OS_STR("session", s->name), OS_STR("client", s->client),
+               OS_STR("at", sp_server_phase(s->engine)), OS_VIEW("code", sp_view_sub(line, 0, 3)),
+               OS_VIEW("reason", reason));
     }
 }
 
@@ -81,9 +80,8 @@ void log_ended(const struct session *s, const char *why)
     const struct os_tls_facts *tls = os_stream_tls(s->stream);
     if (!why && sp_server_last_code(s->engine) == 421)
         why = sp_server_last_reason(s->engine);
-    os_log(OS_INFO, "session-ended", OS_STR("session", s->name),
-           OS_STR("client", os_stream_peer_address(s->stream)), OS_STR("listener", s->terms->name),
-           OS_STR("hello", s->hello), OS_STR("tls", tls ? tls->version : NULL), OS_STR("user", s->user),
-           OS_NUM("mails", s->mails), OS_NUM("refusals", s->refusals),
-           OS_NUM("ms", os_mono_ms() - s->born_ms), OS_STR("why", why));
+    os_log(OS_INFO, "session-ended", OS_STR("session", s->name), OS_STR("client", s->client),
+           OS_STR("listener", s->terms->name), OS_STR("hello", s->hello),
+           OS_STR("tls", tls ? tls->version : NULL), OS_STR("user", s->user), OS_NUM("mails", s->mails),
+           OS_NUM("refusals", s->refusals), OS_NUM("ms", os_mono_ms() - s->born_ms), OS_STR("why", why));
 }

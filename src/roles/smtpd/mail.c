@@ -117,7 +117,7 @@ static void add_received(struct mail *m)
     const struct session *s = m->session;
     const struct os_tls_facts *tls = os_stream_tls(s->stream);
     struct message_received r = {.hello = sp_view_of(s->hello),
-                                 .client = os_stream_peer_address(s->stream),
+                                 .client = s->client,
                                  .hostname = s->terms->hostname,
                                  .esmtp = sp_server_is_esmtp(s->engine),
                                  .tls = tls != NULL,
@@ -192,11 +192,11 @@ void mail_add(struct mail *m, struct sp_view octets)
 
 static enum smtpd_refusal close_spool(struct mail *m)
 {
-    int failed = fdatasync(m->spool);
-    int why = errno;
-    failed |= close(m->spool);
+    int why = fdatasync(m->spool) ? errno : 0;
+    if (close(m->spool) && !why)
+        why = errno;
     m->spool = -1;
-    if (!failed)
+    if (!why)
         return SMTPD_FINE;
     os_log(OS_WARN, "spool-failed", OS_STR("id", m->id_text), OS_STR("why", strerror(why)));
     return why == ENOSPC || why == EDQUOT ? SMTPD_DISK_FULL : SMTPD_QUEUE_BROKEN;
@@ -209,7 +209,7 @@ static void fill_submit(const struct mail *m, struct ipc_submit *out)
                                .id = m->id,
                                .received_ms = m->received_ms,
                                .session = sp_view_of(m->session_name),
-                               .client = sp_view_of(os_stream_peer_address(s->stream)),
+                               .client = sp_view_of(s->client),
                                .user = sp_view_of(s->user),
                                .sender = sp_buf_view(&m->sender),
                                .parameters = m->parameters,
@@ -235,7 +235,9 @@ enum smtpd_refusal mail_submit(struct mail *m)
     m->tag = ++smtpd_self.last_tag;
     struct ipc_message submit = {.type = IPC_TYPE_submit};
     fill_submit(m, &submit.as.submit);
-    if (os_edge_send(queue, &submit) == SP_ERR_LONG) {
+    int status = os_edge_send(queue, &submit);
+    if (status != SP_OK &&
+        status != SP_ERR_CLOSED) { /* an edge that is gone is told to mail_note_queue_gone */
         m->tag = 0;
         return SMTPD_QUEUE_BROKEN;
     }

@@ -35,8 +35,7 @@ static void end(struct session *s, const char *why)
         os_stream_finish(s->stream);
     else
         os_stream_free(s->stream);
-    if (s->counted)
-        tally_leave(smtpd->tally, terms_key(&s->address));
+    tally_leave(smtpd->tally, terms_key(&s->address));
     wheel_remove(&smtpd->wheel, &s->timer);
     *(s->prev ? &s->prev->next : &smtpd->sessions) = s->next;
     if (s->next)
@@ -178,12 +177,15 @@ static const struct os_stream_handlers handlers = {
 /* --- begin ------------------------------------------------------------------------------------------------
  */
 
-void session_begin(struct smtpd *smtpd, struct terms *terms, int fd, const struct os_address *from)
+void session_begin(struct smtpd *smtpd, int fd, const struct session_door *door)
 {
     struct session *s = os_new(sizeof *s);
+    struct terms *terms = door->terms;
     s->smtpd = smtpd;
     s->terms = terms_ref(terms);
-    s->address = *from;
+    s->address = door->from;
+    s->at_door = door->refusal;
+    os_address_host(&s->address, s->client);
     s->born_ms = os_mono_ms();
     s->number = message_id_next(&smtpd->names, os_wall_ms());
     s->name[0] = 's';

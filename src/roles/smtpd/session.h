@@ -4,8 +4,15 @@
 
 #include "roles/smtpd/smtpd.h"
 
-/* A connection was accepted; fd is owned from now on. */
-void session_begin(struct smtpd *smtpd, struct terms *terms, int fd, const struct os_address *from);
+/* A connection was accepted and entered into the tally, which the session leaves at its end. */
+struct session_door {
+    struct terms *terms;
+    struct os_address from;
+    enum smtpd_refusal refusal; /* to be said in place of the greeting; SMTPD_FINE */
+};
+
+/* fd is owned from now on. */
+void session_begin(struct smtpd *smtpd, int fd, const struct session_door *door);
 
 /* The wait is over, whatever came of it. */
 void session_go_on(struct session *s);

@@ -8,6 +8,7 @@
 #include "base/table.h"
 #include "message/id.h"
 #include "message/scan.h"
+#include "os/address.h"
 #include "os/stream.h"
 #include "os/tls.h"
 #include "roles/role.h"
@@ -54,7 +55,8 @@ struct session {
     struct sp_server *engine;
     struct mail *mail; /* the transaction, or NULL */
     struct wheel_entry timer;
-    struct os_address address;
+    struct os_address address; /* of the client; counted in the tally */
+    char client[OS_ADDRESS_TEXT]; /* the same as a text */
     uint64_t number; /* unlike any other session's of this server */
     char name[SESSION_NAME + 1];
     char *hello, *user; /* NULL: none */
@@ -66,7 +68,7 @@ struct session {
     bool over;           /* the engine has closed the session          */
     bool clogged;        /* the client does not read its replies       */
     bool held;           /* not read: the queue's edge is full         */
-    bool counted;        /* in the tally                               */
+    enum smtpd_refusal at_door; /* what its greeting will be             */
     uint32_t mails, refusals;
     uint64_t born_ms;
 };

@@ -87,7 +87,11 @@ bool terms_may_relay(const struct terms *t, const struct os_address *from)
 
 struct sp_view terms_key(const struct os_address *a)
 {
+    enum { MAPPED_AT = 12, PREFIX_LEN = 8 };
+    const uint8_t *v6 = a->as.v6.sin6_addr.s6_addr;
+    if (a->as.any.sa_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&a->as.v6.sin6_addr))
+        return sp_view_make(v6 + MAPPED_AT, sizeof a->as.v4.sin_addr);
     if (a->as.any.sa_family == AF_INET6)
-        return sp_view_make(&a->as.v6.sin6_addr, sizeof a->as.v6.sin6_addr);
+        return sp_view_make(v6, PREFIX_LEN);
     return sp_view_make(&a->as.v4.sin_addr, sizeof a->as.v4.sin_addr);
 }

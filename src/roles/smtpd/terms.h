@@ -11,7 +11,7 @@ void terms_unref(struct terms *t);
 
 bool terms_may_relay(const struct terms *t, const struct os_address *from);
 
-/* The octets by which connections of an address are counted. */
+/* The octets by which connections of an address are counted: a machine has a /64 of IPv6 to itself. */
 struct sp_view terms_key(const struct os_address *a);
 
 #endif
