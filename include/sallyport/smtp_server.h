@@ -28,6 +28,8 @@
 struct sp_server_timeouts {
     uint32_t command_ms; /* between commands, SASL answers included; default 300,000 */
     uint32_t data_ms;    /* between octets of a message; default 180,000            */
+    uint32_t message_ms; /* for one mail in all, from MAIL to its end, against senders that
+                            drip octets; default 3,600,000                          */
     uint32_t tls_ms;     /* for a handshake; default 60,000                         */
 };
 
@@ -201,6 +203,7 @@ uint64_t sp_server_deadline(const struct sp_server *s);
 
 /*
  * Time has passed. Past the deadline the session says 421 4.4.2 and closes (in a handshake: closes).
+ * Nobody else holds a sender that drips to its time: call it between feeds too, when the deadline is over.
  * While a question is open there is no deadline, and the time is only noted.
  */
 SP_MUST_USE int sp_server_tick(struct sp_server *s, uint64_t now_ms);

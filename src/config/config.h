@@ -72,6 +72,7 @@ struct config_limits {
     uint64_t free_octets;             /* floor of free space on the data disk */
     uint32_t command_timeout_s;
     uint32_t data_timeout_s;
+    uint32_t message_timeout_s;
     uint32_t tls_timeout_s;
     uint32_t auth_slow_free, auth_slow_first_s, auth_slow_most_s, auth_slow_forget_s;
     uint32_t auth_remember_s;

@@ -24,6 +24,7 @@ static void fill_defaults(struct sp_server_options *o)
     o->max_idle_commands = at_least(o->max_idle_commands, 100, 1);
     o->timeouts.command_ms = at_least(o->timeouts.command_ms, 300000, 1);
     o->timeouts.data_ms = at_least(o->timeouts.data_ms, 180000, 1);
+    o->timeouts.message_ms = at_least(o->timeouts.message_ms, 3600000, 1);
     o->timeouts.tls_ms = at_least(o->timeouts.tls_ms, 60000, 1);
 }
 
@@ -220,12 +221,21 @@ int sp_server_secured(struct sp_server *s, uint64_t now_ms)
     return apply(s, IN_SECURED);
 }
 
+/* When the mail that is coming, if any, has taken its time. */
+static uint64_t mail_deadline(const struct sp_server *s)
+{
+    return s->mail ? s->mail_since_ms + s->options.timeouts.message_ms : UINT64_MAX;
+}
+
 uint64_t sp_server_deadline(const struct sp_server *s)
 {
     const struct sp_server_timeouts *t = &s->options.timeouts;
     uint64_t spans[] = {[TIMER_COMMAND] = t->command_ms, [TIMER_DATA] = t->data_ms, [TIMER_TLS] = t->tls_ms};
     uint8_t timer = smtp_phases[s->phase].timer;
-    return s->dead || s->asked || timer == TIMER_NEVER ? UINT64_MAX : s->since_ms + spans[timer];
+    if (s->dead || s->asked || timer == TIMER_NEVER)
+        return UINT64_MAX;
+    uint64_t phase = s->since_ms + spans[timer], mail = mail_deadline(s);
+    return phase < mail ? phase : mail;
 }
 
 int sp_server_tick(struct sp_server *s, uint64_t now_ms)
@@ -234,7 +244,9 @@ int sp_server_tick(struct sp_server *s, uint64_t now_ms)
         return s->dead;
     if (now_ms > s->now_ms)
         s->now_ms = now_ms;
-    return s->now_ms < sp_server_deadline(s) ? SP_OK : apply(s, IN_TIMER);
+    if (s->now_ms < sp_server_deadline(s))
+        return SP_OK;
+    return apply(s, s->now_ms < mail_deadline(s) ? IN_TIMER : IN_SLOW);
 }
 
 /* The end comes after the answer to END, for that message is about to be on disk. */

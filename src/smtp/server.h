@@ -53,6 +53,7 @@ struct sp_server {
     uint32_t recipients, errors, idlers, auth_failures;
     uint32_t forgiven; /* RCPTs pipelined behind a refused MAIL that are not held against the client */
     uint64_t now_ms, since_ms;
+    uint64_t mail_since_ms; /* when the sender was accepted */
     int last_code;
     const char *last_reason;
     struct smtp_fault fault;

@@ -77,6 +77,7 @@ static void learn(struct sp_server *s, enum smtp_learn what)
         break;
     case LEARN_SENDER:
         s->mail = true;
+        s->mail_since_ms = s->now_ms;
         break;
     case LEARN_RECIPIENT:
         s->recipients++;

@@ -18,6 +18,8 @@
 #define ENDS(p, last_words)                                                                                  \
     [p][IN_TIMER] = {ENGINE, .yes = {last_words ? R_IDLE_TIMEOUT : R_NONE, P_CLOSED}, .forget = FORGET_ALL,  \
                      .rfc = "5321 4.5.3.2"},                                                                 \
+    [p][IN_SLOW] = {ENGINE, .yes = {last_words ? R_MESSAGE_TIMEOUT : R_NONE, P_CLOSED},                      \
+                    .forget = FORGET_ALL, .rfc = "5321 4.5.3.2"},                                            \
     [p][IN_SHUTDOWN] = {ENGINE, .yes = {last_words ? R_SHUTDOWN : R_NONE, P_CLOSED}, .forget = FORGET_ALL,   \
                         .rfc = "5321 3.8"},                                                                  \
     [p][IN_EOF] = {ENGINE, .yes = {R_NONE, P_CLOSED}, .forget = FORGET_ALL, .rfc = "5321 3.8"}

@@ -110,6 +110,7 @@ enum {
     X(IDLERS, "(one idle command too many)")                                                                 \
     X(FAILURES, "(one AUTH too many)")                                                                       \
     X(TIMER, "(time is up)")                                                                                 \
+    X(SLOW, "(a mail that takes too long)")                                                                  \
     X(SHUTDOWN, "(the server stops)")                                                                        \
     X(EOF, "(the client closed)")
 

@@ -421,6 +421,33 @@ static void test_data_timer(void **c)
     finish(&h);
 }
 
+/* Octets that drip buy no time beyond what one mail may take; the next mail has its own. */
+static void test_message_timer(void **c)
+{
+    (void)c;
+    struct host h;
+    struct sp_server_options o = host_options();
+    o.timeouts.message_ms = 600000;
+    host_init(&h, &o);
+    host_open(&h, false);
+    type(&h, "EHLO client.example", 250);
+    h.now_ms = 10000;
+    to_data(&h);
+    host_line(&h, ".");
+    h.now_ms = 100000;
+    to_data(&h);
+    for (h.now_ms = 200000; h.now_ms < 700000; h.now_ms += 100000)
+        host_feed(&h, SP_LIT("x"));
+    assert_int_equal(sp_server_deadline(h.s), 700000);
+    host_forget(&h);
+    assert_int_equal(sp_server_tick(h.s, 699999), SP_OK);
+    assert_int_equal(sp_server_tick(h.s, 700000), SP_OK);
+    host_drain(&h);
+    assert_true(h.closed && h.dropped == 1 && h.messages == 1);
+    assert_view(book_reason(sp_buf_view(&h.out)), "message-timeout");
+    finish(&h);
+}
+
 /* While the caller thinks the client's time stands still; with a tick before the answer it begins anew. */
 static void test_late_answer(void **c)
 {
@@ -692,6 +719,7 @@ int main(void)
         cmocka_unit_test(test_starttls),
         cmocka_unit_test(test_command_timer),
         cmocka_unit_test(test_data_timer),
+        cmocka_unit_test(test_message_timer),
         cmocka_unit_test(test_late_answer),
         cmocka_unit_test(test_end_of_the_client),
         cmocka_unit_test(test_end_while_storing),

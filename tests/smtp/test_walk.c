@@ -199,8 +199,8 @@ static void policy_is_kept(const struct policy *p, const struct state *s)
 /* Whoever reads, can leave: QUIT, the timer, the end of the connection, the end of the server. */
 static void every_state_ends(const struct policy *p, const struct state *s)
 {
-    static const unsigned ends[] = {IN_TIMER, IN_EOF, IN_SHUTDOWN, IN_QUIT};
-    for (unsigned i = 0; i < 4; i++) {
+    static const unsigned ends[] = {IN_TIMER, IN_SLOW, IN_EOF, IN_SHUTDOWN, IN_QUIT};
+    for (unsigned i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
         struct step steps[4];
         if (s->phase == P_CLOSED || (ends[i] == IN_QUIT && reads(s->phase) != READS_COMMANDS))
             continue;

@@ -31,6 +31,7 @@ static void fill_options(struct sp_server_options *o, const struct config *c,
     o->max_idle_commands = limits->idle_commands;
     o->timeouts.command_ms = limits->command_timeout_s * 1000;
     o->timeouts.data_ms = limits->data_timeout_s * 1000;
+    o->timeouts.message_ms = limits->message_timeout_s * 1000;
     o->timeouts.tls_ms = limits->tls_timeout_s * 1000;
     o->starttls = listener->tls == CONFIG_TLS_STARTTLS;
     o->tls_required = listener->tls_required;
