@@ -20,6 +20,14 @@ struct store_backend {
                   bool *gone_out);
     int (*retry)(struct store *s, uint64_t mail, int64_t now_ms, int64_t since_ms, size_t most,
                  size_t *n_out);
+    int (*park)(struct store *s, uint64_t mail, uint32_t number, struct sp_view name);
+    int (*lease_parked)(struct store *s, struct sp_view name, struct store_place *place, size_t most,
+                        store_visit *visit, void *ctx);
+    int (*parked_after)(struct store *s, struct sp_view name, struct sp_buf *name_out);
+    int (*count_parked)(struct store *s, struct sp_view name, size_t most, size_t *n_out);
+    int (*suspend)(struct store *s, struct sp_view name, int64_t since_ms);
+    int (*resume)(struct store *s, struct sp_view name);
+    int (*suspensions)(struct store *s, store_visit_suspension *visit, void *ctx);
     int (*remove)(struct store *s, uint64_t mail);
     int (*list)(struct store *s, struct store_cursor *cursor, size_t most, store_visit *visit, void *ctx);
     int (*body)(struct store *s, uint64_t mail, struct store_body *body_out);

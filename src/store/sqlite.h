@@ -14,7 +14,7 @@
     "m.id, m.received_ms, m.session, m.client, m.user, m.sender, m.size, r.number, r.address, r.route, "     \
     "r.state, r.attempts, r.next_ms, r.last_ms, r.last_code, r.last_enhanced, r.last_reply, r.last_remote, " \
     "m.body, m.smtputf8, m.requiretls, m.ret, m.envid, m.auth, m.by_mode, m.by_trace, m.by_ms, "             \
-    "m.hold_until_ms, m.priority, r.notify, r.orcpt"
+    "m.hold_until_ms, m.priority, r.notify, r.orcpt, r.warned, r.parked"
 
 #define SQLITE_STORE_OPEN_STATES "('queued', 'deferred', 'held')"
 
@@ -23,28 +23,45 @@
     X(BEGIN, "BEGIN IMMEDIATE")                                                                              \
     X(COMMIT, "COMMIT")                                                                                      \
     X(ROLLBACK, "ROLLBACK")                                                                                  \
-    X(ADD_MAIL, "INSERT INTO mail (id, received_ms, session, client, user, sender, size, content, body, "    \
-                "smtputf8, requiretls, ret, envid, auth, by_mode, by_trace, by_ms, hold_until_ms, priority) " \
-                "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, "  \
-                "?19)")                                                                                      \
+    X(ADD_MAIL,                                                                                              \
+      "INSERT INTO mail (id, received_ms, session, client, user, sender, size, content, body, "              \
+      "smtputf8, requiretls, ret, envid, auth, by_mode, by_trace, by_ms, hold_until_ms, priority) "          \
+      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, "            \
+      "?19)")                                                                                                \
     X(ADD_RECIPIENT, "INSERT INTO recipient (mail, number, address, route, state, next_ms, last_reply, "     \
-                     "notify, orcpt) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")                           \
+                     "notify, orcpt, parked) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")              \
     X(DUE, "SELECT " SQLITE_STORE_COLUMNS                                                                    \
            " FROM recipient r INDEXED BY recipient_due CROSS JOIN mail m ON m.id = r.mail "                  \
-           "WHERE r.next_ms <= ?1 AND (r.next_ms, r.mail, r.number) > (?2, ?3, ?4) "                         \
+           "WHERE r.next_ms <= ?1 AND r.parked IS NULL AND (r.next_ms, r.mail, r.number) > (?2, ?3, ?4) "    \
            "ORDER BY r.next_ms, r.mail, r.number")                                                           \
-    X(NEXT_DUE, "SELECT min(next_ms) FROM recipient INDEXED BY recipient_due WHERE next_ms > ?1")            \
+    X(NEXT_DUE,                                                                                              \
+      "SELECT min(next_ms) FROM recipient INDEXED BY recipient_due WHERE next_ms > ?1 AND parked IS NULL")   \
     X(OPEN,                                                                                                  \
       "SELECT number FROM recipient WHERE mail = ?1 AND state IN " SQLITE_STORE_OPEN_STATES " LIMIT ?2")     \
     X(SETTLE, "UPDATE recipient SET state = ?3, attempts = attempts + ?4, next_ms = ?5, last_ms = ?6, "      \
-              "last_code = ?7, last_enhanced = ?8, last_reply = ?9, last_remote = ?10 "                      \
+              "last_code = ?7, last_enhanced = ?8, last_reply = ?9, last_remote = ?10, parked = NULL, "      \
+              "warned = max(warned, ?11) "                                                                   \
               "WHERE mail = ?1 AND number = ?2 AND state IN " SQLITE_STORE_OPEN_STATES)                      \
     X(REMOVE_RECIPIENTS, "DELETE FROM recipient WHERE mail = ?1")                                            \
     X(IS_SPOOLED, "SELECT content IS NULL FROM mail WHERE id = ?1")                                          \
     X(REMOVE_MAIL, "DELETE FROM mail WHERE id = ?1")                                                         \
-    X(RETRY_ONE, "UPDATE recipient SET next_ms = ?2 WHERE mail = ?1 AND next_ms > ?2")                       \
+    X(RETRY_ONE, "UPDATE recipient SET next_ms = ?2, parked = NULL "                                         \
+                 "WHERE mail = ?1 AND (next_ms > ?2 OR parked IS NOT NULL)")                                 \
     X(RETRY_ALL, "UPDATE recipient SET next_ms = ?1 WHERE (mail, number) IN (SELECT mail, number FROM "      \
-                 "recipient INDEXED BY recipient_due WHERE next_ms > ?1 AND last_ms <= ?2 LIMIT ?3)")        \
+                 "recipient INDEXED BY recipient_due WHERE next_ms > ?1 AND parked IS NULL AND last_ms <= "  \
+                 "?2 LIMIT ?3)")                                                                             \
+    X(PARK, "UPDATE recipient SET parked = ?3 WHERE mail = ?1 AND number = ?2 AND next_ms IS NOT NULL")      \
+    X(PARKED, "SELECT " SQLITE_STORE_COLUMNS                                                                 \
+              " FROM recipient r INDEXED BY recipient_parked CROSS JOIN mail m ON m.id = r.mail "            \
+              "WHERE r.parked = ?1 AND (r.next_ms, r.mail, r.number) > (?2, ?3, ?4) "                        \
+              "ORDER BY r.next_ms, r.mail, r.number")                                                        \
+    X(PARKED_AFTER, "SELECT parked FROM recipient INDEXED BY recipient_parked WHERE parked > ?1 "            \
+                    "ORDER BY parked LIMIT 1")                                                               \
+    X(COUNT_PARKED, "SELECT count(*) FROM (SELECT 1 FROM recipient INDEXED BY recipient_parked "             \
+                    "WHERE parked = ?1 LIMIT ?2)")                                                           \
+    X(SUSPEND, "INSERT OR IGNORE INTO suspension (name, since_ms) VALUES (?1, ?2)")                          \
+    X(RESUME, "DELETE FROM suspension WHERE name = ?1 RETURNING 1")                                          \
+    X(SUSPENSIONS, "SELECT name, since_ms FROM suspension ORDER BY name")                                    \
     X(LIST, "SELECT " SQLITE_STORE_COLUMNS " FROM recipient r CROSS JOIN mail m ON m.id = r.mail "           \
             "WHERE (r.mail, r.number) >= (?1, ?2) ORDER BY r.mail, r.number LIMIT ?3")                       \
     X(LIST_ONLY, "SELECT " SQLITE_STORE_COLUMNS " FROM recipient r CROSS JOIN mail m ON m.id = r.mail "      \
@@ -60,8 +77,8 @@ enum sqlite_store_statement { SQLITE_STORE_STATEMENTS(X) SQLITE_STMT_N };
 #undef X
 
 enum {
-    SQLITE_PAGE_OCTETS = 4096, /* measured: larger pages make a message alone slower                   */
-    SQLITE_BUSY_WAIT_MS = 1000 /* for an operator's own writing transaction                            */
+    SQLITE_PAGE_OCTETS = 4096, /* measured: larger pages make a message alone slower */
+    SQLITE_BUSY_WAIT_MS = 1000 /* for an operator's own writing transaction */
 };
 
 struct sqlite_store {
@@ -74,7 +91,8 @@ struct sqlite_store {
     struct sp_buf content; /* last body read                                            */
     bool in_transaction;
     bool spoiled; /* a verb failed: only rollback helps                        */
-    /* Up to here the recipients that are due were looked at; what became due before it moves it back. */
+    /* Up to here the recipients that are due were looked at; what became due before it moves it
+     * back. */
     struct {
         int64_t next_ms;
         uint64_t mail;
@@ -92,7 +110,8 @@ static inline struct sqlite_store *sqlite_of(struct store *s) { return (struct s
 /* SQL and names of the schema. */
 extern const int sqlite_schema_version;
 
-/* Make or migrate the schema. SP_ERR_RANGE: newer than this program; SP_ERR_IO: error says why. */
+/* Make or migrate the schema. SP_ERR_RANGE: newer than this program; SP_ERR_IO: error says why.
+ */
 SP_MUST_USE int sqlite_schema_ready(sqlite3 *db, struct sp_buf *error);
 
 /* A prepared statement, reset and without bindings. */
@@ -119,7 +138,8 @@ void sqlite_row(sqlite3_stmt *st, struct store_mail *mail_out, struct store_reci
 /*
  * sqlite_words.c: parameters as the words that the columns hold.
  *
- *   from, to  the columns, resp. bindings, one after another in the order of SQLITE_STORE_COLUMNS
+ *   from, to  the columns, resp. bindings, one after another in the order of
+ * SQLITE_STORE_COLUMNS
  */
 void sqlite_bind_mail_parameters(sqlite3_stmt *st, int to, const struct sp_mail_parameters *p);
 void sqlite_bind_rcpt_parameters(sqlite3_stmt *st, int to, const struct sp_rcpt_parameters *p);
@@ -145,6 +165,15 @@ int sqlite_body(struct store *s, uint64_t mail, struct store_body *body_out);
 int sqlite_count(struct store *s, uint64_t *n_out);
 bool sqlite_tidy(struct store *s, enum store_tidiness how);
 int sqlite_space(struct store *s, struct store_space *space_out);
+
+int sqlite_park(struct store *s, uint64_t mail, uint32_t number, struct sp_view name);
+int sqlite_lease_parked(struct store *s, struct sp_view name, struct store_place *place, size_t most,
+                        store_visit *visit, void *ctx);
+int sqlite_parked_after(struct store *s, struct sp_view name, struct sp_buf *name_out);
+int sqlite_count_parked(struct store *s, struct sp_view name, size_t most, size_t *n_out);
+int sqlite_suspend(struct store *s, struct sp_view name, int64_t since_ms);
+int sqlite_resume(struct store *s, struct sp_view name);
+int sqlite_suspensions(struct store *s, store_visit_suspension *visit, void *ctx);
 
 /* A recipient is due at that time: look at it again. */
 void sqlite_scan_again(struct sqlite_store *s, int64_t due_ms);

@@ -48,6 +48,10 @@ static int add_recipient(struct sqlite_store *s, uint64_t mail, const struct sto
     bind_next(st, 6, r->state, r->next_ms);
     sqlite_bind_view(st, 7, r->reply);
     sqlite_bind_rcpt_parameters(st, 8, &r->parameters);
+    if (store_state_waits(r->state) && r->parked.len)
+        sqlite_bind_view(st, 10, r->parked);
+    else
+        (void)sqlite3_bind_null(st, 10); /* a failed bind shows in the step */
     int status = sqlite_run(s, st);
     /* Half a message must not stay: the caller's numbers are wrong, or an orphan is in the table. */
     return status == SP_ERR_EXISTS ? sqlite_fail(s) : status;
@@ -75,9 +79,11 @@ int sqlite_add(struct store *base, const struct store_mail *mail, const struct s
         return status;
     s->count_change++;
     for (size_t i = 0; i < n; i++) {
-        if (store_state_waits(recipients[i].state) && leased)
+        if (!store_state_waits(recipients[i].state) || recipients[i].parked.len)
+            continue;
+        if (leased)
             leases_add(&s->leases, mail->id, recipients[i].number);
-        else if (store_state_waits(recipients[i].state))
+        else
             sqlite_scan_again(s, recipients[i].next_ms);
     }
     return SP_OK;
@@ -131,6 +137,7 @@ static int settle_one(struct sqlite_store *s, uint64_t mail, const struct store_
     sqlite_bind_view(st, 8, one->enhanced);
     sqlite_bind_view(st, 9, one->reply);
     sqlite_bind_view(st, 10, one->remote);
+    sqlite_bind_u64(st, 11, one->warned);
     int status = sqlite_run(s, st);
     return status == SP_ERR_EXISTS ? sqlite_fail(s) : status;
 }

@@ -39,6 +39,8 @@ void sqlite_row(sqlite3_stmt *st, struct store_mail *mail_out, struct store_reci
         .reply = sqlite_column(st, 16),
         .remote = sqlite_column(st, 17),
         .parameters = sqlite_rcpt_parameters(st, 29),
+        .warned = sqlite3_column_int(st, 31),
+        .parked = sqlite_column(st, 32),
     };
 }
 

@@ -80,6 +80,18 @@ static const char *const migrations[] = {
     "ALTER TABLE mail_2 RENAME TO mail;\n"
     "ALTER TABLE recipient ADD COLUMN notify TEXT NOT NULL DEFAULT '';\n"
     "ALTER TABLE recipient ADD COLUMN orcpt TEXT NOT NULL DEFAULT '';\n" QUEUE_VIEW,
+
+    /* Recipients that wait for their destination, not for a time; who was warned; what is suspended. */
+    "DROP INDEX recipient_due;\n"
+    "ALTER TABLE recipient ADD COLUMN parked TEXT CHECK (parked IS NULL OR next_ms IS NOT NULL);\n"
+    "ALTER TABLE recipient ADD COLUMN warned INTEGER NOT NULL DEFAULT 0 CHECK (warned IN (0, 1));\n"
+    "CREATE INDEX recipient_due ON recipient (next_ms, mail, number)\n"
+    "  WHERE next_ms IS NOT NULL AND parked IS NULL;\n"
+    "CREATE INDEX recipient_parked ON recipient (parked, next_ms, mail, number) WHERE parked IS NOT NULL;\n"
+    "CREATE TABLE suspension (\n"
+    "  name TEXT PRIMARY KEY,\n"
+    "  since_ms INTEGER NOT NULL\n"
+    ") WITHOUT ROWID;\n",
 };
 
 const int sqlite_schema_version = (int)(sizeof migrations / sizeof *migrations);

@@ -52,6 +52,39 @@ int store_retry(struct store *s, uint64_t mail, int64_t now_ms, int64_t since_ms
     return s->backend->retry(s, mail, now_ms, since_ms, most, n_out);
 }
 
+int store_park(struct store *s, uint64_t mail, uint32_t number, struct sp_view name)
+{
+    return s->backend->park(s, mail, number, name);
+}
+
+int store_lease_parked(struct store *s, struct sp_view name, struct store_place *place, size_t most,
+                       store_visit *visit, void *ctx)
+{
+    return s->backend->lease_parked(s, name, place, most, visit, ctx);
+}
+
+int store_parked_after(struct store *s, struct sp_view name, struct sp_buf *name_out)
+{
+    return s->backend->parked_after(s, name, name_out);
+}
+
+int store_count_parked(struct store *s, struct sp_view name, size_t most, size_t *n_out)
+{
+    return s->backend->count_parked(s, name, most, n_out);
+}
+
+int store_suspend(struct store *s, struct sp_view name, int64_t since_ms)
+{
+    return s->backend->suspend(s, name, since_ms);
+}
+
+int store_resume(struct store *s, struct sp_view name) { return s->backend->resume(s, name); }
+
+int store_suspensions(struct store *s, store_visit_suspension *visit, void *ctx)
+{
+    return s->backend->suspensions(s, visit, ctx);
+}
+
 int store_remove(struct store *s, uint64_t mail) { return s->backend->remove(s, mail); }
 
 int store_list(struct store *s, struct store_cursor *cursor, size_t most, store_visit *visit, void *ctx)

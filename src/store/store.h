@@ -56,16 +56,19 @@ struct store_recipient {
     int64_t last_ms; /* of the last one; 0: none                      */
     uint32_t code;   /* of the last reply; 0: there was none          */
     struct sp_view enhanced, reply, remote;
+    bool warned;           /* its sender was told of the delay              */
+    struct sp_view parked; /* waits for this destination, not for next_ms; empty: it does not */
     struct sp_rcpt_parameters parameters;
 };
 
 #define STORE_NEVER INT64_MAX
 
-/* What an attempt changes of a recipient. */
+/* What an attempt changes of a recipient. It is no longer parked. */
 struct store_settlement {
     uint32_t number;
     enum store_state state;
     bool attempted;  /* counts as an attempt                          */
+    bool warned;     /* its sender is told of the delay               */
     int64_t next_ms; /* when state waits                              */
     int64_t last_ms;
     uint32_t code;
@@ -157,9 +160,45 @@ SP_MUST_USE int store_settle(struct store *s, uint64_t mail, const struct store_
                              bool *gone_out);
 
 /*
+ * Parking. A recipient that is due but whose destination takes nothing at the moment, or has enough, waits
+ * for that destination by its name: store_lease no longer meets it, however many such there are, and it is
+ * given out by name when there is room again. A settlement or a retry ends it.
+ */
+
+/* A place among the parked of a name. Zeros: the beginning. */
+struct store_place {
+    int64_t next_ms;
+    uint64_t mail;
+    uint32_t number;
+    bool end; /* set when there is no more behind it */
+};
+
+/* Inside a transaction. Its lease, if any, stays. A recipient that does not wait is left alone. */
+SP_MUST_USE int store_park(struct store *s, uint64_t mail, uint32_t number, struct sp_view name);
+
+/* Lease parked recipients of that name, those that have waited longest first, at most `most`, and move the
+ * place. They stay parked until they are settled. */
+SP_MUST_USE int store_lease_parked(struct store *s, struct sp_view name, struct store_place *place,
+                                   size_t most, store_visit *visit, void *ctx);
+
+/* The first name behind this one, in the order of octets, that recipients are parked under. SP_ERR_ABSENT:
+ * none. */
+SP_MUST_USE int store_parked_after(struct store *s, struct sp_view name, struct sp_buf *name_out);
+
+/* How many are parked under that name, counted up to `most`. */
+SP_MUST_USE int store_count_parked(struct store *s, struct sp_view name, size_t most, size_t *n_out);
+
+/* Destinations that nothing is sent to until somebody says so. Suspend and resume inside a transaction. */
+typedef void store_visit_suspension(void *ctx, struct sp_view name, int64_t since_ms);
+SP_MUST_USE int store_suspend(struct store *s, struct sp_view name, int64_t since_ms); /* again: no change */
+SP_MUST_USE int store_resume(struct store *s, struct sp_view name); /* SP_ERR_ABSENT: it was not suspended */
+SP_MUST_USE int store_suspensions(struct store *s, store_visit_suspension *visit, void *ctx);
+
+/*
  * Make waiting recipients due now, but those whose last attempt was after since_ms.
  *
- *   mail   0: of all messages, at most `most` of them
+ *   mail   0: of all messages that are not parked, at most `most` of them; else also those that are, which
+ *          no longer are
  *   n_out  so many were made due; fewer than `most`: there are no more
  */
 SP_MUST_USE int store_retry(struct store *s, uint64_t mail, int64_t now_ms, int64_t since_ms, size_t most,

@@ -13,6 +13,7 @@ struct m_recipient {
     uint32_t attempts;
     int64_t next_ms;
     bool leased;
+    unsigned parked; /* 0: no; else under this one of names */
 };
 
 struct m_mail {
@@ -21,6 +22,10 @@ struct m_mail {
     size_t n, size;
     struct m_recipient to[RECIPIENTS];
 };
+
+/* That recipients are parked under. */
+static const char *const names[] = {"", "a", "b.example", "mx/c.example"};
+enum { NAMES = sizeof names / sizeof *names };
 
 struct model {
     struct m_mail mails[MAILS];
@@ -32,6 +37,7 @@ struct run {
     struct model now, committed;
     uint64_t seed, next_id;
     int64_t clock_ms;
+    unsigned name; /* whose parked are being leased; 0: what is due */
     /* Listings at the commits since the WAL was emptied: what a torn WAL may bring back. */
     char *history[HISTORY];
     size_t history_n;
@@ -55,9 +61,9 @@ static bool is_open(const struct m_recipient *r)
 static void put_line(char *text, uint64_t id, size_t size, uint32_t number, const struct m_recipient *r)
 {
     size_t at = strlen(text);
-    (void)snprintf(text + at, TEXT - at, "%llu %zu %u %s %u %lld\n", (unsigned long long)id, size, number,
+    (void)snprintf(text + at, TEXT - at, "%llu %zu %u %s %u %lld %s\n", (unsigned long long)id, size, number,
                    store_state_word(r->state), r->attempts,
-                   store_state_waits(r->state) ? (long long)r->next_ms : -1);
+                   store_state_waits(r->state) ? (long long)r->next_ms : -1, names[r->parked]);
 }
 
 static int by_id(const void *a, const void *b)
@@ -78,8 +84,13 @@ static void list_model(const struct model *m, char *text)
 
 static void note_listed(void *ctx, const struct store_mail *mail, const struct store_recipient *r)
 {
-    put_line(ctx, mail->id, (size_t)mail->size, r->number,
-             &(struct m_recipient){.state = r->state, .attempts = r->attempts, .next_ms = r->next_ms});
+    unsigned parked = 0;
+    while (parked < NAMES && !sp_view_eq(r->parked, sp_view_of(names[parked])))
+        parked++;
+    assert_true(parked < NAMES);
+    struct m_recipient seen = {
+        .state = r->state, .attempts = r->attempts, .next_ms = r->next_ms, .parked = parked};
+    put_line(ctx, mail->id, (size_t)mail->size, r->number, &seen);
 }
 
 static void list_store(struct store *s, char *text)
@@ -146,14 +157,17 @@ static void do_add(struct run *r)
     struct store_recipient to[RECIPIENTS];
     for (uint32_t k = 0; k < m->n; k++) {
         enum store_state state = roll(r, 4) ? STORE_QUEUED : STORE_HELD;
+        unsigned parked = state == STORE_QUEUED && roll(r, 4) == 0 ? roll(r, NAMES) : 0;
         m->to[k] = (struct m_recipient){.state = state,
                                         .next_ms = r->clock_ms + roll(r, 50) - 25,
-                                        .leased = leased && state == STORE_QUEUED};
+                                        .leased = leased && state == STORE_QUEUED && !parked,
+                                        .parked = parked};
         to[k] = (struct store_recipient){.number = k,
                                          .address = SP_LIT("c@d"),
                                          .route = SP_LIT("r"),
                                          .state = state,
-                                         .next_ms = m->to[k].next_ms};
+                                         .next_ms = m->to[k].next_ms,
+                                         .parked = sp_view_of(names[parked])};
     }
     struct sp_view content = content_of(m->id, m->size);
     if (m->spooled)
@@ -183,6 +197,7 @@ static void do_settle(struct run *r)
         t->state = list[i].state;
         t->attempts += list[i].attempted;
         t->next_ms = list[i].next_ms;
+        t->parked = 0;
     }
     for (uint32_t k = 0; k < m->n; k++)
         open += is_open(&m->to[k]);
@@ -210,11 +225,25 @@ static void do_retry(struct run *r)
         return;
     assert_int_equal(store_retry(r->store, m->id, r->clock_ms, 0, 100, &n), SP_OK);
     for (uint32_t k = 0; k < m->n; k++)
-        if (store_state_waits(m->to[k].state) && m->to[k].next_ms > r->clock_ms) {
+        if (store_state_waits(m->to[k].state) && (m->to[k].next_ms > r->clock_ms || m->to[k].parked)) {
             m->to[k].next_ms = r->clock_ms;
+            m->to[k].parked = 0;
             want++;
         }
     assert_int_equal(n, want);
+}
+
+/* As the role does: of one that it has leased, or of one that it meets. */
+static void do_park(struct run *r)
+{
+    struct m_mail *m = &r->now.mails[roll(r, MAILS)];
+    if (!m->id)
+        return;
+    uint32_t k = roll(r, (uint32_t)m->n);
+    unsigned name = 1 + roll(r, NAMES - 1);
+    assert_int_equal(store_park(r->store, m->id, k, sp_view_of(names[name])), SP_OK);
+    if (store_state_waits(m->to[k].state))
+        m->to[k].parked = name;
 }
 
 /* End the leases that the model no longer has, at commit or rollback: as the role does. */
@@ -242,7 +271,7 @@ static void transaction(struct run *r)
     struct model before = r->now;
     assert_int_equal(store_begin(r->store), SP_OK);
     for (uint32_t n = roll(r, 6); n > 0; n--) {
-        switch (roll(r, 8)) {
+        switch (roll(r, 10)) {
         case 0:
         case 1:
         case 2:
@@ -255,6 +284,10 @@ static void transaction(struct run *r)
             break;
         case 6:
             do_remove(r);
+            break;
+        case 7:
+        case 8:
+            do_park(r);
             break;
         default:
             do_retry(r);
@@ -289,7 +322,8 @@ static void note_leased(void *ctx, const struct store_mail *mail, const struct s
         if (r->now.mails[i].id == mail->id) {
             struct m_recipient *t = &r->now.mails[i].to[got->number];
             assert_false(t->leased); /* never two leases of one recipient */
-            assert_true(store_state_waits(t->state) && t->next_ms <= r->clock_ms);
+            assert_true(store_state_waits(t->state) && t->parked == r->name);
+            assert_true(t->parked || t->next_ms <= r->clock_ms);
             t->leased = true;
             return;
         }
@@ -305,13 +339,41 @@ static void lease(struct run *r)
     for (size_t i = 0; i < MAILS; i++)
         for (uint32_t k = 0; r->now.mails[i].id && k < r->now.mails[i].n; k++) {
             const struct m_recipient *t = &r->now.mails[i].to[k];
-            if (!store_state_waits(t->state))
+            if (!store_state_waits(t->state) || t->parked)
                 continue;
             assert_true(t->leased || t->next_ms > r->clock_ms); /* nobody who is due was left out */
             if (t->next_ms > r->clock_ms && t->next_ms < earliest)
                 earliest = t->next_ms;
         }
     assert_int_equal(next, earliest);
+}
+
+static void lease_parked(struct run *r)
+{
+    struct store_place place = {0};
+    bool wanted[NAMES] = {0};
+    r->name = 1 + roll(r, NAMES - 1);
+    do
+        assert_int_equal(
+            store_lease_parked(r->store, sp_view_of(names[r->name]), &place, 1 + roll(r, 3), note_leased, r),
+            SP_OK);
+    while (!place.end);
+    for (size_t i = 0; i < MAILS; i++)
+        for (uint32_t k = 0; r->now.mails[i].id && k < r->now.mails[i].n; k++) {
+            const struct m_recipient *t = &r->now.mails[i].to[k];
+            assert_true(t->leased || t->parked != r->name); /* nobody was left out */
+            wanted[t->parked] = true;
+        }
+    r->name = 0;
+    struct sp_buf name;
+    sp_buf_init(&name, &os_heap, 64);
+    for (unsigned k = 1; k < NAMES; k++)
+        if (wanted[k]) {
+            assert_int_equal(store_parked_after(r->store, sp_buf_view(&name), &name), SP_OK);
+            assert_true(sp_view_eq(sp_buf_view(&name), sp_view_of(names[k])));
+        }
+    assert_int_equal(store_parked_after(r->store, sp_buf_view(&name), &name), SP_ERR_ABSENT);
+    sp_buf_fini(&name);
 }
 
 /* --- bodies, restarts, power failures ------------------------------------------------------- */
@@ -402,6 +464,8 @@ static void run_seed(uint64_t seed)
         r->clock_ms += roll(r, 30);
         if (roll(r, 3) == 0)
             lease(r);
+        if (roll(r, 5) == 0)
+            lease_parked(r);
         if (roll(r, 10) == 0 && may_tear(r))
             crash(r, true);
         if (roll(r, 25) == 0)
