@@ -69,6 +69,7 @@ struct config_limits {
     uint32_t idle_commands;
     uint32_t connections;             /* at once, in all                    */
     uint32_t connections_per_address; /* 0: no limit                        */
+    uint64_t memory_octets;           /* of what clients have sent, for each smtpd process */
     uint64_t free_octets;             /* floor of free space on the data disk */
     uint32_t command_timeout_s;
     uint32_t data_timeout_s;

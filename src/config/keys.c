@@ -17,6 +17,7 @@
     .offset = offsetof(TYPE_##section, field), .width = sizeof(((TYPE_##section *)0)->field)
 
 #define KIB    (UINT64_C(1) << 10)
+#define MIB    (UINT64_C(1) << 20)
 #define GIB    (UINT64_C(1) << 30)
 #define MINUTE 60
 #define HOUR   3600

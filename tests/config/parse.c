@@ -37,6 +37,7 @@ static void limits_have_defaults(void **state)
     assert_int_equal(l->idle_commands, 100);
     assert_int_equal(l->connections, 10000);
     assert_int_equal(l->connections_per_address, 50);
+    assert_int_equal(l->memory_octets, 256 << 20);
     assert_int_equal(l->free_octets, 128 << 20);
     assert_int_equal(l->command_timeout_s, 300);
     assert_int_equal(l->data_timeout_s, 180);

@@ -363,16 +363,72 @@ class Limits(RoleCase):
         self.addCleanup(self.end, server)
         server.accept_log("few-descriptors")
         server.accept_log("accept-failed")
-        talks = [server.talk(greeting=None) for _ in range(150)]
-        server.wait_log("accept-failed")
-        for c in talks:
-            c.close()
-
-        def serves():
+        large = b"Subject: large\r\n\r\n" + b"0123456789abcdef\r\n" * 10000
+        with server.talk() as first:
+            first.hello()
+            talks = [server.talk(greeting=None) for _ in range(150)]
+            for c in talks:
+                self.addCleanup(c.close)
+            server.wait_log("accept-failed")
+            first.mail(large)  # its file's descriptor finds a place
+            self.kill_role(server, "queue")  # and so does the edge to another queue
+            self.takes_mail(first, large)
+            for c in talks:
+                c.close()
+        for _ in range(4):  # whichever process answers
             with server.talk() as c:
                 c.hello()
-                return c.mail()
-        self.assertTrue(serves())
+                c.mail(large)
+        self.assertEqual(server.logs("edge-closed"), [])
+        self.assertEqual(server.logs("role-died", name="smtpd/0"), [])
+
+    def takes_mail(self, c, content):
+        def accepted():
+            c.command("RSET", 250)
+            c.command("MAIL FROM:<a@example.org>", 250)
+            c.command("RCPT TO:<b@example.org>", 250)
+            c.send("DATA")
+            return c.reply().code == 354
+        wait_for(accepted, "the queue to be there again")
+        c.raw(content + b".\r\n")
+        c.expect(250)
+
+    def test_memory_for_messages_that_never_end(self):
+        server = self.configure('hostname = mail.example.org\ndefault-route = hold\nsmtpd-processes = 1\n'
+                                'listener a {\n address = "127.0.0.1:0"\n relay-from = {"127.0.0.1"}\n}\n'
+                                'limits {\n memory = 1M\n}\n')
+        server.accept_log("mail-not-stored", reason="server-busy")
+        early, late = server.talk("a"), []
+        early.hello()
+        early.command("MAIL FROM:<a@example.org>", 250)
+        early.command("RCPT TO:<b@example.org>", 250)
+        early.command("DATA", 354)
+
+        def is_full():
+            c = server.talk("a")
+            self.addCleanup(c.close)
+            late.append(c)
+            c.hello()
+            for line in ("MAIL FROM:<a@example.org>", "RCPT TO:<b@example.org>", "DATA"):
+                c.send(line)
+                reply = c.reply()
+                if reply.code == 452:
+                    self.assertIn("[server-busy]", reply.text)
+                    return True
+                self.assertLess(reply.code, 400, reply)
+            c.raw(b"0123456789abcdef\r\n" * 3000)
+            self.assertLess(len(late), 40)
+            return False
+        wait_for(is_full, "the memory to be used up")
+        early.raw(b"no room for this\r\n.\r\n")
+        early.expect(452, "4.3.1", "[server-busy]")
+        for c in late[:-1]:
+            c.close()
+        wait_for(lambda: len(server.logs("session-ended")) >= len(late) - 1, "the others to be gone")
+        for c in (early, late[-1]):
+            c.command("RSET", 250)
+            c.mail()
+        early.close()
 
     def test_roles_have_all_descriptors_that_the_machine_allows(self):
         server = self.serve()

@@ -64,8 +64,7 @@ static void note_spool(struct mail *m, int fd)
 
 static void note_no_spool(struct mail *m, enum smtpd_refusal why)
 {
-    m->failed = why;
-    sp_buf_fini(&m->content);
+    mail_give_up(m, why);
     if (m->session)
         session_go_on(m->session);
     else

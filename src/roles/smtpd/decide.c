@@ -6,6 +6,7 @@
 #include "roles/smtpd/log.h"
 #include "roles/smtpd/mail.h"
 #include "roles/smtpd/policy.h"
+#include "roles/smtpd/room.h"
 #include "roles/smtpd/terms.h"
 
 #include <stdlib.h>
@@ -37,6 +38,8 @@ static int decide_mail(struct session *s, const struct sp_server_event *ev)
     const struct sp_path *sender = &ev->as.mail.sender;
     if (s->senders && !policy_may_send(sp_view_of(s->senders), sender))
         return refuse(s, "MAIL", SMTPD_SENDER_NOT_YOURS, sender->text);
+    if (!room_for_mail(s->smtpd))
+        return refuse(s, "MAIL", SMTPD_SERVER_BUSY, sender->text);
     bool trusted = sp_server_is_authenticated(s->engine); /* RFC 4954 5: of nobody else is AUTH= believed */
     s->mail = mail_begin(s, &ev->as.mail.sender, &ev->as.mail.parameters, trusted);
     return accept_it(s);
@@ -48,6 +51,8 @@ static int decide_recipient(struct session *s, const struct sp_server_event *ev)
     const char *route = NULL;
     bool may_relay = sp_server_is_authenticated(s->engine) || terms_may_relay(s->terms, &s->address);
     enum smtpd_refusal why = policy_recipient(s->smtpd->role->config, may_relay, recipient, &route);
+    if (why == SMTPD_FINE && !room_for_mail(s->smtpd))
+        why = SMTPD_SERVER_BUSY;
     if (why != SMTPD_FINE)
         return refuse(s, "RCPT", why, recipient->text);
     mail_add_recipient(s->mail, recipient->text, route, &ev->as.rcpt.parameters);
@@ -56,7 +61,7 @@ static int decide_recipient(struct session *s, const struct sp_server_event *ev)
 
 static int decide_data(struct session *s)
 {
-    enum smtpd_refusal why = mail_open(s->mail);
+    enum smtpd_refusal why = room_for_mail(s->smtpd) ? mail_open(s->mail) : SMTPD_SERVER_BUSY;
     return why == SMTPD_FINE ? accept_it(s) : refuse(s, "DATA", why, sp_buf_view(&s->mail->sender));
 }
 

@@ -1,8 +1,10 @@
 #include "roles/smtpd/doors.h"
 
 #include "base/view.h"
+#include "os/clock.h"
 #include "os/heap.h"
 #include "roles/smtpd/log.h"
+#include "roles/smtpd/room.h"
 #include "roles/smtpd/session.h"
 #include "roles/smtpd/terms.h"
 
@@ -14,6 +16,7 @@
 enum {
     ACCEPTS_A_TURN = 16,  /* the rest waits for its turn like everything else          */
     DOOR_PAUSE_MS = 100,  /* when descriptors have run out: until some session ends    */
+    TELL_MS = 10000,      /* when there was no need to rest for so long it is worth a line */
     BEYOND_LIMIT = 64,    /* connections over a limit that are still told so, in all   */
     BEYOND_OF_ADDRESS = 8 /* and of one address                                        */
 };
@@ -21,8 +24,10 @@ enum {
 /* Readiness would be told again and again while no descriptor is to be had. */
 static void rest(struct smtpd *smtpd, int why)
 {
-    if (!smtpd->resting)
+    uint64_t now_ms = os_mono_ms();
+    if (!smtpd->rest_told_ms || now_ms - smtpd->rest_told_ms >= TELL_MS)
         os_log(OS_WARN, "accept-failed", OS_STR("why", strerror(why)), OS_NUM("sessions", smtpd->session_n));
+    smtpd->rest_told_ms = now_ms;
     smtpd->resting = true;
     for (struct door *d = smtpd->doors; d; d = d->next)
         (void)event_del(d->event);
@@ -69,6 +74,10 @@ static void answer_door(evutil_socket_t listening, short what, void *ctx)
     struct door *d = ctx;
     (void)what;
     for (int i = 0; i < ACCEPTS_A_TURN; i++) {
+        if (!room_for_session(d->smtpd)) {
+            rest(d->smtpd, EMFILE);
+            return;
+        }
         struct os_address from = {.len = sizeof from.as};
         int fd = accept4(listening, &from.as.any, &from.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {

@@ -5,6 +5,7 @@
 #include "os/clock.h"
 #include "os/heap.h"
 #include "roles/smtpd/log.h"
+#include "roles/smtpd/room.h"
 #include "roles/smtpd/session.h"
 
 #include <errno.h>
@@ -40,16 +41,24 @@ struct mail *mail_begin(struct session *s, const struct sp_path *sender, const s
     m->spool = -1;
     m->parameters = *p;
     memcpy(m->session_name, s->name, sizeof m->session_name);
-    sp_buf_init(&m->sender, &os_heap, ADDRESS_MAX);
-    sp_buf_init(&m->texts, &os_heap, TEXTS_MAX);
-    sp_buf_init(&m->first_recipient, &os_heap, ADDRESS_MAX);
-    sp_buf_init(&m->recipients, &os_heap, RECIPIENTS_MAX);
-    sp_buf_init(&m->content, &os_heap, CONTENT_MAX);
+    sp_buf_init(&m->sender, &room_heap, ADDRESS_MAX);
+    sp_buf_init(&m->texts, &room_heap, TEXTS_MAX);
+    sp_buf_init(&m->first_recipient, &room_heap, ADDRESS_MAX);
+    sp_buf_init(&m->recipients, &room_heap, RECIPIENTS_MAX);
+    sp_buf_init(&m->content, &room_heap, CONTENT_MAX);
     sp_buf_add(&m->sender, sender->text);
     sp_buf_reserve(&m->texts, p->envid.len + submitter.len + 1);
     m->parameters.envid = keep(m, p->envid);
     m->parameters.auth = keep(m, submitter);
     return m;
+}
+
+/* Its descriptor is closed, or will never come. */
+static void leave_spool(struct mail *m)
+{
+    if (m->takes_spool)
+        smtpd_self.spool_n--;
+    m->takes_spool = false;
 }
 
 void mail_free(struct mail *m)
@@ -58,6 +67,7 @@ void mail_free(struct mail *m)
         m->session->mail = NULL;
     if (m->spool >= 0)
         close(m->spool);
+    leave_spool(m);
     sp_buf_fini(&m->sender);
     sp_buf_fini(&m->texts);
     sp_buf_fini(&m->first_recipient);
@@ -160,13 +170,23 @@ void mail_write_spool(struct mail *m, struct sp_view octets)
     }
 }
 
+/* Nothing more of it is kept; the client hears of it at the end. */
+void mail_give_up(struct mail *m, enum smtpd_refusal why)
+{
+    m->failed = why;
+    leave_spool(m);
+    sp_buf_fini(&m->content);
+}
+
 static void ask_spool(struct mail *m)
 {
     struct os_edge *queue = queue_of(m);
-    if (!queue) {
-        m->failed = SMTPD_QUEUE_UNAVAILABLE;
+    if (!queue || !room_for_spool(&smtpd_self)) {
+        mail_give_up(m, queue ? SMTPD_SERVER_BUSY : SMTPD_QUEUE_UNAVAILABLE);
         return;
     }
+    m->takes_spool = true;
+    smtpd_self.spool_n++;
     m->tag = ++smtpd_self.last_tag;
     struct ipc_message want = {.type = IPC_TYPE_spool_want, .as.spool_want = {.tag = m->tag, .id = m->id}};
     (void)os_edge_send(queue, &want); /* an edge that is gone is told to mail_note_queue_gone */
@@ -177,10 +197,12 @@ void mail_add(struct mail *m, struct sp_view octets)
 {
     m->size += octets.len;
     message_scan_feed(&m->scan, octets);
-    if (m->failed != SMTPD_FINE) {
-        sp_buf_fini(&m->content);
-    } else if (m->spool >= 0) {
+    if (m->failed != SMTPD_FINE)
+        return;
+    if (m->spool >= 0) {
         mail_write_spool(m, octets);
+    } else if (!room_for_mail(&smtpd_self)) {
+        mail_give_up(m, SMTPD_SERVER_BUSY);
     } else {
         sp_buf_add(&m->content, octets);
         if (m->content.len > SUBMIT_MAX)
@@ -196,6 +218,7 @@ static enum smtpd_refusal close_spool(struct mail *m)
     if (close(m->spool) && !why)
         why = errno;
     m->spool = -1;
+    leave_spool(m);
     if (!why)
         return SMTPD_FINE;
     os_log(OS_WARN, "spool-failed", OS_STR("id", m->id_text), OS_STR("why", strerror(why)));

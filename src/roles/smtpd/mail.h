@@ -24,6 +24,7 @@ struct mail {
     uint64_t received_ms;      /* wall time */
     int spool;                 /* descriptor of incoming/<id>, or -1 */
     bool spooled;              /* incoming/<id> is ours at the queue */
+    bool takes_spool;          /* counted in spool_n                 */
     uint32_t queue_index;      /* the queue process that has or gets it */
     enum smtpd_refusal failed; /* what END will be answered with */
 };
@@ -52,6 +53,9 @@ void mail_drop(struct mail *m);
 
 /* Without a word to anybody. */
 void mail_free(struct mail *m);
+
+/* Nothing more of its content is kept; why counts for END. */
+void mail_give_up(struct mail *m, enum smtpd_refusal why);
 
 /* What the disk says of writing counts for END: until then the content has to be read anyway. */
 void mail_write_spool(struct mail *m, struct sp_view octets);

@@ -7,6 +7,7 @@
 #include "roles/smtpd/exchange.h"
 #include "roles/smtpd/log.h"
 #include "roles/smtpd/mail.h"
+#include "roles/smtpd/room.h"
 #include "roles/smtpd/terms.h"
 
 #include <stdio.h>
@@ -195,7 +196,7 @@ void session_begin(struct smtpd *smtpd, int fd, const struct session_door *door)
         s->next->prev = s;
     smtpd->sessions = s;
     smtpd->session_n++;
-    if (sp_server_new(&terms->options, &os_heap, &s->engine) != SP_OK)
+    if (sp_server_new(&terms->options, &room_heap, &s->engine) != SP_OK)
         os_panic("engine", "a session cannot be made");
     s->stream = os_stream_accepted(smtpd->role->base, fd, &handlers, s);
     if (terms->implicit_tls) {

@@ -6,6 +6,7 @@
 #include "roles/smtpd/doors.h"
 #include "roles/smtpd/exchange.h"
 #include "roles/smtpd/mail.h"
+#include "roles/smtpd/room.h"
 #include "roles/smtpd/session.h"
 
 #include <errno.h>
@@ -161,6 +162,7 @@ static void start(struct role *r)
     if (!smtpd || !smtpd->tally || !smtpd->next_tls)
         os_panic("start", "the supervisor gave no certificate or no shared counts");
     use_identity(smtpd);
+    room_init(smtpd);
 }
 
 static void reload(struct role *r)

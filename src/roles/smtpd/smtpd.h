@@ -82,6 +82,10 @@ struct smtpd {
     struct door *doors;
     struct os_timer door_timer; /* descriptors had run out */
     bool resting;               /* and nothing is accepted for a moment */
+    uint64_t rest_told_ms;      /* when the log said so last            */
+    uint64_t descriptor_max, descriptors_elsewhere; /* see room.h */
+    uint64_t spool_n;     /* large messages that are or will be written by us */
+    uint64_t held_octets; /* of what clients have sent                        */
     struct session *sessions;
     size_t session_n;
     struct wheel wheel;
