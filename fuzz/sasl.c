@@ -1,11 +1,13 @@
 /*
- * Any octets as a SASL exchange, from both sides of every mechanism. The first octet chooses the mechanism
- * and the side; then come messages, each behind an octet of its length.
+ * Any octets as a SASL exchange, from both sides of every mechanism: a digit, the mechanism's name and a line
+ * feed; then come messages, each behind an octet of its length. Bits of the digit: 1 with an initial
+ * response, 2 the answers to the server's questions are yes, 4 the client's side.
  */
 #include <stdlib.h>
 
 #include "base/view.h"
 #include "os/heap.h"
+#include "sasl/cram_md5.h"
 #include "sasl/mechanism.h"
 #include "sasl/scram.h"
 
@@ -29,7 +31,7 @@ static struct sp_view next_message(struct sp_view *rest)
 
 static void serve(struct sp_view mechanism, bool has_initial, bool right, struct sp_view rest)
 {
-    static const struct sasl_verifier v = {.salt_len = 1, .iterations = SASL_ITERATIONS};
+    static const struct sasl_verifier v = {.salt_len = 1, .iterations = SASL_ITERATIONS, .has_cram = true};
     struct sasl_server *s = NULL;
     demand(sasl_server_new(mechanism, &os_heap, &s) == SP_OK);
     static const struct sasl_binding binding = {{[SASL_BINDING_EXPORTER] = SP_LIT_INIT("exported")}};
@@ -92,9 +94,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size == 0)
         return 0;
     unsigned choice = data[0];
-    struct sp_view rest = sp_view_make(data + 1, size - 1);
-    struct sp_view mechanism = sp_view_of(sasl_mechanisms[choice / 8 % sasl_mechanism_n]->name);
+    struct sp_view rest = sp_view_make(data + 1, size - 1),
+                   name = sp_view_sub(rest, 0, sp_view_find(rest, '\n', 0));
+    const struct sasl_mechanism *m = sasl_mechanism_find(name);
+    if (!m) /* no input is wasted on names that are none */
+        m = sasl_mechanisms[name.len % sasl_mechanism_n];
+    struct sp_view mechanism = sp_view_of(m->name);
+    rest = sp_view_from(rest, name.len + 1);
     scram_fix_nonce("server");
+    sasl_cram_fix_challenge("<1896.697170952@postoffice.reston.mci.net>");
     if (choice & 4)
         speak(mechanism, rest);
     else

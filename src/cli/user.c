@@ -13,6 +13,7 @@
 /* clang-format off */
 static struct cli_option options[] = {
     {.name = "data", .argument = "DIR", .help = "the server's data folder; default ./sallyport-data"},
+    {.name = "cram-md5", .help = "add, passwd: keep a secret for CRAM-MD5 too, with which whoever reads it can log in"},
     {.name = "json", .help = "list as one JSON array, show as one object"},
     {.name = "anybody", .help = "may-send: lift the list, whatever sender is right again"},
     {.name = NULL},
@@ -42,13 +43,14 @@ static const struct change changes[] = {
 };
 enum { CHANGE_N = sizeof changes / sizeof *changes };
 
-static struct ipc_message wish_of(const struct change *c, struct sp_view name, struct sp_view password)
+static struct ipc_message wish_of(const struct change *c, struct sp_view name, struct sp_view password,
+                                  bool cram)
 {
     struct ipc_message m = {.type = c->type};
     if (c->type == IPC_TYPE_user_add)
-        m.as.user_add = (struct ipc_user_add){.name = name, .password = password};
+        m.as.user_add = (struct ipc_user_add){.name = name, .password = password, .cram_md5 = cram};
     else if (c->type == IPC_TYPE_user_passwd)
-        m.as.user_passwd = (struct ipc_user_passwd){.name = name, .password = password};
+        m.as.user_passwd = (struct ipc_user_passwd){.name = name, .password = password, .cram_md5 = cram};
     else if (c->type == IPC_TYPE_user_enable)
         m.as.user_enable = (struct ipc_user_enable){.name = name, .enabled = strcmp(c->word, "enable") == 0};
     else
@@ -74,6 +76,19 @@ static int report(const struct change *c, const char *name, enum ipc_user_result
     }
 }
 
+/* What this user's safety rests on from now on. */
+static void warn_of_cram(const char *name)
+{
+    printf("A secret for CRAM-MD5 is kept, too. Unlike the rest of users.db it can be used as it is: whoever "
+           "reads the file\n"
+           "or a backup of it can log in as %s by CRAM-MD5, and can try guesses of the password fast. Keep "
+           "the data\n"
+           "folder and its backups on encrypted disks; 'sallyport user passwd %s' without --cram-md5 removes "
+           "the secret.\n"
+           "A listener offers CRAM-MD5 only when its key mechanisms names it.\n",
+           name, name);
+}
+
 /* Said before the server is asked, so that a terminal's user learns it at once. */
 static int check_name(const char *name)
 {
@@ -89,7 +104,7 @@ static int check_password(struct sp_view password)
                  : EX_OK;
 }
 
-static int change(const char *data, const struct change *c, const char *name)
+static int change(const char *data, const struct change *c, const char *name, bool cram)
 {
     struct sp_buf password, text;
     struct user_store *store = NULL;
@@ -103,9 +118,11 @@ static int change(const char *data, const struct change *c, const char *name)
     if (code == EX_OK)
         store = user_store_open(data, &code);
     if (store) {
-        struct ipc_message wish = wish_of(c, sp_view_of(name), sp_buf_view(&password));
+        struct ipc_message wish = wish_of(c, sp_view_of(name), sp_buf_view(&password), cram);
         enum ipc_user_result result = user_store_change(store, &wish, &text);
         code = report(c, name, result, sp_buf_view(&text));
+        if (code == EX_OK && cram)
+            warn_of_cram(name);
         user_store_close(store);
     }
     sp_buf_fini_secret(&password);
@@ -130,10 +147,10 @@ json_t *user_json(const struct ipc_user *u)
     char created[USER_TIME_TEXT], changed[USER_TIME_TEXT];
     user_time_text(u->created_ms, created);
     user_time_text(u->changed_ms, changed);
-    return json_pack("{s:s%, s:b, s:s, s:s, s:b, s:i, s:i}", "name", (const char *)u->name.p, u->name.len,
-                     "disabled", u->disabled != 0, "created", created, "password_changed", changed,
-                     "imported", u->imported != 0, "app_passwords", (int)u->app_passwords,
-                     "may_send_patterns", (int)u->senders);
+    return json_pack("{s:s%, s:b, s:s, s:s, s:b, s:b, s:i, s:i}", "name", (const char *)u->name.p,
+                     u->name.len, "disabled", u->disabled != 0, "created", created, "password_changed",
+                     changed, "imported", u->imported != 0, "cram_md5", u->cram_md5 != 0, "app_passwords",
+                     (int)u->app_passwords, "may_send_patterns", (int)u->senders);
 }
 
 static void list_user(const struct ipc_user *u, json_t *array)
@@ -197,12 +214,12 @@ static int list(const char *data, bool json)
 
 #define WORDS "add, passwd, app-password, revoke, may-send, disable, enable, remove, import, show or list"
 
-static int run_change(const char *data, const struct change *c, const struct cli_operands *o)
+static int run_change(const char *data, const struct change *c, const struct cli_operands *o, bool cram)
 {
     if (o->n != 2)
         return o->n < 2 ? cli_usage_fault("user", "%s needs the NAME of a user", c->word)
                         : cli_usage_fault("user", "'%s' is not expected here", o->words[2]);
-    return change(data, c, o->words[1]);
+    return change(data, c, o->words[1], cram);
 }
 
 static int run_list(const char *data, const struct cli_operands *o, bool json)
@@ -217,6 +234,7 @@ int cmd_user(int argc, char **argv)
         return EX_USAGE;
     const char *data = cli_value(options, "data") ? cli_value(options, "data") : "sallyport-data";
     bool json = cli_option(options, "json")->given, any = cli_option(options, "anybody")->given;
+    bool cram = cli_option(options, "cram-md5")->given;
     if (o.n == 0)
         return cli_usage_fault("user", "say what to do: " WORDS);
     const char *word = o.words[0];
@@ -224,6 +242,8 @@ int cmd_user(int argc, char **argv)
         return cli_usage_fault("user", "--json is for list and show");
     if (any && strcmp(word, "may-send") != 0)
         return cli_usage_fault("user", "--anybody is for may-send");
+    if (cram && strcmp(word, "add") != 0 && strcmp(word, "passwd") != 0)
+        return cli_usage_fault("user", "--cram-md5 is for add and passwd");
     if (strcmp(word, "list") == 0)
         return run_list(data, &o, json);
     if (strcmp(word, "show") == 0)
@@ -238,6 +258,6 @@ int cmd_user(int argc, char **argv)
         return user_import(data, &o);
     for (size_t i = 0; i < CHANGE_N; i++)
         if (strcmp(word, changes[i].word) == 0)
-            return run_change(data, &changes[i], &o);
+            return run_change(data, &changes[i], &o, cram);
     return cli_usage_fault("user", "'%s' is none of " WORDS, word);
 }

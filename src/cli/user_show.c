@@ -67,6 +67,8 @@ static int show_text(const struct ipc_user *u, const struct user_shown *shown)
     printf("created               %s\n", created);
     printf("password              set %s%s\n", changed,
            u->imported ? ", imported: a crypt(3) hash until the next login with PLAIN or LOGIN" : "");
+    if (u->cram_md5)
+        printf("CRAM-MD5              possible: a secret that can be used as it is is kept\n");
     show_passwords(sp_buf_view(&shown->app_passwords));
     if (rest.len == 0)
         printf("may send as           anybody\n");

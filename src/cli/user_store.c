@@ -6,6 +6,7 @@
 #include "os/control.h"
 #include "os/heap.h"
 #include "os/lock.h"
+#include "sasl/cram_md5.h"
 #include "users/users.h"
 
 #include <errno.h>
@@ -100,6 +101,12 @@ static void attach(struct user_store *s, int fd)
 
 /* --- without one --------------------------------------------------------------------------- */
 
+static bool wants_cram(const struct ipc_message *m)
+{
+    return (m->type == IPC_TYPE_user_add && m->as.user_add.cram_md5) ||
+           (m->type == IPC_TYPE_user_passwd && m->as.user_passwd.cram_md5);
+}
+
 /* A new password of a user, or the first of a new one, or, with a label, a further one. */
 static int set_password(struct users *u, const struct ipc_message *m, struct sp_view name,
                         struct sp_view prepared)
@@ -120,6 +127,10 @@ static int set_password(struct users *u, const struct ipc_message *m, struct sp_
     }
     if (status)
         return status;
+    if (wants_cram(m)) {
+        sasl_cram_derive(prepared, v.cram);
+        v.has_cram = true;
+    }
     return add   ? users_add(u, name, &v, os_wall_ms())
            : app ? users_app_add(u, name, m->as.user_app_add.label, &v, os_wall_ms())
                  : users_set_verifier(u, name, &v, os_wall_ms());
@@ -211,7 +222,8 @@ static struct ipc_user shown(const struct users_entry *e)
                              .changed_ms = (uint64_t)e->changed_ms,
                              .imported = e->imported,
                              .app_passwords = e->app_password_n,
-                             .senders = e->sender_n};
+                             .senders = e->sender_n,
+                             .cram_md5 = e->has_cram};
 }
 
 static enum ipc_user_result page_of_file(struct users *u, struct sp_view after, struct sp_buf *list,

@@ -112,13 +112,22 @@ static uint32_t named(const struct config *c, const struct config_block *block, 
     return set;
 }
 
+static uint32_t unnamed(void)
+{
+    uint32_t set = 0;
+    for (unsigned i = FIRST; i < SASL_ID_N; i++)
+        if (!(mechanisms[i].needs & SASL_NEEDS_NAMING))
+            set |= UINT32_C(1) << i;
+    return set;
+}
+
 void config_mechanisms_settle(struct config *c, const struct config_block *block,
                               struct config_faults *faults)
 {
     struct config_listener *l = block->target;
     if (l->auth == CONFIG_AUTH_OFF)
         return;
-    uint32_t wanted = config_block_setting(block, "mechanisms") ? named(c, block, faults) : UINT32_MAX;
+    uint32_t wanted = config_block_setting(block, "mechanisms") ? named(c, block, faults) : unnamed();
     size_t before = faults->n;
     l->offered_tls = possible(c, l, true) & wanted;
     l->offered_clear = possible(c, l, false) & wanted;

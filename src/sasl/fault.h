@@ -7,7 +7,7 @@
 
 /*
  * NAME, class, id in logs, sentence. GRAMMAR: the response breaks the mechanism's grammar (501 5.5.2);
- * CREDENTIALS: it is well formed but can match nobody (535 5.7.8).
+ * CREDENTIALS: it is well formed but can match nobody (535 5.7.8); INITIAL: it came before the challenge (501 5.7.0).
  */
 #define SASL_FAULTS(X)                                                                                       \
     X(NONE, CREDENTIALS, "none", "nothing is wrong")                                                         \
@@ -45,6 +45,10 @@
     X(OAUTH_TOKEN_GRAMMAR, GRAMMAR, "oauth-token-grammar",                                                   \
       "auth= is not Bearer and one token of RFC 6750; a quote or line end has slipped in")                   \
     X(OAUTH_TOKEN_LONG, GRAMMAR, "oauth-token-long", "the token is longer than 8,192 octets")                \
+    X(CRAM_GRAMMAR, GRAMMAR, "cram-grammar",                                                                 \
+      "not a user name, a space and 32 hexadecimal digits, as CRAM-MD5 wants it")                            \
+    X(INITIAL, INITIAL, "initial-response",                                                                  \
+      "an initial response, and this mechanism begins with the server's challenge; send AUTH and its name alone") \
     X(TRAILING_NEWLINE, CREDENTIALS, "trailing-newline",                                                     \
       "a line end at the end; use printf '%s' or echo -n before base64")                                     \
     X(CONTROL, CREDENTIALS, "control-character", "a control character inside")                               \
@@ -65,7 +69,7 @@
 enum sasl_fault { SASL_FAULTS(X) SASL_FAULT_N };
 #undef X
 
-enum sasl_fault_class { SASL_CREDENTIALS, SASL_GRAMMAR };
+enum sasl_fault_class { SASL_CREDENTIALS, SASL_GRAMMAR, SASL_INITIAL };
 
 enum sasl_fault_class sasl_fault_class(enum sasl_fault f);
 

@@ -19,6 +19,7 @@ struct sasl_server {
     struct sp_buf                user;
     struct sp_buf                password; /* prepared                        */
     struct sp_buf                challenge;
+    struct sp_buf                hostname;
     struct sp_buf                binding[SASL_BINDING_N];
     bool                         plus_offered;
     void                        *memory; /* the mechanism's own, zeroed; NULL when it needs none */
@@ -39,6 +40,7 @@ struct sasl_mechanism {
     bool shows_password; /* to whoever reads along: wants TLS     */
     bool bearer;         /* takes a token, never a password       */
     bool client_first;   /* the client may speak with the command */
+    bool server_first;   /* and here it must not                  */
     enum sasl_hash hash; /* SCRAM's                               */
     bool plus;           /* and bound to the channel              */
 

@@ -10,7 +10,8 @@ enum sasl_need {
     SASL_NEEDS_CHANNEL = 1,   /* a TLS connection to be bound to                                     */
     SASL_NEEDS_VERIFIER = 2,  /* a source of users that has SCRAM verifiers                          */
     SASL_NEEDS_ISSUER = 4,    /* an issuer of tokens whose keys are known                            */
-    SASL_NEEDS_PRIVACY = 8    /* it shows a password or token to whoever reads along                */
+    SASL_NEEDS_PRIVACY = 8,   /* it shows a password or token to whoever reads along                */
+    SASL_NEEDS_NAMING = 16    /* offered only where somebody names it                                */
 };
 
 /* ID, name, needs. Strongest first: the order of EHLO and of a client's choice. */
@@ -19,6 +20,7 @@ enum sasl_need {
     X(scram_sha_1_plus, "SCRAM-SHA-1-PLUS", SASL_NEEDS_CHANNEL | SASL_NEEDS_VERIFIER)                        \
     X(scram_sha_256, "SCRAM-SHA-256", SASL_NEEDS_VERIFIER)                                                   \
     X(scram_sha_1, "SCRAM-SHA-1", SASL_NEEDS_VERIFIER)                                                       \
+    X(cram_md5, "CRAM-MD5", SASL_NEEDS_VERIFIER | SASL_NEEDS_NAMING)                                         \
     X(oauthbearer, "OAUTHBEARER", SASL_NEEDS_ISSUER | SASL_NEEDS_PRIVACY)                                 \
     X(xoauth2, "XOAUTH2", SASL_NEEDS_ISSUER | SASL_NEEDS_PRIVACY)                                         \
     X(plain, "PLAIN", SASL_NEEDS_PRIVACY)                                                                 \

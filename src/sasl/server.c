@@ -5,6 +5,7 @@
 
 enum {
     CHALLENGE_MAX = 1024,
+    HOSTNAME_MAX = 255,
     LOOKS_ENCODED_MIN = 8, /* octets: "demo" is base64 too, by chance */
     LOOKS_ENCODED_MAX = 4096
 };
@@ -39,6 +40,7 @@ int sasl_server_new(struct sp_view mechanism, const struct sp_allocator *alloc,
     sp_buf_init(&s->user, alloc, SASL_USER_MAX);
     sp_buf_init(&s->password, alloc, m->bearer ? SASL_TOKEN_MAX : SASL_PASSWORD_MAX);
     sp_buf_init(&s->challenge, alloc, CHALLENGE_MAX);
+    sp_buf_init(&s->hostname, alloc, HOSTNAME_MAX);
     for (size_t i = 0; i < SASL_BINDING_N; i++)
         sp_buf_init(&s->binding[i], alloc, SASL_BINDING_MAX);
     if (m->server_size && !(s->memory = obtain(alloc, m->server_size))) {
@@ -59,6 +61,7 @@ void sasl_server_free(struct sasl_server *s)
     sp_buf_fini(&s->user);
     sp_buf_fini_secret(&s->password);
     sp_buf_fini_secret(&s->challenge);
+    sp_buf_fini(&s->hostname);
     for (size_t i = 0; i < SASL_BINDING_N; i++)
         sp_buf_fini_secret(&s->binding[i]);
     release(s->alloc, s, sizeof *s);
@@ -75,8 +78,16 @@ int sasl_server_bind(struct sasl_server *s, const struct sasl_binding *binding, 
     return SP_OK;
 }
 
+int sasl_server_call(struct sasl_server *s, struct sp_view hostname)
+{
+    sp_buf_clear(&s->hostname);
+    return sp_buf_add(&s->hostname, hostname);
+}
+
 enum sasl_server_state sasl_server_start(struct sasl_server *s, bool has_initial, struct sp_view initial)
 {
+    if (has_initial && s->mechanism->server_first)
+        return sasl_server_refuse(s, SASL_FAULT_INITIAL);
     if (has_initial)
         return sasl_server_step(s, initial);
     return s->state = s->mechanism->server_start(s);

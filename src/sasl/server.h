@@ -60,6 +60,13 @@ void sasl_server_free(struct sasl_server *s);
  */
 SP_MUST_USE int sasl_server_bind(struct sasl_server *s, const struct sasl_binding *binding, bool plus_offered);
 
+/*
+ * The name of this server, for challenges that hold one; before the start.
+ *   hostname  copied; at most 255 octets
+ * SP_ERR_LONG, SP_ERR_NOMEM.
+ */
+SP_MUST_USE int sasl_server_call(struct sasl_server *s, struct sp_view hostname);
+
 /* Start, with the initial response or without. Once, first. */
 enum sasl_server_state sasl_server_start(struct sasl_server *s, bool has_initial, struct sp_view initial);
 

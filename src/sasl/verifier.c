@@ -73,8 +73,11 @@ int sasl_verifier_remake(struct sp_view password, struct sasl_verifier *verifier
     int status = SP_OK;
     for (unsigned h = 0; h < SASL_HASH_N && !status; h++)
         status = sasl_keys_derive((enum sasl_hash)h, password, salt, verifier->iterations, &keys[h]);
-    if (!status)
+    if (!status) {
         memcpy(verifier->keys, keys, sizeof keys);
+        verifier->has_cram = false;
+        OPENSSL_cleanse(verifier->cram, sizeof verifier->cram);
+    }
     OPENSSL_cleanse(keys, sizeof keys);
     return status;
 }
@@ -133,6 +136,7 @@ int sasl_verifier_decoy(struct sp_view secret, struct sp_view name, struct sasl_
         memcpy(v.keys[h].stored, key, SASL_KEY_MAX);
         memcpy(v.keys[h].server, key, SASL_KEY_MAX);
     }
+    memcpy(v.cram, key, SASL_CRAM_LEN);
     *verifier_out = v;
     return SP_OK;
 }

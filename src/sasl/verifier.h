@@ -14,6 +14,7 @@ enum {
     SASL_SALT_LEN = 16,              /* of salts made here                    */
     SASL_SALT_MAX = 64,
     SASL_KEY_MAX = 32,
+    SASL_CRAM_LEN = 32,              /* sasl/cram_md5.h                       */
     SASL_MORE_MAX = 16               /* further passwords of one user         */
 };
 
@@ -45,6 +46,9 @@ struct sasl_verifier {
      */
     uint32_t         more_n;
     struct sasl_keys more[SASL_MORE_MAX][SASL_HASH_N];
+    /* The user's own password for CRAM-MD5, if somebody wanted that; without has_cram a decoy's, or zeros. */
+    bool             has_cram;
+    uint8_t          cram[SASL_CRAM_LEN];
 };
 
 /* Which password of a verifier it was: none, the user's own, or more[which - 1]. */
@@ -67,7 +71,10 @@ SP_MUST_USE int sasl_client_key_derive(enum sasl_hash h, struct sp_view password
 /* A verifier with a fresh salt and SASL_ITERATIONS. SP_ERR_NOMEM. */
 SP_MUST_USE int sasl_verifier_make(struct sp_view password, struct sasl_verifier *verifier_out);
 
-/* The same under the salt and the iterations that stand in the verifier; its own keys are replaced. SP_ERR_NOMEM. */
+/*
+ * The same under the salt and the iterations that stand in the verifier; its own keys are replaced, and a secret for
+ * CRAM-MD5, which was of the password before, is gone. SP_ERR_NOMEM.
+ */
 SP_MUST_USE int sasl_verifier_remake(struct sp_view password, struct sasl_verifier *verifier);
 
 /*

@@ -5,29 +5,31 @@
 #include "users/schema.h"
 #include "users/users.h"
 
-/* NAME, SQL. The key is always ?1. Those that bind a verifier: ?3 the time, ?4 salt, ?5 iterations, ?6 to ?9 keys. */
+/*
+ * NAME, SQL. The key is always ?1. Those that bind a verifier: ?3 the time, ?4 salt, ?5 iterations, ?6 to ?9 keys, ?11 the secret
+ * for CRAM-MD5. */
 #define USERS_STATEMENTS(X)                                                                                  \
     X(FIND, "SELECT name, disabled, salt, iterations, stored_sha256, server_sha256, stored_sha1,"            \
-            " server_sha1, crypt FROM users WHERE key = ?1")                                                 \
+            " server_sha1, crypt, cram_md5 FROM users WHERE key = ?1")                                                 \
     X(MORE, "SELECT id, stored_sha256, server_sha256, stored_sha1, server_sha1 FROM app_passwords"           \
             " WHERE key = ?1 ORDER BY id LIMIT 16")                                                          \
     X(ANY_CRYPT, "SELECT crypt FROM users WHERE ?1 IS NOT NULL AND crypt IS NOT NULL LIMIT 1")               \
     X(ADD, "INSERT INTO users (key, name, created_ms, changed_ms, salt, iterations, stored_sha256,"          \
-           " server_sha256, stored_sha1, server_sha1, crypt)"                                                \
-           " VALUES (?1, ?2, ?3, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")                                          \
+           " server_sha256, stored_sha1, server_sha1, crypt, cram_md5)"                                      \
+           " VALUES (?1, ?2, ?3, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)")                                          \
     X(SET_VERIFIER, "UPDATE users SET changed_ms = ?3, salt = ?4, iterations = ?5, stored_sha256 = ?6,"      \
-                    " server_sha256 = ?7, stored_sha1 = ?8, server_sha1 = ?9, crypt = NULL"                  \
+                    " server_sha256 = ?7, stored_sha1 = ?8, server_sha1 = ?9, crypt = NULL, cram_md5 = ?11"  \
                     " WHERE key = ?1 AND (salt = ?4 AND iterations = ?5"                                     \
                     " OR NOT EXISTS (SELECT 1 FROM app_passwords WHERE key = ?1))")                          \
     X(SET_DISABLED, "UPDATE users SET disabled = ?2 WHERE key = ?1")                                         \
     X(REMOVE, "DELETE FROM users WHERE key = ?1")                                                            \
     X(NEXT, "SELECT name, disabled, created_ms, changed_ms, crypt IS NOT NULL,"                              \
             " (SELECT count(*) FROM app_passwords a WHERE a.key = u.key),"                                   \
-            " (SELECT count(*) FROM may_send m WHERE m.key = u.key)"                                         \
+            " (SELECT count(*) FROM may_send m WHERE m.key = u.key), cram_md5 IS NOT NULL"                   \
             " FROM users u WHERE key > ?1 ORDER BY key LIMIT 1")                                             \
     X(SHOW, "SELECT name, disabled, created_ms, changed_ms, crypt IS NOT NULL,"                              \
             " (SELECT count(*) FROM app_passwords a WHERE a.key = u.key),"                                   \
-            " (SELECT count(*) FROM may_send m WHERE m.key = u.key)"                                         \
+            " (SELECT count(*) FROM may_send m WHERE m.key = u.key), cram_md5 IS NOT NULL"                   \
             " FROM users u WHERE key = ?1")                                                                  \
     X(APP_ADD, "INSERT INTO app_passwords (key, label, created_ms, stored_sha256, server_sha256,"            \
                " stored_sha1, server_sha1) SELECT key, ?2, ?3, ?6, ?7, ?8, ?9 FROM users"                    \

@@ -60,8 +60,12 @@ static const char version_2[] = "ALTER TABLE users ADD COLUMN crypt TEXT;"
                                 "  PRIMARY KEY (key, pattern)"
                                 ") WITHOUT ROWID, STRICT;";
 
+/* For CRAM-MD5, by wish: sasl/cram_md5.h. */
+static const char version_3[] =
+    "ALTER TABLE users ADD COLUMN cram_md5 BLOB CHECK (cram_md5 IS NULL OR length(cram_md5) = 32);";
+
 /* What each version adds to the one before it. */
-static const char *const steps[USERS_SCHEMA_VERSION] = {version_1, version_2};
+static const char *const steps[USERS_SCHEMA_VERSION] = {version_1, version_2, version_3};
 
 /* --- the file ---------------------------------------------------------------------------- */
 

@@ -139,6 +139,14 @@ static bool take_crypt(sqlite3_stmt *s, int at, struct users_login *out)
     return users_take_column(s, at, out->crypt, USERS_CRYPT_MAX - 1, &len);
 }
 
+static bool take_cram(sqlite3_stmt *s, int at, struct sasl_verifier *v)
+{
+    size_t len = 0;
+    bool taken = users_take_column(s, at, v->cram, sizeof v->cram, &len);
+    v->has_cram = len > 0;
+    return taken && (len == 0 || len == sizeof v->cram);
+}
+
 static bool take_login(sqlite3_stmt *s, struct users_login *out)
 {
     struct sasl_verifier *v = &out->verifier;
@@ -150,7 +158,7 @@ static bool take_login(sqlite3_stmt *s, struct users_login *out)
     v->iterations = (uint32_t)iterations;
     if (!users_take_column(s, 0, out->name.octets, SASL_USER_MAX, &out->name.len) ||
         !users_take_column(s, 2, v->salt, SASL_SALT_MAX, &v->salt_len) || !users_take_keys(s, 4, v->keys) ||
-        !take_crypt(s, 8, out))
+        !take_crypt(s, 8, out) || !take_cram(s, 9, v))
         return false;
     out->imported = out->crypt[0] != '\0';
     return true;
@@ -211,6 +219,8 @@ int users_find(struct users *u, struct sp_view name, struct users_login *login_o
     int status = read_login(u, name, &key, &login);
     if (!status && !login.known)
         login.verifier = decoy;
+    else if (!status && !login.verifier.has_cram)
+        memcpy(login.verifier.cram, decoy.cram, sizeof decoy.cram);
     if (!status)
         *login_out = login;
     explicit_bzero(&login, sizeof login);
@@ -227,6 +237,8 @@ void users_bind_verifier(sqlite3_stmt *s, const struct sasl_verifier *v, int64_t
         bind_octets(s, 6 + 2 * h, sp_view_make(v->keys[h].stored, len));
         bind_octets(s, 7 + 2 * h, sp_view_make(v->keys[h].server, len));
     }
+    if (v->has_cram) /* else NULL; application passwords have no place for it */
+        bind_octets(s, 11, sp_view_make(v->cram, sizeof v->cram));
 }
 
 int users_add(struct users *u, struct sp_view name, const struct sasl_verifier *v, int64_t now_ms)
@@ -301,6 +313,7 @@ static int take_entry(struct users *u, sqlite3_stmt *s, struct users_entry *entr
         entry.imported = sqlite3_column_int(s, 4) != 0;
         entry.app_password_n = (uint32_t)sqlite3_column_int(s, 5);
         entry.sender_n = (uint32_t)sqlite3_column_int(s, 6);
+        entry.has_cram = sqlite3_column_int(s, 7) != 0;
         *entry_out = entry;
     }
     users_let_go(s);

@@ -82,6 +82,7 @@ SP_MUST_USE int users_add(struct users *u, struct sp_view name, const struct sas
 SP_MUST_USE int users_import(struct users *u, struct sp_view name, const char *crypt_hash, int64_t now_ms);
 
 /*
+ * With a secret for CRAM-MD5 if the verifier has one; one that was kept is gone otherwise.
  * A user with application passwords has one salt for all of them, so the verifier must have it too
  * (sasl_verifier_remake); else SP_ERR_ABSENT.
  */
@@ -97,6 +98,7 @@ struct users_entry {
     int64_t           changed_ms; /* the password's */
     bool              imported;
     uint32_t          app_password_n, sender_n;
+    bool              has_cram; /* a secret for CRAM-MD5 is kept */
 };
 
 /*

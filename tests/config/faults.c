@@ -207,7 +207,8 @@ static void listener_rules(void **state)
 
 #define TRUSTED "listener m { address = \"127.0.0.1:26\"\nauth = required\n"
 #define ALL_MECHANISMS                                                                                       \
-    "SCRAM-SHA-256-PLUS, SCRAM-SHA-1-PLUS, SCRAM-SHA-256, SCRAM-SHA-1, OAUTHBEARER, XOAUTH2, PLAIN, LOGIN"
+    "SCRAM-SHA-256-PLUS, SCRAM-SHA-1-PLUS, SCRAM-SHA-256, SCRAM-SHA-1, CRAM-MD5, OAUTHBEARER, XOAUTH2, "     \
+    "PLAIN, LOGIN"
 
 static void mechanisms(void **state)
 {

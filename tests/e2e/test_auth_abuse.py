@@ -1,5 +1,6 @@
 """Who guesses is slowed, who knows is not; time tells nothing; and no secret stays anywhere."""
 import base64
+import hmac
 import pathlib
 import random
 import time
@@ -17,6 +18,13 @@ def b64(octets):
 
 def attempt(c, user, password):
     c.send("AUTH PLAIN " + b64(f"\0{user}\0{password}"))
+    return c.reply().code
+
+
+def attempt_cram_md5(c, user, password):
+    c.send("AUTH CRAM-MD5")
+    digest = hmac.new(password.encode(), base64.b64decode(c.expect(334).text), "md5").hexdigest()
+    c.send(b64(f"{user} {digest}"))
     return c.reply().code
 
 
@@ -108,7 +116,7 @@ class Time(ServerCase):
 
     ROUNDS = 400 if SLOW else 120
 
-    def samples(self, server, kinds):
+    def samples(self, server, kinds, attempt=attempt):
         """Nanoseconds of each kind, interleaved in random order, so that what slows the machine slows all."""
         taken = {kind: [] for kind in kinds}
         for _ in range(self.ROUNDS):
@@ -140,9 +148,20 @@ class Time(ServerCase):
         sallyport("user", "disable", "disabled", "--data", data)
         for n in range(8):
             sallyport("user", "app-password", "many", f"label {n}", "--data", data)
-        kinds = [USER, "unknown", "disabled", "many"]
+        self.expect_nothing(server, [USER, "unknown", "disabled", "many"], attempt)
+
+    def test_time_tells_nothing_of_cram_md5(self):
+        """No PBKDF2 hides a difference here."""
+        server = self.configure(CONFIGURATION.format(port=0, limits="auth-slow-down = no").replace(
+            "auth-in-clear = yes", "auth-in-clear = yes\nmechanisms = { CRAM-MD5 }"), "--user", f"without:{RIGHT}")
+        for user in (USER, "disabled"):
+            sallyport("user", "add", "--cram-md5", user, "--data", str(server.data), input=RIGHT + "\n")
+        sallyport("user", "disable", "disabled", "--data", str(server.data))
+        self.expect_nothing(server, [USER, "unknown", "disabled", "without"], attempt_cram_md5)
+
+    def expect_nothing(self, server, kinds, attempt):
         for attempt_n in range(3):  # one unlucky draw in a hundred thousand is not a leak; three in a row are
-            taken = self.samples(server, kinds)
+            taken = self.samples(server, kinds, attempt)
             found = {k: round(self.rank_z(taken[USER], taken[k]), 1) for k in kinds[1:]}
             if all(abs(z) < 4.5 for z in found.values()):
                 return

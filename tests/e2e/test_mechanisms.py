@@ -1,9 +1,11 @@
 """Which mechanisms a listener offers and a route uses: what the configuration says is what EHLO lists, and nothing else works."""
 import base64
+import hmac
+import json
 import signal
 import unittest
 
-from harness import SALLYPORT, ServerCase, run, wait_for
+from harness import SALLYPORT, ServerCase, run, sallyport, wait_for
 
 HEAD = """
 hostname = mail.example.org
@@ -76,6 +78,118 @@ class Listeners(ServerCase):
                 c.start_tls(server.client_tls())
                 return offered(c.hello()) == ["PLAIN"]
         wait_for(list_now, "the new list")
+
+
+def cram(challenge, user, password):
+    """The answer to a 334 of CRAM-MD5, RFC 2195."""
+    digest = hmac.new(password.encode(), base64.b64decode(challenge), "md5").hexdigest()
+    return base64.b64encode(f"{user} {digest}".encode()).decode()
+
+
+class CramMd5(ServerCase):
+    """Only for users who were given such a secret on purpose, on listeners that name it; the others learn nothing."""
+
+    SECRET, WRONG = "Xyzzy-plugh-1977", "Plover-1977-xyzzy"
+
+    def setUp(self):
+        super().setUp()
+        self.server = self.configure(HEAD + LISTENER % ("old", """
+            auth-in-clear = yes
+            mechanisms = { PLAIN, CRAM-MD5 }""") + LISTENER % ("new", "auth-in-clear = yes") +
+            "limits {\n auth-slow-down = no\n auth-failures = 100\n}\n", "--user", "anna:" + self.SECRET)
+        self.data = self.server.data
+
+    def user(self, *words, password=None, data=None):
+        return sallyport("user", *words, "--data", str(data or self.data), input=password and password + "\n").stdout
+
+    def log_in(self, c, user, password):
+        """The whole reply to a digest."""
+        challenge = c.command("AUTH CRAM-MD5", 334).text
+        c.send(cram(challenge, user, password))
+        return c.reply()
+
+    def test_by_wish_only(self):
+        said = self.user("add", "--cram-md5", "fax", password=self.SECRET)
+        for words in ("whoever reads the file", "encrypted", "without --cram-md5 removes", "mechanisms names it"):
+            self.assertIn(words, said)
+        with self.server.talk("new") as c:
+            self.assertNotIn("CRAM-MD5", offered(c.hello()))
+            c.command("AUTH CRAM-MD5", 504)
+        with self.server.talk("old") as c:
+            self.assertEqual(offered(c.hello()), ["CRAM-MD5", "PLAIN"])
+            self.assertEqual(self.log_in(c, "FAX", self.SECRET).code, 235)
+        self.assertEqual(self.server.wait_log("auth-ok", mechanism="CRAM-MD5")["user"], "fax")
+        self.assertEqual(json.loads(self.user("show", "fax", "--json"))["cram_md5"], True)
+        self.assertIn("a secret that can be used as it is is kept", self.user("show", "fax"))
+        self.assertEqual([u["cram_md5"] for u in json.loads(self.user("list", "--json"))], [False, True])
+        # A new password without the wish forgets the secret, with it replaces it.
+        self.user("passwd", "fax", password=self.WRONG)
+        with self.server.talk("old") as c:
+            c.hello()
+            for password in (self.SECRET, self.WRONG):
+                self.assertEqual(self.log_in(c, "fax", password).code, 535)
+                self.server.wait_log("auth-failed", user="fax", reason="no-cram-md5-secret")
+            self.user("passwd", "--cram-md5", "fax", password=self.SECRET)
+            self.assertEqual(self.log_in(c, "fax", self.WRONG).code, 535)
+            self.assertEqual(self.log_in(c, "fax", self.SECRET).code, 235)
+        self.server.wait_log("auth-failed", user="fax", mechanism="CRAM-MD5", reason="bad-password")
+
+    def test_made_without_a_server(self):
+        self.server.stop()
+        self.user("add", "fax", "--cram-md5", password=self.SECRET)
+        self.assertTrue(json.loads(self.user("show", "fax", "--json"))["cram_md5"])
+        self.user("app-password", "fax", "label")  # another password of the user: the secret stays
+        self.assertTrue(json.loads(self.user("show", "fax", "--json"))["cram_md5"])
+        again = self.serve("-c", str(self.folder / "sallyport.conf"), sandbox=False)
+        with again.talk("old") as c:
+            c.hello()
+            self.assertEqual(self.log_in(c, "fax", self.SECRET).code, 235)
+
+    def test_every_failure_says_the_same(self):
+        self.user("add", "--cram-md5", "fax", password=self.SECRET)
+        self.user("add", "--cram-md5", "gone", password=self.SECRET)
+        self.user("disable", "gone")
+        with self.server.talk("old") as c:
+            c.hello()
+            said = {}
+            for user, password, reason in (("fax", self.WRONG, "bad-password"), ("nobody", self.SECRET, "unknown-user"),
+                                           ("anna", self.SECRET, "no-cram-md5-secret"), ("gone", self.SECRET, "disabled")):
+                challenge = base64.b64decode(c.command("AUTH CRAM-MD5", 334).text)
+                self.assertRegex(challenge, rb"^<[0-9a-f]{32}@mail\.example\.org>$")
+                c.send(cram(base64.b64encode(challenge), user, password))
+                said[user] = repr(c.reply())
+                self.server.wait_log("auth-failed", user=user, reason=reason, steps="334:cram-challenge response:%d" % (
+                    len(user) + 33))
+            self.assertEqual(len(set(said.values())), 1, said)
+
+    def test_malformed(self):
+        with self.server.talk("old") as c:
+            c.hello()
+            for initial in ("=", base64.b64encode(b"fax " + b"0" * 32).decode()):
+                c.command("AUTH CRAM-MD5 " + initial, 501, "5.7.0", "[auth-initial-response]")
+            self.server.wait_log("auth-failed", reason="malformed", defect="initial-response", mechanism="CRAM-MD5")
+            for response, defect in ((b"fax 123", "cram-grammar"), (self.SECRET.encode(), "cram-grammar"),
+                                     (base64.b64encode(b"fax " + b"0" * 32), "double-base64")):
+                c.command("AUTH CRAM-MD5", 334)
+                c.command(base64.b64encode(response).decode(), 501, "5.5.2", "[auth-malformed]")
+                self.server.wait_log("auth-failed", reason="malformed", defect=defect)
+
+    def test_no_password_is_kept(self):
+        self.user("add", "--cram-md5", "fax", password=self.SECRET)
+        with self.server.talk("old") as c:
+            c.hello()
+            self.log_in(c, "fax", self.SECRET)
+        self.assertEqual(self.server.stop(), 0)
+        for file in self.data.rglob("*"):
+            if file.is_file():
+                self.assertNotIn(self.SECRET.encode(), file.read_bytes(), file)
+        self.assertNotIn(self.SECRET, self.server.err.text())
+
+    def test_words(self):
+        for words in (["list", "--cram-md5"], ["disable", "anna", "--cram-md5"]):
+            done = sallyport("user", *words, "--data", str(self.data), check=False)
+            self.assertEqual(done.returncode, 64)
+            self.assertIn("--cram-md5 is for add and passwd", done.stderr)
 
 
 class Floor(ServerCase):

@@ -205,6 +205,8 @@ static int answer_sasl(struct host *h, struct sp_view octets)
         h->user_is_demo = sp_view_eq(octets, SP_LIT("demo"));
         h->sasl_step = 2;
         return sp_server_more(h->s, SP_LIT("Password:"));
+    case 3: /* the example of RFC 2195 */
+        return verdict(h, sp_view_eq(octets, SP_LIT("tim b913a602c7eda7a495b4e6e7334d3890")));
     default:
         return verdict(h, h->user_is_demo && sp_view_eq(octets, SP_LIT("secret")));
     }
@@ -213,7 +215,15 @@ static int answer_sasl(struct host *h, struct sp_view octets)
 static int begin_sasl(struct host *h, const struct sp_server_event *e)
 {
     bool login = sp_view_eq(e->as.auth.mechanism, SP_LIT("LOGIN"));
-    h->sasl_step = login ? 1 : 0;
+    bool cram = sp_view_eq(e->as.auth.mechanism, SP_LIT("CRAM-MD5"));
+    h->sasl_step = login ? 1 : cram ? 3 : 0;
+    if (cram && e->as.auth.has_initial)
+        return say_no(
+            h, 501, "5.7.0", "auth-initial-response",
+            SP_LIT("This mechanism begins with the server's challenge; send AUTH without an initial "
+                   "response"));
+    if (cram)
+        return sp_server_more(h->s, SP_LIT("<1896.697170952@postoffice.reston.mci.net>"));
     if (e->as.auth.has_initial)
         return answer_sasl(h, e->as.auth.initial);
     return sp_server_more(h->s, login ? SP_LIT("Username:") : (struct sp_view){0});

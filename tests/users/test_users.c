@@ -313,6 +313,50 @@ static void an_older_schema_is_brought_up(void **state)
     users_close(u);
 }
 
+static bool keeps_cram(struct users *u, const char *name, const uint8_t *cram)
+{
+    struct users_login login;
+    struct users_entry e;
+    assert_int_equal(users_find(u, sp_view_of(name), &login), SP_OK);
+    assert_int_equal(users_show(u, sp_view_of(name), &e), SP_OK);
+    assert_int_equal(e.has_cram, login.verifier.has_cram);
+    if (login.verifier.has_cram)
+        assert_memory_equal(login.verifier.cram, cram, SASL_CRAM_LEN);
+    return login.verifier.has_cram;
+}
+
+/* By wish, and only as long as the password that it is of. */
+static void a_secret_for_cram_md5_is_kept_and_forgotten(void **state)
+{
+    static const uint8_t secret[SASL_CRAM_LEN] = {1, 2, 3}, zeros[SASL_CRAM_LEN];
+    struct users *u = open_users();
+    struct sasl_verifier with = verifier("one"), without = verifier("two");
+    struct users_login login;
+    (void)state;
+    with.has_cram = true;
+    memcpy(with.cram, secret, sizeof secret);
+    assert_int_equal(users_add(u, SP_LIT("cram"), &with, 1), SP_OK);
+    assert_int_equal(users_add(u, SP_LIT("other"), &without, 1), SP_OK);
+    assert_true(keeps_cram(u, "cram", secret));
+    assert_false(keeps_cram(u, "other", NULL));
+    /* Who has none is given a decoy's, as who is not there. */
+    assert_int_equal(users_find(u, SP_LIT("other"), &login), SP_OK);
+    assert_memory_not_equal(login.verifier.cram, zeros, sizeof zeros);
+    assert_int_equal(users_find(u, SP_LIT("nobody"), &login), SP_OK);
+    assert_memory_not_equal(login.verifier.cram, zeros, sizeof zeros);
+    assert_int_equal(users_set_verifier(u, SP_LIT("cram"), &without, 2), SP_OK);
+    assert_false(keeps_cram(u, "cram", NULL));
+    assert_int_equal(users_set_verifier(u, SP_LIT("cram"), &with, 3), SP_OK);
+    assert_true(keeps_cram(u, "cram", secret));
+    /* Another password under the same salt takes it along. */
+    assert_int_equal(sasl_verifier_remake(SP_LIT("three"), &with), SP_OK);
+    assert_false(with.has_cram);
+    assert_memory_equal(with.cram, zeros, sizeof zeros);
+    assert_int_equal(users_remove(u, SP_LIT("cram")), SP_OK);
+    assert_int_equal(users_remove(u, SP_LIT("other")), SP_OK);
+    users_close(u);
+}
+
 static int which(struct users *u, const char *password)
 {
     struct users_login login;
@@ -422,6 +466,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_newer_schema_is_refused),
     cmocka_unit_test(a_missing_folder_is_an_error),
     cmocka_unit_test(an_older_schema_is_brought_up),
+    cmocka_unit_test(a_secret_for_cram_md5_is_kept_and_forgotten),
     cmocka_unit_test(application_passwords_share_the_salt),
     cmocka_unit_test(the_list_of_senders_is_replaced_as_a_whole),
     cmocka_unit_test(a_foreign_hash_works_until_it_is_replaced),

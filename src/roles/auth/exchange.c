@@ -80,7 +80,9 @@ void auth_exchange_begin(struct auth *a, struct os_edge *smtpd, const struct ipc
                                           [SASL_BINDING_UNIQUE] = m->binding_unique,
                                           [SASL_BINDING_END_POINT] = m->binding_end_point}};
     int status = sasl_server_new(m->mechanism, &os_heap, &sasl);
-    if (status == SP_OK && (status = sasl_server_bind(sasl, &binding, m->plus_offered != 0)) != SP_OK)
+    if (status == SP_OK && (status = sasl_server_bind(sasl, &binding, m->plus_offered != 0)) == SP_OK)
+        status = sasl_server_call(sasl, sp_view_of(a->role->config->hostname));
+    if (status && sasl)
         sasl_server_free(sasl);
     if (status) {
         bool unknown = status == SP_ERR_ABSENT;

@@ -5,6 +5,8 @@
 #include "os/log.h"
 #include "roles/auth/exchange.h"
 
+#include <string.h>
+
 /* --- the verdict -------------------------------------------------------------------------- */
 
 void auth_send_no(struct os_edge *smtpd, uint64_t session, enum ipc_auth_verdict verdict)
@@ -110,6 +112,12 @@ static const char *hint_of(const struct exchange *x)
     return hint ? hint : auth_record_wrapped(&x->record);
 }
 
+static bool lacks_secret(const struct exchange *x)
+{
+    return x->verifier_given && !x->login.disabled && !x->login.verifier.has_cram &&
+           strcmp(sasl_server_mechanism(x->sasl), "CRAM-MD5") == 0;
+}
+
 /* The client learns one of two things; the operator learns which it was. */
 void auth_say_no(struct exchange *x)
 {
@@ -124,10 +132,15 @@ void auth_say_no(struct exchange *x)
         auth_log_attempt(x, user, "refused-by-dovecot", NULL, hint_of(x));
     else if (!x->login.known)
         auth_log_attempt(x, user, "unknown-user", NULL, hint_of(x));
+    else if (lacks_secret(x))
+        auth_log_attempt(
+            x, user, "no-cram-md5-secret", NULL,
+            "no secret for CRAM-MD5 is kept of this user: sallyport user passwd --cram-md5 makes one");
     else
         auth_log_attempt(x, user, x->login.disabled ? "disabled" : "bad-password", NULL, hint_of(x));
-    if (sasl_fault_class(fault) == SASL_GRAMMAR) {
-        auth_send_no(x->smtpd, x->session, IPC_AUTH_MALFORMED);
+    if (sasl_fault_class(fault) != SASL_CREDENTIALS) {
+        bool early = sasl_fault_class(fault) == SASL_INITIAL;
+        auth_send_no(x->smtpd, x->session, early ? IPC_AUTH_NO_INITIAL : IPC_AUTH_MALFORMED);
         auth_exchange_end(x);
     } else {
         auth_refuse(x, user);

@@ -144,6 +144,7 @@ static void note_made(struct auth_job *job)
 struct ask {
     enum wish_kind kind;
     struct sp_view name, label;
+    bool cram; /* with a secret for CRAM-MD5 */
 };
 
 static void start_job(struct auth *a, struct os_edge *from, const struct ask *k,
@@ -160,6 +161,7 @@ static void start_job(struct auth *a, struct os_edge *from, const struct ask *k,
         w->job->verifier = login->verifier; /* one salt for all passwords of a user */
         w->job->verifier.more_n = 0;
     }
+    w->job->cram = k->cram;
     w->job->done = note_made;
     w->job->owner = w;
     if (a->wishes)
@@ -236,7 +238,8 @@ static void take_app_add(struct auth *a, struct os_edge *tool, const struct ipc_
     else if (status)
         answer(tool, m->name, false, status);
     else
-        take_password(a, tool, &(struct ask){WISH_APP_ADD, m->name, m->label}, m->password);
+        take_password(a, tool, &(struct ask){.kind = WISH_APP_ADD, .name = m->name, .label = m->label},
+                      m->password);
 }
 
 static void take_wanted(struct auth *a, struct os_edge *from, const struct ipc_user_wanted *m)
@@ -275,7 +278,8 @@ static struct ipc_user shown(const struct users_entry *e)
                              .changed_ms = (uint64_t)e->changed_ms,
                              .imported = e->imported,
                              .app_passwords = e->app_password_n,
-                             .senders = e->sender_n};
+                             .senders = e->sender_n,
+                             .cram_md5 = e->has_cram};
 }
 
 static void send_page(struct auth *a, struct os_edge *tool, struct sp_view after)
@@ -346,11 +350,16 @@ void auth_wish_take(struct auth *a, struct os_edge *from, const struct ipc_messa
         take_wanted(a, from, &m->as.user_wanted);
         break;
     case IPC_TYPE_user_add:
-        take_password(a, from, &(struct ask){.kind = WISH_ADD, .name = m->as.user_add.name},
-                      m->as.user_add.password);
+        take_password(
+            a, from,
+            &(struct ask){.kind = WISH_ADD, .name = m->as.user_add.name, .cram = m->as.user_add.cram_md5},
+            m->as.user_add.password);
         break;
     case IPC_TYPE_user_passwd:
-        take_password(a, from, &(struct ask){.kind = WISH_PASSWD, .name = m->as.user_passwd.name},
+        take_password(a, from,
+                      &(struct ask){.kind = WISH_PASSWD,
+                                    .name = m->as.user_passwd.name,
+                                    .cram = m->as.user_passwd.cram_md5},
                       m->as.user_passwd.password);
         break;
     case IPC_TYPE_user_enable:

@@ -3,6 +3,7 @@
 #include "base/view.h"
 #include "os/heap.h"
 #include "os/log.h"
+#include "sasl/cram_md5.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -67,6 +68,10 @@ static void run_job(struct auth_job *job)
         job->status = sasl_verifier_remake(password, &job->verifier);
     else
         job->status = sasl_verifier_make(password, &job->verifier);
+    if (job->cram && !job->status) {
+        sasl_cram_derive(password, job->verifier.cram);
+        job->verifier.has_cram = true;
+    }
     explicit_bzero(job->password, sizeof job->password);
 }
 

@@ -29,6 +29,7 @@ struct auth_job {
      * is made from the password; else it only takes its time.
      */
     bool                  imported, remade;
+    bool                  cram; /* MAKE: with a secret for CRAM-MD5 */
     char                  crypt[USERS_CRYPT_MAX];
     int                   which;  /* SASL_WHICH_NONE: none of them */
     int                   status; /* SP_OK; SP_ERR_LONG: too many waited; SP_ERR_NOMEM */
