@@ -56,10 +56,18 @@ struct os_edge *role_peer_at(const struct role *r, enum ipc_role kind, uint32_t 
     return index < ROLE_PEERS_MAX ? r->peers[kind][index] : NULL;
 }
 
+/* Ids are made of a time and a count: their last bits are mostly 0. */
+static uint64_t mix(uint64_t number)
+{
+    number = (number ^ number >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    number = (number ^ number >> 27) * UINT64_C(0x94d049bb133111eb);
+    return number ^ number >> 31;
+}
+
 struct os_edge *role_peer_for(const struct role *r, enum ipc_role kind, uint64_t number)
 {
     size_t n = role_peer_n(r, kind);
-    return n ? role_peer(r, kind, (size_t)(number % n)) : NULL;
+    return n ? role_peer(r, kind, (size_t)(mix(number) % n)) : NULL;
 }
 
 /* --- peers ------------------------------------------------------------------------------- */

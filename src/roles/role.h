@@ -72,7 +72,10 @@ struct os_edge *role_peer(const struct role *r, enum ipc_role kind, size_t nth);
 /* The living peer with that index, or NULL. */
 struct os_edge *role_peer_at(const struct role *r, enum ipc_role kind, uint32_t index);
 
-/* The living peer that a number falls to (hash of a session, a destination); NULL when none lives. */
+/*
+ * The living peer that a number falls to, however the numbers are made (of a session, a destination): about as many
+ * to each. NULL when none lives.
+ */
 struct os_edge *role_peer_for(const struct role *r, enum ipc_role kind, uint64_t number);
 
 /* The entry points of the roles, for src/cli/role.c. */

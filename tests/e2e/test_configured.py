@@ -151,6 +151,15 @@ class Guessing(ServerCase):
         server.wait_log("auth-slowed", user="anna", client="127.0.0.1", ms=1000)
         self.guess(server, 0).login("anna", "secret")
 
+    def test_all_processes_count_together(self):
+        server = self.configure(self.TEXT.replace("auth-processes = 1", "auth-processes = 4"), "--user", "anna:secret")
+        for _ in range(3):  # each by a session of its own: to whichever process it falls
+            self.guess(server, 1)
+        server.wait_log("auth-slowed", user="anna", client="127.0.0.1", ms=1000)
+        for _ in range(9):
+            self.guess(server, 0).login("anna", "secret")
+        self.assertGreater(len({line["role"] for line in server.logs("auth-ok")}), 1)
+
     def test_smtpd_dies_while_an_answer_is_held_back(self):
         server = self.configure(self.TEXT, "--user", "anna:secret")
         self.guess(server, 2)

@@ -9,6 +9,7 @@
 #include "os/heap.h"
 #include "roles/auth/worker.h"
 #include "roles/role.h"
+#include "roles/slow.h"
 #include "sasl/client.h"
 #include "tap.h"
 #include "users/users.h"
@@ -190,6 +191,9 @@ static int give_birth(void **state)
     int folder = open(rig.folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     send_to_role(&(struct ipc_message){.type = IPC_TYPE_folder, .as.folder = {.fd = folder}});
     close(folder);
+    int slow = slow_make();
+    send_to_role(&(struct ipc_message){.type = IPC_TYPE_slow_table, .as.slow_table = {.fd = slow}});
+    close(slow);
     return 0;
 }
 

@@ -378,6 +378,26 @@ static void nobody_outlives_the_supervisor(void **state)
     leave(); /* even before it was told anything */
 }
 
+/* Session numbers are a time and a count whose last octet is mostly 0. */
+static void numbers_fall_to_all_peers(void **state)
+{
+    enum { PEERS = 4, NUMBERS = 4000 };
+    static struct role r;
+    uint8_t places[PEERS];
+    unsigned counts[PEERS] = {0};
+    (void)state;
+    assert_null(role_peer_for(&r, IPC_AUTH, 7));
+    for (size_t i = 0; i < PEERS; i++)
+        r.peers[IPC_AUTH][i * 2] = (struct os_edge *)(void *)&places[i]; /* never looked at */
+    for (uint64_t n = 0; n < NUMBERS; n++) {
+        struct os_edge *peer = role_peer_for(&r, IPC_AUTH, (UINT64_C(0x197a000000) + n) << 20);
+        for (size_t i = 0; i < PEERS; i++)
+            counts[i] += (void *)peer == &places[i];
+    }
+    for (size_t i = 0; i < PEERS; i++)
+        assert_in_range(counts[i], NUMBERS / PEERS / 2, NUMBERS / PEERS * 2);
+}
+
 #define CASE(f) cmocka_unit_test_teardown(f, finish)
 
 static const struct CMUnitTest tests[] = {
@@ -390,6 +410,7 @@ static const struct CMUnitTest tests[] = {
     CASE(a_role_without_wishes_leaves_at_once),
     CASE(signals_are_for_the_supervisor),
     CASE(nobody_outlives_the_supervisor),
+    cmocka_unit_test(numbers_fall_to_all_peers),
 };
 
 TAP_MAIN(tests)

@@ -3,10 +3,13 @@
 #include "os/heap.h"
 #include "os/log.h"
 
+#include <errno.h>
 #include <malloc.h>
 #include <openssl/crypto.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 enum { FREED_OCTET = 0xa5 };
 
@@ -37,7 +40,6 @@ static struct auth *obtain(struct role *r)
     r->state = a;
     os_random(&seed, sizeof seed);
     sp_table_init(&a->exchanges, &os_heap, seed);
-    auth_slow_init(&a->slow, seed);
     auth_cache_clear(&a->cache);
     open_users(a);
     a->worker = auth_worker_new(r->base);
@@ -91,17 +93,26 @@ static void use_source(struct auth *a)
 static void use_limits(struct auth *a)
 {
     const struct config_limits *l = &a->role->config->limits;
-    a->slow.rules = (struct auth_slow_rules){.free_n = l->auth_slow_free,
-                                             .first_ms = l->auth_slow_first_s * 1000,
-                                             .most_ms = l->auth_slow_most_s * 1000,
-                                             .half_life_ms = l->auth_slow_forget_s * 1000};
+    a->slow.rules = (struct slow_rules){.free_n = l->auth_slow_free,
+                                        .first_ms = l->auth_slow_first_s * 1000,
+                                        .most_ms = l->auth_slow_most_s * 1000,
+                                        .half_life_ms = l->auth_slow_forget_s * 1000};
     a->cache.life_ms = l->auth_remember_s * 1000;
     auth_worker_set_waiting(a->worker, l->auth_waiting);
 }
 
+static void take_slow_table(struct auth *a, int fd)
+{
+    if (!slow_open(fd, &a->slow))
+        os_panic("slow-table", "the shared counts of failures cannot be opened: %s", strerror(errno));
+    close(fd);
+}
+
 static void start(struct role *r)
 {
-    use_token_keys(obtain(r));
+    if (!obtain(r)->slow.table)
+        os_panic("start", "the supervisor gave no shared counts of failures");
+    use_token_keys(r->state);
     use_limits(r->state);
     use_source(r->state);
 }
@@ -126,6 +137,9 @@ static void take_message(struct role *r, struct os_edge *from, const struct ipc_
         break;
     case IPC_TYPE_auth_drop:
         auth_exchange_drop(a, from, &m->as.auth_drop);
+        break;
+    case IPC_TYPE_slow_table:
+        take_slow_table(a, m->as.slow_table.fd);
         break;
     case IPC_TYPE_user_file:
         take_user_file(a, m->as.user_file.text);

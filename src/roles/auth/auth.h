@@ -5,9 +5,9 @@
 #include "os/control.h"
 #include "roles/auth/cache.h"
 #include "roles/auth/record.h"
-#include "roles/auth/slow.h"
 #include "roles/auth/worker.h"
 #include "roles/role.h"
+#include "roles/slow.h"
 #include "sasl/token.h"
 #include "users/dovecot.h"
 #include "users/passwords.h"
@@ -25,7 +25,7 @@ struct auth {
     struct users_dovecot *dovecot; /* source = dovecot */
     struct auth_worker *worker;
     struct auth_cache   cache;
-    struct auth_slow    slow;
+    struct slow         slow; /* shared with the other auth processes */
     struct sp_table     exchanges; /* key: edge and session */
     struct exchange    *first;     /* the same, as a list   */
     struct wish        *wishes;    /* those that wait for the worker */

@@ -78,8 +78,8 @@ static uint32_t count_failure(struct exchange *x, struct sp_view user)
     struct sp_buf folded;
     struct sp_view client = sp_view_make(key, auth_client_key(auth_noted(&x->client), key));
     uint64_t now_ms = os_mono_ms();
-    uint32_t of_client = auth_slow_failed(&a->slow, 'c', client, now_ms);
-    uint32_t of_user = auth_slow_failed(&a->slow, 'u', spelled(user, &folded), now_ms);
+    uint32_t of_client = slow_failed(&a->slow, 'c', client, now_ms);
+    uint32_t of_user = slow_failed(&a->slow, 'u', spelled(user, &folded), now_ms);
     sp_buf_fini(&folded);
     return of_client > of_user ? of_client : of_user;
 }

@@ -34,6 +34,8 @@ bool give_birthright(struct supervisor *sv, struct child *c)
         given &= GIVE(c, tally, .rows = sv->child_n[IPC_SMTPD], .fd = sv->tally);
         give_tickets(sv, c);
     }
+    if (c->kind == IPC_AUTH)
+        given &= GIVE(c, slow_table, .fd = sv->slow);
     if (c->kind == IPC_AUTH && c->index == 0)
         give_users(sv, c);
     return given;

@@ -58,6 +58,7 @@ struct supervisor {
     struct listeners listeners;
     struct tickets tickets;
     int tally; /* shared by smtpd processes, see roles/tally.h */
+    int slow;  /* shared by auth processes, see roles/slow.h   */
     struct child *children[IPC_ROLE_N];
     uint32_t child_n[IPC_ROLE_N];
     struct link **links;       /* by edge rule, then by child of its a and child of its b */

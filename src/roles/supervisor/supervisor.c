@@ -3,6 +3,7 @@
 #include "base/view.h"
 #include "os/heap.h"
 #include "os/log.h"
+#include "roles/slow.h"
 #include "roles/supervisor/banner.h"
 #include "roles/supervisor/children.h"
 #include "roles/supervisor/give.h"
@@ -235,7 +236,8 @@ static int prepare(struct supervisor *sv, struct sp_buf *error)
     limits_raise(sv->generation->config);
     children_count(sv);
     sv->tally = tally_make(sv->child_n[IPC_SMTPD]);
-    if (sv->tally >= 0)
+    sv->slow = slow_make();
+    if (sv->tally >= 0 && sv->slow >= 0)
         return EX_OK;
     sp_buf_add_str(error, "memory to share cannot be made: ");
     sp_buf_add_str(error, strerror(errno));
@@ -279,7 +281,7 @@ static void fill_standard_descriptors(void)
 
 int supervisor_run(const struct supervisor_options *options)
 {
-    struct supervisor sv = {.options = options, .folder = -1, .lock = -1, .tally = -1};
+    struct supervisor sv = {.options = options, .folder = -1, .lock = -1, .tally = -1, .slow = -1};
     struct sp_buf error;
     for (size_t i = 0; i < IPC_ROLE_N; i++)
         sv.parts[i] = -1;
