@@ -49,9 +49,9 @@ struct ipc_edge_rule {
     enum ipc_role a, b;
 };
 extern const struct ipc_edge_rule ipc_edges[];
-extern const size_t               ipc_edge_n;
+extern const size_t ipc_edge_n;
 extern const struct ipc_edge_rule ipc_controls[];
-extern const size_t               ipc_control_n;
+extern const size_t ipc_control_n;
 
 /* What auth tells smtpd of a failure; the reason stays with auth's log. NAME, meaning. */
 #define IPC_AUTH_VERDICTS(X)                                                                                 \
@@ -68,9 +68,9 @@ enum ipc_auth_verdict { IPC_AUTH_VERDICTS(X) IPC_AUTH_VERDICT_N };
 /* What became of a tool's wish about a user. NAME, meaning. */
 #define IPC_USER_RESULTS(X)                                                                                  \
     X(OK, "done")                                                                                            \
-    X(EXISTS, "a user of that name, or an application password of that label, exists already")                                                          \
-    X(ABSENT, "no user of that name, or no application password of that label")                                                                        \
-    X(INVALID, "the name, the password or another value cannot be used")                                                    \
+    X(EXISTS, "a user of that name, or an application password of that label, exists already")               \
+    X(ABSENT, "no user of that name, or no application password of that label")                              \
+    X(INVALID, "the name, the password or another value cannot be used")                                     \
     X(UNAVAILABLE, "the user database cannot be read or written")
 
 #define X(n, ...) IPC_USER_##n,
@@ -88,7 +88,7 @@ enum ipc_submit_why { IPC_SUBMIT_NOS(X) IPC_SUBMIT_NO_N };
 #undef X
 
 /* How a request of `sallyport queue` ended. NAME, meaning. */
-#define IPC_QUEUE_ANSWERS(X)                                                                                \
+#define IPC_QUEUE_ANSWERS(X)                                                                                 \
     X(DONE, "done")                                                                                          \
     X(UNKNOWN_ID, "no message of that id is in the queue")                                                   \
     X(BROKEN, "the store failed; see queue's log")                                                           \
@@ -107,6 +107,17 @@ enum ipc_queue_answer { IPC_QUEUE_ANSWERS(X) IPC_QUEUE_ANSWER_N };
 
 #define X(n, ...) IPC_OUTCOME_##n,
 enum ipc_outcome_kind { IPC_OUTCOMES(X) IPC_OUTCOME_N };
+#undef X
+
+/* What an attempt tells of its destination. NAME, phrase for operators. */
+#define IPC_HEALTHS(X)                                                                                       \
+    X(UNTOLD, "nothing was learnt")                                                                          \
+    X(GOOD, "takes mail")                                                                                    \
+    X(BUSY, "asks for less: a 4yz greeting, too many connections, too much mail")                            \
+    X(DOWN, "cannot be reached, or refuses all at its greeting")
+
+#define X(n, ...) IPC_HEALTH_##n,
+enum ipc_health { IPC_HEALTHS(X) IPC_HEALTH_N };
 #undef X
 
 /* One struct per record and message: struct ipc_recipient, struct ipc_submit, ... */
@@ -175,7 +186,7 @@ struct ipc_message {
 /* Builders and readers of lists: ipc_add_recipient(list, &entry); ipc_next_recipient(&rest, &entry). */
 #undef RECORD
 #define RECORD(name)                                                                                         \
-    int  ipc_add_##name(struct sp_buf *list, const struct ipc_##name *entry);                                \
+    int ipc_add_##name(struct sp_buf *list, const struct ipc_##name *entry);                                 \
     bool ipc_next_##name(struct sp_view *rest, struct ipc_##name *entry_out);
 #define MESSAGE(name, from, to)
 #include "ipc/messages.def"
@@ -216,7 +227,8 @@ SP_MUST_USE int ipc_header(struct sp_view in, enum ipc_type *type_out, size_t *p
  *   fd  the descriptor that came along, or -1
  * SP_ERR_SYNTAX: lengths disagree, octets are left, or a descriptor is missing or surplus.
  */
-SP_MUST_USE int ipc_unpack(enum ipc_type type, struct sp_view payload, int fd, struct ipc_message *message_out);
+SP_MUST_USE int ipc_unpack(enum ipc_type type, struct sp_view payload, int fd,
+                           struct ipc_message *message_out);
 
 /* May `from` send this type to `to`? */
 bool ipc_allowed(enum ipc_type type, enum ipc_role from, enum ipc_role to);

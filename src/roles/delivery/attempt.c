@@ -58,6 +58,7 @@ struct delivery_attempt *delivery_attempt_new(struct delivery *d, struct os_edge
         .queue = queue,
         .fd = m->fd,
         .size = m->size,
+        .connections = m->connections,
         .declared_eight_bit = m->parameters.body != SP_BODY_7BIT,
         .target_n = n,
         .open_n = n,
@@ -128,6 +129,7 @@ void delivery_attempt_finish(struct delivery_attempt *a)
     struct ipc_message m = {.type = IPC_TYPE_attempt_result};
     m.as.attempt_result.lease = a->lease;
     m.as.attempt_result.outcomes = sp_buf_view(&a->outcomes);
+    m.as.attempt_result.health = (uint8_t)a->health;
     if (sp_buf_status(&a->outcomes))
         os_panic("delivery-outcomes", "the outcomes of %s do not fit a message", a->id_text);
     if (a->queue && os_edge_send(a->queue, &m) == SP_ERR_LONG)

@@ -74,6 +74,8 @@ static void deliver(struct delivery *d, struct delivery_attempt *a)
 {
     struct delivery_pool *p = find_pool(d, a->route);
     if (p) {
+        if (a->connections)
+            p->connections = a->connections;
         delivery_pool_take(p, a);
         return;
     }
@@ -223,7 +225,7 @@ static void stop(struct role *r, uint32_t grace_ms)
     struct delivery *d = obtain(r);
     d->stopping = true;
     for (struct delivery_pool *p = d->pools; p; p = p->next) {
-        delivery_pool_settle_waiting(p, UINT64_MAX, &untried);
+        delivery_pool_settle_waiting(p, UINT64_MAX, &untried, IPC_HEALTH_UNTOLD);
         delivery_pool_retire(p);
     }
     os_timer_init(&d->grace, r->base, give_up, d);

@@ -27,10 +27,12 @@ struct delivery_attempt {
     struct os_edge *queue; /* whose it is; NULL once that queue is gone: nobody wants the result */
     struct sp_view sender, content, route;
     struct sp_mail_parameters parameters; /* what its sender asked: sallyport/envelope.h */
-    int fd; /* the content, or -1 */
+    int fd;                               /* the content, or -1 */
     uint64_t size;
     bool eight_bit, declared_eight_bit;
     struct sp_buf outcomes;
+    uint32_t connections;    /* that the queue allows to the destination at the moment */
+    enum ipc_health health;  /* of the destination, as this attempt met it */
     size_t target_n, open_n; /* open: without an outcome */
     struct delivery_target targets[];
 };
@@ -85,14 +87,14 @@ struct delivery_pool {
     struct client_options options;
     struct sasl_credentials credentials;
     struct sp_buf secret; /* what credentials point to */
-    uint32_t connections;
+    uint32_t connections; /* as the queue last allowed */
     struct delivery_attempt *waiting, **waiting_end;
     size_t waiting_n;
     struct delivery_link *links;
     size_t link_n, dialling_n;
     uint64_t taken_n;        /* attempts so far                                                   */
     uint64_t enough_till_ms; /* monotonic: the server has just refused one more connection         */
-    bool retired; /* of an earlier configuration: goes when its links are gone */
+    bool retired;            /* of an earlier configuration: goes when its links are gone */
 };
 
 /* settings.c */
@@ -107,7 +109,8 @@ void delivery_pool_retire(struct delivery_pool *p);
 void delivery_pool_forget_queue(struct delivery_pool *p, const struct os_edge *queue);
 
 /* Settle what waits, of the first `number` attempts that the pool took; all with UINT64_MAX. */
-void delivery_pool_settle_waiting(struct delivery_pool *p, uint64_t number, const struct delivery_outcome *o);
+void delivery_pool_settle_waiting(struct delivery_pool *p, uint64_t number, const struct delivery_outcome *o,
+                                  enum ipc_health health);
 struct delivery_attempt *delivery_pool_next(struct delivery_pool *p);
 
 /* --- a link: one connection of a pool ------------------------------------------------------------ */

@@ -146,6 +146,7 @@ static void end_mail(void *ctx)
     struct delivery_link *l = ctx;
     struct delivery_attempt *a = l->attempt;
     l->mail_n++;
+    a->health = l->lost ? IPC_HEALTH_UNTOLD : IPC_HEALTH_GOOD;
     for (size_t i = 0; i < l->mail.recipient_n && l->taken_n == 0 && !l->lost; i++)
         if (l->crowded[i])
             delivery_attempt_settle(a, l->targets[i], &l->crowd);
@@ -236,7 +237,7 @@ static void note_dialled_in_vain(const struct delivery_link *l, const struct cli
     struct delivery_outcome o = outcome_of(v);
     o.kind = IPC_OUTCOME_DEFERRED;
     if (p->link_n == p->dialling_n)
-        delivery_pool_settle_waiting(p, l->born, &o);
+        delivery_pool_settle_waiting(p, l->born, &o, v->code / 100 == 4 ? IPC_HEALTH_BUSY : IPC_HEALTH_DOWN);
     else
         p->enough_till_ms = os_mono_ms() + ENOUGH_MS;
 }

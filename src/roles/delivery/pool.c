@@ -61,7 +61,8 @@ void delivery_pool_feed(struct delivery_pool *p)
         delivery_link_open(p);
 }
 
-void delivery_pool_settle_waiting(struct delivery_pool *p, uint64_t number, const struct delivery_outcome *o)
+void delivery_pool_settle_waiting(struct delivery_pool *p, uint64_t number, const struct delivery_outcome *o,
+                                  enum ipc_health health)
 {
     struct delivery_attempt *list = p->waiting;
     p->waiting = NULL;
@@ -74,6 +75,7 @@ void delivery_pool_settle_waiting(struct delivery_pool *p, uint64_t number, cons
             append(p, a);
             continue;
         }
+        a->health = health;
         delivery_attempt_settle_open(a, o);
         delivery_attempt_finish(a);
     }

@@ -85,7 +85,8 @@ static void settle_unreadable(struct queue *q, struct queue_item *item)
     settle_all(q, item, &outcome);
 }
 
-static int send_attempt(struct queue_item *item, struct os_edge *peer, const struct store_body *body)
+static int send_attempt(struct queue_item *item, const struct config_route *route, struct os_edge *peer,
+                        const struct store_body *body)
 {
     struct sp_buf targets;
     sp_buf_init(&targets, &os_heap, IPC_PAYLOAD_MAX);
@@ -99,6 +100,7 @@ static int send_attempt(struct queue_item *item, struct os_edge *peer, const str
                                            .id = item->mail.id,
                                            .sender = item->mail.sender,
                                            .route = queue_route(item),
+                                           .connections = route->connections,
                                            .parameters = item->mail.parameters,
                                            .targets = sp_buf_view(&targets),
                                            .size = item->mail.size,
@@ -126,7 +128,7 @@ static bool give(struct queue *q, struct queue_item *item, const struct config_r
     }
     item->lease = ++q->last_lease;
     item->peer = os_edge_peer_index(peer);
-    status = send_attempt(item, peer, &body);
+    status = send_attempt(item, route, peer, &body);
     if (body.fd >= 0)
         close(body.fd);
     if (status) {
