@@ -17,19 +17,28 @@
  * Each recipient of a mail gets exactly one outcome, whatever happens: a reply, a lost
  * connection, a timeout, a failed allocation.
  *
- * RFC 5321 (SMTP), 3207 (STARTTLS), 4954 (AUTH), 2920 (PIPELINING), 1870 (SIZE),
- * 6152 (8BITMIME), 2034 and 3463 (enhanced status codes).
+ * RFC 5321 (SMTP), 2033 (LMTP), 3207 (STARTTLS), 4954 (AUTH), 2920 (PIPELINING), 1870 (SIZE),
+ * 6152 (8BITMIME), 3030 (CHUNKING, BINARYMIME), 6531 (SMTPUTF8), 3461 (DSN), 8689 (REQUIRETLS),
+ * 2852 (DELIVERBY), 4865 (FUTURERELEASE), 6710 (MT-PRIORITY), 9422 (LIMITS), 2034 and 3463
+ * (enhanced status codes).
  */
 #ifndef SALLYPORT_SMTP_CLIENT_H
 #define SALLYPORT_SMTP_CLIENT_H
 
-#include "sallyport/base.h"
+#include "sallyport/envelope.h"
 
 /* What is asked of the link before anything is said on it. */
 enum sp_client_tls {
     SP_CLIENT_TLS_OFF,           /* never STARTTLS                                             */
     SP_CLIENT_TLS_OPPORTUNISTIC, /* STARTTLS when offered; in clear when not, or when refused  */
     SP_CLIENT_TLS_REQUIRED       /* nothing but EHLO, STARTTLS and QUIT before TLS is up       */
+};
+
+/* Which protocol is spoken. */
+enum sp_client_protocol {
+    SP_CLIENT_ESMTP, /* EHLO, and HELO where it is not known                                        */
+    SP_CLIENT_SMTP,  /* HELO: no extension is used                                                  */
+    SP_CLIENT_LMTP   /* LHLO, and a reply for each recipient behind the message (RFC 2033)          */
 };
 
 /* How long a server may take, in milliseconds. Defaults are those of RFC 5321 4.5.3.2. */
@@ -52,17 +61,20 @@ struct sp_client_timeouts {
 struct sp_client_options {
     struct sp_view hello; /* argument of EHLO: our host name or [address]; required */
     enum sp_client_tls tls;
+    enum sp_client_protocol protocol;
     struct sp_client_timeouts timeouts;
     bool auth_in_clear; /* mechanisms other than SCRAM may be used without TLS: who reads the line
                            learns the password                                                  */
     bool transcript;    /* say SP_CLIENT_SENT for each line that is sent                        */
-    bool lock_step; /* no command before the reply to the last one, PIPELINING or not: slower, and
-                       easier to read                                                           */
+    bool lock_step;     /* no command before the reply to the last one, PIPELINING or not: slower, and
+                           easier to read                                                           */
     bool lf_replies;    /* a bare LF ends a reply line too. Costs: two readers of the same
                            octets may see different replies; no use to anybody but the server   */
     bool fix_line_ends; /* a bare LF or CR in a message is sent as CRLF. Costs: the message is
                            changed, so signatures over it break. Without it such a message is
                            bounced (5.6.0): sent as it is it could smuggle a second one         */
+    bool greeting_only; /* QUIT behind the greeting                                             */
+    bool no_hello;      /* ASK_NEXT behind the greeting, without EHLO: for tests of servers     */
 };
 
 /* What the last EHLO said. All false and empty before, after HELO, and from STARTTLS to the next EHLO. */
@@ -73,8 +85,22 @@ struct sp_client_capabilities {
     bool starttls;
     bool enhanced; /* ENHANCEDSTATUSCODES                                    */
     bool size;
-    uint64_t size_max;   /* 0: not said                                            */
-    struct sp_view auth; /* mechanisms, space separated; "AUTH=" of old servers too */
+    bool chunking;                /* CHUNKING: BDAT                                         */
+    bool binary;                  /* BINARYMIME, and CHUNKING, without which it is nothing  */
+    bool utf8;                    /* SMTPUTF8                                               */
+    bool dsn;                     /* DSN                                                    */
+    bool require_tls;             /* REQUIRETLS                                             */
+    bool deliver_by;              /* DELIVERBY                                              */
+    bool future_release;          /* FUTURERELEASE                                          */
+    bool priority;                /* MT-PRIORITY                                            */
+    uint64_t size_max;            /* 0: not said                                            */
+    uint64_t by_min_s;            /* of DELIVERBY; 0: not said                              */
+    struct sp_view auth;          /* mechanisms, space separated; "AUTH=" of old servers too */
+    struct {                      /* LIMITS; 0: not said                                    */
+        uint32_t mail_max;        /* mails over this connection                    */
+        uint32_t rcpt_max;        /* recipients of one mail                        */
+        uint32_t rcpt_domain_max; /* domains among them                            */
+    } limits;
 };
 
 /* A reply, or what came instead of one. Views live until the next feed. */
@@ -99,17 +125,41 @@ enum sp_client_fate { SP_CLIENT_FATES(X) SP_CLIENT_FATE_N };
 
 const char *sp_client_fate_name(enum sp_client_fate fate); /* "DELIVERED" */
 
-/* One mail. Borrowed, lists and all, until SP_CLIENT_MAIL_DONE. */
+/* How far a mail goes. Short of SP_CLIENT_UNTIL_END no recipient is served: those that are open get NONE. */
+enum sp_client_until {
+    SP_CLIENT_UNTIL_END,
+    SP_CLIENT_UNTIL_MAIL, /* the reply to MAIL is enough                                   */
+    SP_CLIENT_UNTIL_RCPT, /* the replies to RCPT are                                       */
+    SP_CLIENT_UNTIL_DATA  /* 354; then only closing the connection is left                 */
+};
+
+/*
+ * One mail. Borrowed, lists and all, until SP_CLIENT_MAIL_DONE.
+ *
+ * What `parameters` and `asked` ask for is said where the server offers the extension. Where it does not,
+ * DSN, MT-PRIORITY, AUTH= and BY=...N are left out; what may not be lost is judged as sp_client_mail says.
+ */
 struct sp_client_mail {
     struct sp_view sender; /* without <>; empty for the null path                            */
     const struct sp_view *recipients;
-    size_t recipient_n;        /* 1 at least                                            */
-    uint64_t size;             /* octets of content with CRLF ends; 0: not known        */
-    bool eight_bit;            /* content has octets over 127: BODY=8BITMIME            */
-    bool send_eight_bit;       /* send it even where 8BITMIME is not offered. Costs: an
-                                  old relay may clear the eighth bits. Else 5.6.3       */
-    struct sp_view parameters; /* more parameters for MAIL, "RET=HDRS"; or empty        */
+    size_t recipient_n;                     /* 1 at least                                     */
+    const struct sp_rcpt_parameters *asked; /* one for each recipient, or NULL                */
+    struct sp_mail_parameters parameters;
+    uint64_t size;       /* octets of content with CRLF ends; 0: not known                    */
+    int64_t wall_ms;     /* the wall time now: for BY= and HOLDFOR= only                      */
+    bool eight_bit;      /* content has octets over 127: BODY=8BITMIME                        */
+    bool utf8_header;    /* its header has: SMTPUTF8                                          */
+    bool send_eight_bit; /* send it even where 8BITMIME is not offered. Costs: an
+                            old relay may clear the eighth bits. Else 5.6.3                   */
+    bool verified;       /* the certificate of this link is the server's: for REQUIRETLS      */
+    uint32_t chunk;      /* use BDAT, where it is offered, in chunks of so many octets, at most
+                            SP_CLIENT_CHUNK_MAX; 0: DATA, and BDAT only for BINARYMIME         */
+    enum sp_client_until until;
+    struct sp_view extra;      /* more parameters for MAIL, "X-A=b"; or empty                 */
+    struct sp_view extra_rcpt; /* and for each RCPT                                           */
 };
+
+enum { SP_CLIENT_CHUNK_MAX = 1 << 19, SP_CLIENT_CHUNK_DEFAULT = 1 << 16 };
 
 /*
  * What the session has to say. ASK_* are questions: returned again until answered; octets may be
@@ -125,7 +175,7 @@ enum sp_client_event_type {
     SP_CLIENT_AUTH_DONE, /* `auth`: the exchange ended                                           */
     SP_CLIENT_FAILED,    /* `failed`: this session is of no more use; QUIT or CLOSED follows     */
 
-    SP_CLIENT_ASK_NEXT,    /* sp_client_auth, sp_client_mail or sp_client_quit; may wait          */
+    SP_CLIENT_ASK_NEXT,    /* sp_client_auth, _mail, _raw, _xclient or _quit; may wait            */
     SP_CLIENT_ASK_ANSWER,  /* `challenge`: sp_client_answer or sp_client_cancel                  */
     SP_CLIENT_ASK_CONTENT, /* sp_client_content, at last sp_client_content_end                   */
 
@@ -231,24 +281,72 @@ SP_MUST_USE int sp_client_answer(struct sp_client *s, struct sp_view response, u
 SP_MUST_USE int sp_client_cancel(struct sp_client *s, uint64_t now_ms);
 
 /*
- * ASK_NEXT: send a mail. What can be judged without the server is: a malformed address (5.1.3), a
- * size over the server's limit (5.3.4), eight-bit content where 8BITMIME is absent (5.6.3).
+ * ASK_NEXT: send a mail. What can be judged without the server is, for all recipients:
  *
- * SP_ERR_MISUSE: not asked, no recipient, or malformed parameters. SP_ERR_NOMEM: the session is
+ *   5.1.7          the sender cannot stand in a command
+ *   5.3.4          the size is over the server's limit
+ *   5.6.1, 5.6.3   binary, eight-bit content where BINARYMIME, 8BITMIME is absent: see sp_client_needs
+ *   5.6.7, 5.6.9   the sender, the header needs SMTPUTF8, which is absent
+ *   5.7.10, 5.7.30 REQUIRETLS without verified TLS; without REQUIRETLS at the server
+ *   5.4.7, 5.3.3   BY=...R is over; cannot be kept, as DELIVERBY is absent
+ *   5.3.3          HOLDFOR cannot be kept, as FUTURERELEASE is absent
+ *
+ * or for some: 5.1.3 a malformed address, 5.6.7 one that needs SMTPUTF8, 4.5.3 (RETRY) more than LIMITS
+ * allow.
+ *
+ * SP_ERR_MISUSE: not asked, no recipient, or malformed extra parameters. SP_ERR_NOMEM: the session is
  * closed; outcomes and MAIL_DONE are still said.
  */
 SP_MUST_USE int sp_client_mail(struct sp_client *s, const struct sp_client_mail *mail, uint64_t now_ms);
 
+/* What would have to be done to a content so that this server can take it. */
+enum sp_client_need {
+    SP_CLIENT_AS_IS,
+    SP_CLIENT_TO_EIGHT_BIT, /* no binary: lines, without NUL (RFC 3030 3)      */
+    SP_CLIENT_TO_SEVEN_BIT  /* ASCII (RFC 6152 3)                              */
+};
+enum sp_client_need sp_client_needs(const struct sp_client *s, const struct sp_client_mail *mail);
+
+/* May another mail be given over this connection? false: LIMITS MAILMAX is reached, say QUIT (RFC 9422 4.1).
+ */
+bool sp_client_may_mail(const struct sp_client *s);
+
 /*
- * ASK_CONTENT: the next octets of the message, in any split. Dots are stuffed here.
+ * ASK_NEXT: send octets as they are, and wait for that many replies. For probes and tests of servers. The
+ * replies are told by SP_CLIENT_REPLY, phase RAW, and decide nothing.
  *
- *   used_out  octets taken; fewer than all when the output is full: send, then go on
+ * SP_ERR_MISUSE: not asked. SP_ERR_LONG: more than SP_CLIENT_RAW_MAX octets.
+ */
+SP_MUST_USE int sp_client_raw(struct sp_client *s, struct sp_view octets, unsigned replies, uint64_t now_ms);
+
+enum { SP_CLIENT_RAW_MAX = 1 << 19 };
+
+/*
+ * ASK_NEXT: tell a server that trusts us about another client (XCLIENT), then EHLO anew.
+ *   attributes  "ADDR=192.0.2.1 NAME=client.example"
+ * SP_ERR_MISUSE: not asked, or malformed.
+ */
+SP_MUST_USE int sp_client_xclient(struct sp_client *s, struct sp_view attributes, uint64_t now_ms);
+
+/*
+ * ASK_CONTENT: the next octets of the message, in any split. Dots are stuffed and chunks are cut here.
+ *
+ *   used_out  octets taken; fewer than all when the output is full, or the next chunk must wait for the reply
+ * to this one: go on at the next ASK_CONTENT
  *
  * SP_ERR_MISUSE: not asked. SP_ERR_NOMEM: as for sp_client_mail.
  */
 SP_MUST_USE int sp_client_content(struct sp_client *s, struct sp_view octets, size_t *used_out);
 
-/* ASK_CONTENT: that was all. A last line without CRLF gets one, then the final dot is sent. */
+/*
+ * ASK_CONTENT: it turns out that the message cannot be sent at all: its recipients bounce, the connection is
+ * given up.
+ *   enhanced, text  static: "5.6.3", why
+ */
+SP_MUST_USE int sp_client_content_unfit(struct sp_client *s, const char *enhanced, const char *text);
+
+/* ASK_CONTENT: that was all. A last line without CRLF gets one (but for BINARYMIME), then the final dot, or
+ * the last chunk, is sent. */
 SP_MUST_USE int sp_client_content_end(struct sp_client *s);
 
 /* ASK_NEXT: say QUIT. */

@@ -1,11 +1,18 @@
 /*
  * The message on its way: dots stuffed (RFC 5321 4.5.2), line ends CRLF and nothing else (2.3.8), the
- * final dot last. A message with a bare CR or LF is not sent to its end: some servers take either for
- * a line end, and what follows could then be read as commands.
+ * final dot last; in chunks no dot means anything (RFC 3030 2). A message with a bare CR or LF is not sent to
+ * its end: some servers take either for a line end, and what follows could then be read as commands.
  */
 #include "smtp/client_session.h"
 
 #include "base/view.h"
+
+static bool in_chunks(const struct sp_client *s) { return s->phase == CLIENT_BDAT; }
+
+static struct sp_buf *target(struct sp_client *s)
+{
+    return in_chunks(s) ? &s->chunks.octets : &s->out.octets;
+}
 
 static int unfit(struct sp_client *s, const char *text)
 {
@@ -15,7 +22,7 @@ static int unfit(struct sp_client *s, const char *text)
 
 static void end_line(struct sp_client *s)
 {
-    sp_buf_add(&s->out.octets, SP_LIT("\r\n"));
+    sp_buf_add(target(s), SP_LIT("\r\n"));
     s->line_start = true;
     s->after_cr = false;
 }
@@ -25,9 +32,9 @@ static void add_run(struct sp_client *s, struct sp_view run)
 {
     if (run.len == 0)
         return;
-    if (s->line_start && run.p[0] == '.')
+    if (s->line_start && run.p[0] == '.' && !in_chunks(s))
         sp_buf_add_u8(&s->out.octets, '.');
-    sp_buf_add(&s->out.octets, run);
+    sp_buf_add(target(s), run);
     s->line_start = false;
 }
 
@@ -78,31 +85,80 @@ static size_t take_line(struct sp_client *s, struct sp_view in)
     return lf + 1;
 }
 
+static bool is_binary(const struct sp_client *s)
+{
+    return in_chunks(s) && s->mail.mail && s->mail.mail->parameters.body == SP_BODY_BINARYMIME;
+}
+
+static bool is_asked(const struct sp_client *s)
+{
+    return (smtp_client_asks(s, CLIENT_CONTENT) || smtp_client_asks(s, CLIENT_BDAT)) && !s->out.dot;
+}
+
+/* Octets that may be taken now: the output's window, or what is missing of a chunk. */
+static size_t room_of(const struct sp_client *s)
+{
+    size_t queued = smtp_client_output_queued(s), filled = s->chunks.octets.len;
+    if (queued >= CLIENT_WINDOW || smtp_client_chunks_wait(s))
+        return 0;
+    if (!in_chunks(s))
+        return CLIENT_WINDOW - queued;
+    return filled < smtp_client_chunks_size(s) ? smtp_client_chunks_size(s) - filled : 0;
+}
+
+static size_t take_some(struct sp_client *s, struct sp_view in)
+{
+    if (!is_binary(s))
+        return take_line(s, in);
+    sp_buf_add(&s->chunks.octets, in);
+    return in.len;
+}
+
+static void cut_full(struct sp_client *s)
+{
+    while (in_chunks(s) && s->chunks.octets.len >= smtp_client_chunks_size(s) && !s->ending.on &&
+           !smtp_client_chunks_wait(s) && !sp_buf_status(&s->out.octets))
+        smtp_client_chunks_cut(s, false);
+}
+
 int sp_client_content(struct sp_client *s, struct sp_view octets, size_t *used_out)
 {
-    size_t used = 0;
-    if (!smtp_client_asks(s, CLIENT_CONTENT) || s->out.dot)
+    size_t used = 0, room;
+    if (!is_asked(s))
         return SP_ERR_MISUSE;
-    while (used < octets.len && !s->ending.on && smtp_client_output_queued(s) < CLIENT_WINDOW &&
-           !sp_buf_status(&s->out.octets)) {
-        size_t room = CLIENT_WINDOW - smtp_client_output_queued(s);
-        used += take_line(s, sp_view_sub(octets, used, room));
+    cut_full(s); /* an octet may be left: a CR counts only with its LF */
+    while (used < octets.len && !s->ending.on && (room = room_of(s)) > 0 && !sp_buf_status(target(s))) {
+        used += take_some(s, sp_view_sub(octets, used, room));
+        cut_full(s);
     }
-    s->out.shown = s->out.octets.len;
+    if (!in_chunks(s))
+        s->out.shown = s->out.octets.len;
     *used_out = used;
-    return smtp_client_check(s, SP_OK);
+    return smtp_client_check(s, sp_buf_status(target(s)));
 }
 
 int sp_client_content_end(struct sp_client *s)
 {
-    if (!smtp_client_asks(s, CLIENT_CONTENT) || s->out.dot)
+    if (!is_asked(s) || smtp_client_chunks_wait(s))
         return SP_ERR_MISUSE;
     if (s->after_cr && bare_cr(s) == SP_OK && s->ending.on)
         return SP_OK;
-    if (!s->line_start)
+    if (!s->line_start && !is_binary(s))
         end_line(s);
-    s->out.shown = s->out.octets.len;
-    smtp_client_say(s, ".", SP_LIT(""));
+    if (in_chunks(s)) {
+        smtp_client_chunks_cut(s, true);
+    } else {
+        s->out.shown = s->out.octets.len;
+        smtp_client_say(s, ".", SP_LIT(""));
+    }
     s->out.dot = true;
     return smtp_client_check(s, SP_OK);
+}
+
+int sp_client_content_unfit(struct sp_client *s, const char *enhanced, const char *text)
+{
+    if (!is_asked(s))
+        return SP_ERR_MISUSE;
+    smtp_client_end(s, CLIENT_IN_UNFIT, enhanced, sp_view_of(text));
+    return SP_OK;
 }

@@ -18,6 +18,14 @@ static bool take(bool *fact)
     return was;
 }
 
+static void tell_judgement(uint8_t state, struct sp_client_event *e)
+{
+    struct smtp_client_judgement j = smtp_client_judge_state((enum smtp_client_recipient)state);
+    e->as.outcome.fate = j.fate;
+    e->as.outcome.reply =
+        (struct sp_client_reply){.enhanced = sp_view_of(j.enhanced), .text = sp_view_of(j.text)};
+}
+
 static bool next_outcome(struct sp_client *s, struct sp_client_event *e)
 {
     struct smtp_client_settling *g = &s->settling;
@@ -25,16 +33,17 @@ static bool next_outcome(struct sp_client *s, struct sp_client_event *e)
     /* Without memory for the states none was said before. */
     bool known = m->mail && m->state_cap >= m->mail->recipient_n;
     for (; g->on && g->at < g->end; g->at++) {
-        if (known &&
-            (m->states[g->at] == CLIENT_DONE || (g->only_unfit && m->states[g->at] != CLIENT_UNFIT_ADDRESS)))
+        if (known && (m->states[g->at] == CLIENT_DONE || (g->judged && m->states[g->at] < CLIENT_DONE)))
             continue;
-        if (known)
-            m->states[g->at] = CLIENT_DONE;
         e->type = SP_CLIENT_OUTCOME;
-        e->as.outcome.recipient = g->at++;
         e->as.outcome.fate = g->fate;
         e->as.outcome.phase = smtp_client_phase_name(g->phase);
         e->as.outcome.reply = g->reply;
+        if (known && m->states[g->at] > CLIENT_DONE && g->judged)
+            tell_judgement(m->states[g->at], e);
+        if (known)
+            m->states[g->at] = CLIENT_DONE;
+        e->as.outcome.recipient = g->at++;
         return true;
     }
     g->on = false;
@@ -87,7 +96,8 @@ static void next_question(const struct sp_client *s, struct sp_client_event *e)
     } else if (s->phase == CLIENT_SASL) {
         e->type = SP_CLIENT_ASK_ANSWER;
         e->as.challenge = sp_buf_view(&s->challenge);
-    } else if (s->phase == CLIENT_CONTENT && !s->out.dot && smtp_client_output_queued(s) < CLIENT_WINDOW) {
+    } else if ((s->phase == CLIENT_CONTENT || s->phase == CLIENT_BDAT) && !s->out.dot &&
+               smtp_client_output_queued(s) < CLIENT_WINDOW && !smtp_client_chunks_wait(s)) {
         e->type = SP_CLIENT_ASK_CONTENT;
     }
 }

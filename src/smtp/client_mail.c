@@ -6,73 +6,15 @@
 
 #include "base/view.h"
 
-enum { ADDRESS_MAX = 1000 }; /* RFC 5321 4.5.3.1.3 asks for 256; longer ones are for the server to judge */
-
-/*
- * Could this stand between < and > and mean one path? Only what could end the path or the line early is
- * refused; whether it is a mailbox is for the server to say.
- */
-static bool is_address(struct sp_view v)
-{
-    bool quoted = false;
-    for (size_t i = 0; i < v.len; i++) {
-        uint8_t c = v.p[i];
-        if (c < ' ' || c > '~')
-            return false;
-        if (quoted && c == '\\') {
-            if (++i == v.len || v.p[i] < ' ' || v.p[i] > '~')
-                return false;
-        } else if (c == '"') {
-            quoted = !quoted;
-        } else if (!quoted && (c == ' ' || c == '<' || c == '>')) {
-            return false;
-        }
-    }
-    return !quoted && v.len <= ADDRESS_MAX;
-}
-
-static bool is_parameters(struct sp_view v)
-{
-    for (size_t i = 0; i < v.len; i++)
-        if (v.p[i] < ' ' || v.p[i] > '~')
-            return false;
-    return v.len <= ADDRESS_MAX;
-}
-
 /* --- sending ----------------------------------------------------------------------------- */
-
-static void say_mail(struct sp_client *s)
-{
-    const struct sp_client_mail *mail = s->mail.mail;
-    const struct sp_client_capabilities *c = &s->capabilities;
-    struct sp_buf *b = &s->out.octets;
-    sp_buf_add_str(b, "MAIL FROM:<");
-    sp_buf_add(b, mail->sender);
-    sp_buf_add_u8(b, '>');
-    if (c->size && mail->size > 0) {
-        sp_buf_add_str(b, " SIZE=");
-        sp_buf_add_dec(b, mail->size);
-    }
-    if (c->eight_bit && mail->eight_bit)
-        sp_buf_add_str(b, " BODY=8BITMIME");
-    if (mail->parameters.len > 0) {
-        sp_buf_add_u8(b, ' ');
-        sp_buf_add(b, mail->parameters);
-    }
-    sp_buf_add(b, SP_LIT("\r\n"));
-    s->mail.mail_sent = true;
-}
 
 static void say_next_rcpt(struct sp_client *s)
 {
     struct smtp_client_mail_state *m = &s->mail;
-    struct sp_buf *b = &s->out.octets;
     size_t i = m->to_send++;
     if (m->states[i] != CLIENT_TO_SEND)
         return;
-    sp_buf_add_str(b, "RCPT TO:<");
-    sp_buf_add(b, m->mail->recipients[i]);
-    sp_buf_add(b, SP_LIT(">\r\n"));
+    smtp_client_say_rcpt(s, i);
     m->states[i] = CLIENT_TO_ANSWER;
     m->unanswered++;
 }
@@ -82,13 +24,14 @@ void smtp_client_mail_pump(struct sp_client *s)
     struct smtp_client_mail_state *m = &s->mail;
     bool group = s->capabilities.pipelining && !s->options->lock_step;
     bool goes_on = s->phase == CLIENT_MAIL || s->phase == CLIENT_RCPT;
-    if (!m->mail || !(goes_on || s->phase == CLIENT_DATA) || (s->phase == CLIENT_MAIL && !group))
+    if (!m->mail || !(goes_on || s->phase == CLIENT_DATA) || (s->phase == CLIENT_MAIL && !group) ||
+        m->mail->until == SP_CLIENT_UNTIL_MAIL)
         return;
     while (goes_on && m->to_send < m->mail->recipient_n && (group || m->unanswered == 0) &&
            smtp_client_output_queued(s) < CLIENT_WINDOW)
         say_next_rcpt(s);
-    bool all_sent = m->to_send == m->mail->recipient_n;
-    if (all_sent && !m->data_sent && (group || s->phase == CLIENT_DATA)) {
+    bool all_sent = m->to_send == m->mail->recipient_n && m->mail->until != SP_CLIENT_UNTIL_RCPT;
+    if (all_sent && !smtp_client_is_chunked(s) && !m->data_sent && (group || s->phase == CLIENT_DATA)) {
         smtp_client_say(s, "DATA", SP_LIT(""));
         m->data_sent = true;
     }
@@ -102,7 +45,23 @@ static int after_rcpt(struct sp_client *s)
     smtp_client_mail_pump(s);
     if (m->unanswered > 0)
         return smtp_client_check(s, SP_OK);
-    return smtp_client_move(s, m->taken > 0 ? CLIENT_IN_SOMEBODY : CLIENT_IN_NO_ONE);
+    if (m->mail->until == SP_CLIENT_UNTIL_MAIL || m->mail->until == SP_CLIENT_UNTIL_RCPT) {
+        smtp_client_enough(s);
+        return smtp_client_check(s, SP_OK);
+    }
+    if (m->taken == 0)
+        return smtp_client_move(s, CLIENT_IN_NO_ONE);
+    return smtp_client_move(s, smtp_client_is_chunked(s) ? CLIENT_IN_CHUNKED : CLIENT_IN_SOMEBODY);
+}
+
+static int after_end(struct sp_client *s)
+{
+    struct smtp_client_mail_state *m = &s->mail;
+    if (s->phase == CLIENT_DOT && s->options->protocol == SP_CLIENT_LMTP)
+        return smtp_client_move(s, CLIENT_IN_EACH);
+    if (s->phase == CLIENT_DOT_EACH && m->told == m->taken)
+        return smtp_client_move(s, CLIENT_IN_DONE);
+    return smtp_client_check(s, SP_OK);
 }
 
 int smtp_client_mail_enter(struct sp_client *s)
@@ -116,7 +75,7 @@ int smtp_client_mail_enter(struct sp_client *s)
         break;
     case CLIENT_MAIL:
         if (!m->mail_sent)
-            say_mail(s);
+            smtp_client_say_mail(s);
         smtp_client_mail_pump(s);
         break;
     case CLIENT_RCPT:
@@ -124,6 +83,9 @@ int smtp_client_mail_enter(struct sp_client *s)
     case CLIENT_DATA:
         smtp_client_mail_pump(s);
         break;
+    case CLIENT_DOT:
+    case CLIENT_DOT_EACH:
+        return after_end(s);
     case CLIENT_RCPT_VOID:
         if (m->unanswered == 0)
             return smtp_client_move(s, CLIENT_IN_NO_ONE);
@@ -138,15 +100,29 @@ int smtp_client_mail_enter(struct sp_client *s)
     return smtp_client_check(s, SP_OK);
 }
 
+/* The next recipient in this state, from `from` on; it is there. */
+static size_t find_state(const struct smtp_client_mail_state *m, size_t from,
+                         enum smtp_client_recipient state)
+{
+    while (from + 1 < m->mail->recipient_n && m->states[from] != state)
+        from++;
+    return from;
+}
+
 size_t smtp_client_mail_answered(struct sp_client *s, enum smtp_client_input input)
 {
     struct smtp_client_mail_state *m = &s->mail;
     bool rcpt = s->phase == CLIENT_RCPT || s->phase == CLIENT_RCPT_VOID;
-    if (!rcpt || input >= CLIENT_IN_SHUT || m->unanswered == 0)
+    if (input >= CLIENT_IN_SHUT)
         return 0;
-    while (m->to_answer + 1 < m->mail->recipient_n && m->states[m->to_answer] != CLIENT_TO_ANSWER)
-        m->to_answer++;
-    size_t i = m->to_answer++;
+    if (s->phase == CLIENT_DOT_EACH && m->told < m->taken) {
+        m->told++;
+        return find_state(m, 0, CLIENT_TAKEN);
+    }
+    if (!rcpt || m->unanswered == 0)
+        return 0;
+    size_t i = find_state(m, m->to_answer, CLIENT_TO_ANSWER);
+    m->to_answer = i + 1;
     m->unanswered--;
     if (s->phase == CLIENT_RCPT && input == CLIENT_IN_YES) {
         m->states[i] = CLIENT_TAKEN;
@@ -170,72 +146,46 @@ static int grow_states(struct sp_client *s, size_t n)
     return SP_OK;
 }
 
-/* Why the whole mail need not be tried with this server; NULL when it may. */
-static const char *judge(const struct sp_client *s, const struct sp_client_mail *mail,
-                         const char **enhanced_out)
-{
-    const struct sp_client_capabilities *c = &s->capabilities;
-    if (!is_address(mail->sender)) {
-        *enhanced_out = "5.1.7";
-        return "the sender's address cannot stand in a command: control, space, < or > or not ASCII";
-    }
-    if (c->size && c->size_max > 0 && mail->size > c->size_max) {
-        *enhanced_out = "5.3.4";
-        return "the message is larger than the server's limit (SIZE)";
-    }
-    if (mail->eight_bit && !c->eight_bit && !mail->send_eight_bit) {
-        *enhanced_out = "5.6.3";
-        return "the message needs 8BITMIME, which the server does not offer";
-    }
-    return NULL;
-}
-
 /* Outcomes decided here, before a command was sent. */
-static void settle_here(struct sp_client *s, enum sp_client_fate fate, const char *enhanced, const char *text)
+static void settle_here(struct sp_client *s, struct smtp_client_judgement j)
 {
     s->settling = (struct smtp_client_settling){
         .on = true,
         .end = s->mail.mail->recipient_n,
-        .fate = fate,
+        .fate = j.fate,
         .phase = CLIENT_READY,
-        .reply = {.enhanced = sp_view_of(enhanced), .text = sp_view_of(text)},
+        .reply = {.enhanced = sp_view_of(j.enhanced), .text = sp_view_of(j.text)},
     };
 }
 
-static size_t mark_unfit(struct smtp_client_mail_state *m)
+static bool is_utf8(struct sp_view v)
 {
-    size_t unfit = 0;
-    for (size_t i = 0; i < m->mail->recipient_n; i++) {
-        bool fit = m->mail->recipients[i].len > 0 && is_address(m->mail->recipients[i]);
-        m->states[i] = fit ? CLIENT_TO_SEND : CLIENT_UNFIT_ADDRESS;
-        unfit += !fit;
-    }
-    return unfit;
+    for (size_t i = 0; i < v.len; i++)
+        if (v.p[i] >= 0x80)
+            return true;
+    return false;
 }
 
 int sp_client_mail(struct sp_client *s, const struct sp_client_mail *mail, uint64_t now_ms)
 {
-    if (!smtp_client_asks(s, CLIENT_READY) || mail->recipient_n == 0 || !is_parameters(mail->parameters))
+    if (!smtp_client_asks(s, CLIENT_READY) || mail->recipient_n == 0 ||
+        !smtp_client_is_parameters(mail->extra) || !smtp_client_is_parameters(mail->extra_rcpt))
         return SP_ERR_MISUSE;
     struct smtp_client_mail_state *m = &s->mail;
-    const char *enhanced = NULL;
     s->now_ms = now_ms;
     *m = (struct smtp_client_mail_state){.mail = mail, .states = m->states, .state_cap = m->state_cap};
+    m->utf8 = mail->utf8_header || is_utf8(mail->sender);
     if (grow_states(s, mail->recipient_n)) {
-        settle_here(s, SP_CLIENT_RETRY, "4.3.0", "out of memory here");
+        settle_here(s, (struct smtp_client_judgement){SP_CLIENT_RETRY, "4.3.0", "out of memory here"});
         s->facts.mail_done = true;
         return smtp_client_check(s, SP_ERR_NOMEM);
     }
-    size_t unfit = mark_unfit(m);
-    const char *text = judge(s, mail, &enhanced);
-    if (text) {
-        settle_here(s, SP_CLIENT_BOUNCE, enhanced, text);
-    } else if (unfit > 0) {
-        settle_here(s, SP_CLIENT_BOUNCE, "5.1.3",
-                    "the address cannot stand in a command: control, space, < or > or not ASCII");
-        s->settling.only_unfit = true;
-    }
-    if (text || unfit == mail->recipient_n) {
+    size_t judged = smtp_client_judge_recipients(s);
+    struct smtp_client_judgement j = smtp_client_judge(s, mail);
+    if (j.fate != SP_CLIENT_NONE || judged > 0)
+        settle_here(s, j);
+    s->settling.judged = j.fate == SP_CLIENT_NONE;
+    if (j.fate != SP_CLIENT_NONE || judged == mail->recipient_n) {
         s->facts.mail_done = true;
         return SP_OK;
     }

@@ -45,6 +45,11 @@ void smtp_client_end(struct sp_client *s, enum smtp_client_input input, const ch
     };
 }
 
+void smtp_client_enough(struct sp_client *s)
+{
+    smtp_client_end(s, CLIENT_IN_ENOUGH, "", SP_LIT("stopped here, as was wanted"));
+}
+
 /* What the TLS policy makes of a server that has answered EHLO or HELO, or refused STARTTLS. */
 static int choose(struct sp_client *s)
 {
@@ -73,15 +78,25 @@ static void close_session(struct sp_client *s)
     s->facts.mail_done = s->mail.mail != NULL;
 }
 
+static void begin_content(struct sp_client *s)
+{
+    s->line_start = true;
+    s->after_cr = s->out.dot = false;
+    sp_buf_clear(&s->chunks.octets);
+    s->chunks.ready = s->chunks.unanswered = 0;
+    s->chunks.last = false;
+}
+
 /* Be in a phase, and send its command. */
 static int enter(struct sp_client *s, enum smtp_client_phase phase)
 {
+    enum smtp_client_phase before = s->phase;
     s->phase = phase;
     smtp_client_arm(s);
     switch (phase) {
     case CLIENT_EHLO:
         smtp_client_capabilities_forget(s);
-        smtp_client_say(s, "EHLO", s->options->hello);
+        smtp_client_say(s, s->options->protocol == SP_CLIENT_LMTP ? "LHLO" : "EHLO", s->options->hello);
         break;
     case CLIENT_HELO:
         smtp_client_say(s, "HELO", s->options->hello);
@@ -102,10 +117,21 @@ static int enter(struct sp_client *s, enum smtp_client_phase phase)
     case CLIENT_CANCEL:
         smtp_client_say(s, "*", SP_LIT(""));
         break;
-    case CLIENT_CONTENT:
-        s->line_start = true;
-        s->after_cr = s->out.dot = false;
+    case CLIENT_RAW:
+        if (s->raw_due == 0)
+            return smtp_client_move(s, CLIENT_IN_DONE);
         break;
+    case CLIENT_CONTENT:
+        begin_content(s);
+        if (s->mail.mail->until == SP_CLIENT_UNTIL_DATA)
+            smtp_client_enough(s);
+        break;
+    case CLIENT_BDAT:
+    case CLIENT_BDAT_LAST:
+    case CLIENT_BDAT_VOID:
+        if (phase == CLIENT_BDAT && before != CLIENT_BDAT)
+            begin_content(s);
+        return smtp_client_chunks_enter(s);
     case CLIENT_DOT_VOID:
         smtp_client_say(s, ".", SP_LIT(""));
         break;
@@ -119,6 +145,8 @@ static int enter(struct sp_client *s, enum smtp_client_phase phase)
     case CLIENT_MAIL:
     case CLIENT_RCPT:
     case CLIENT_DATA:
+    case CLIENT_DOT:
+    case CLIENT_DOT_EACH:
     case CLIENT_RCPT_VOID:
     case CLIENT_DATA_VOID:
         return smtp_client_mail_enter(s);
@@ -153,6 +181,18 @@ static void settle(struct sp_client *s, const struct smtp_client_rule *rule, siz
     };
 }
 
+/* Of several that are due in this phase one has come. */
+static void count_reply(struct sp_client *s, enum smtp_client_input input)
+{
+    bool chunk = s->phase == CLIENT_BDAT || s->phase == CLIENT_BDAT_LAST || s->phase == CLIENT_BDAT_VOID;
+    if (input >= CLIENT_IN_SHUT)
+        return;
+    if (s->phase == CLIENT_RAW)
+        s->raw_due--;
+    if (chunk)
+        s->chunks.unanswered--;
+}
+
 int smtp_client_apply(struct sp_client *s, enum smtp_client_input input, const struct sp_client_reply *what)
 {
     const struct smtp_client_rule *rule = smtp_client_rule_find(s->phase, input);
@@ -167,9 +207,10 @@ int smtp_client_apply(struct sp_client *s, enum smtp_client_input input, const s
     s->facts.fate = (enum sp_client_fate)rule->fate;
     s->facts.recipient = smtp_client_mail_answered(s, input);
     settle(s, rule, s->facts.recipient);
-    s->facts.failed = over && before != CLIENT_QUIT;
+    s->facts.failed = over && before != CLIENT_QUIT && input != CLIENT_IN_ENOUGH;
     s->facts.failed_by = *what;
     s->facts.failed_fate = rule->scope == CLIENT_NOBODY ? s->facts.fate : SP_CLIENT_RETRY;
+    count_reply(s, input);
     if (before == CLIENT_STARTTLS)
         s->tls_refused = rule->next == CLIENT_CHOOSE;
     if ((before == CLIENT_AUTH || before == CLIENT_CANCEL) && rule->next == CLIENT_READY) {

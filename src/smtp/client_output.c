@@ -81,11 +81,13 @@ bool smtp_client_output_line(struct sp_client *s, struct sp_client_event *event_
     size_t end = sp_view_find(rest, '\n', 0);
     size_t n = end < rest.len ? end + 1 : end;
     bool secret = o->secret_to > 0 && o->secret_from >= o->shown && o->secret_from < o->shown + n;
+    size_t line = n - (end < rest.len) - (end < rest.len && end > 0 && rest.p[end - 1] == '\r');
     event_out->type = SP_CLIENT_SENT;
-    event_out->as.sent.line = sp_view_sub(rest, 0, secret ? o->secret_from - o->shown : n - 2);
+    event_out->as.sent.line = sp_view_sub(rest, 0, secret ? o->secret_from - o->shown : line);
     event_out->as.sent.secret = secret;
     event_out->as.sent.secret_len = secret ? o->secret_len : 0;
     o->shown += n;
+    smtp_client_chunks_follow(s);
     return true;
 }
 
@@ -102,7 +104,8 @@ void sp_client_sent(struct sp_client *s, size_t n, uint64_t now_ms)
     s->now_ms = now_ms;
     if (n > 0 && s->phase != CLIENT_READY && s->phase != CLIENT_SASL)
         smtp_client_arm(s);
-    bool ended = o->dot && o->sent == o->octets.len && s->phase == CLIENT_CONTENT;
+    bool content = s->phase == CLIENT_CONTENT || s->phase == CLIENT_BDAT;
+    bool ended = content && o->dot && o->sent == o->octets.len && s->chunks.ready == 0;
     tidy(s);
     if (s->dead || s->ending.on)
         return;

@@ -25,17 +25,23 @@
     X(AUTH, CLIENT_TIMEOUT(command_ms), "AUTH or a SASL response is sent")                                   \
     X(SASL, CLIENT_NO_TIMEOUT, "a challenge came; the caller answers it")                                    \
     X(CANCEL, CLIENT_TIMEOUT(command_ms), "\"*\" is sent")                                                   \
+    X(RAW, CLIENT_TIMEOUT(command_ms), "octets of the caller are sent; replies to them are due")             \
+    X(XCLIENT, CLIENT_TIMEOUT(command_ms), "XCLIENT is sent")                                                \
     X(RSET, CLIENT_TIMEOUT(command_ms), "RSET is sent: an earlier mail left a transaction open")             \
     X(MAIL, CLIENT_TIMEOUT(command_ms), "MAIL is sent")                                                      \
     X(RCPT, CLIENT_TIMEOUT(command_ms), "the sender is taken; RCPT is sent")                                 \
     X(DATA, CLIENT_TIMEOUT(data_ms), "a recipient is taken; DATA is sent")                                   \
     X(CONTENT, CLIENT_TIMEOUT(block_ms), "the message is on its way; its final dot is not")                  \
     X(DOT, CLIENT_TIMEOUT(end_ms), "the final dot is sent")                                                  \
+    X(DOT_EACH, CLIENT_TIMEOUT(end_ms), "LMTP: the message is sent; each recipient has a reply of its own")  \
+    X(BDAT, CLIENT_TIMEOUT(block_ms), "a recipient is taken; chunks are on their way, not yet the last")     \
+    X(BDAT_LAST, CLIENT_TIMEOUT(end_ms), "the last chunk is sent")                                           \
     X(RCPT_VOID, CLIENT_TIMEOUT(command_ms),                                                                 \
       "the sender was refused; replies to pipelined RCPT are still to come")                                 \
     X(DATA_VOID, CLIENT_TIMEOUT(data_ms),                                                                    \
       "no recipient was taken; the reply to pipelined DATA is still to come")                                \
     X(DOT_VOID, CLIENT_TIMEOUT(end_ms), "DATA was accepted for nobody; a lone dot is sent")                  \
+    X(BDAT_VOID, CLIENT_TIMEOUT(block_ms), "a chunk was refused; replies to those behind it are to come")    \
     X(QUIT, CLIENT_TIMEOUT(quit_ms), "QUIT is sent")                                                         \
     X(CLOSED, CLIENT_NO_TIMEOUT, "the end")
 
@@ -49,6 +55,7 @@
     X(NO_VERB, "500 or 502: the verb is not known")                                                          \
     X(ORDER, "503 or 530: about the session, not about the mail")                                            \
     X(CROWDED, "552 to RCPT after others were taken: too many recipients (RFC 5321 4.5.3.1.10)")             \
+    X(PART, "2yz to a chunk that is not the last")                                                           \
     X(SHUT, "421: the server closes")                                                                        \
     X(BAD, "no reply at all, or one that cannot stand here")                                                 \
     X(OPEN, "the connection is up")                                                                          \
@@ -56,16 +63,24 @@
     X(BEGIN_AUTH, "the caller begins AUTH")                                                                  \
     X(ANSWER, "the caller answers the challenge")                                                            \
     X(CANCEL, "the caller gives AUTH up, or the challenge is no base64")                                     \
+    X(OLD, "2yz, and HELO is wanted")                                                                        \
+    X(BARE, "2yz, and nothing shall be said by itself")                                                      \
+    X(BEGIN_RAW, "the caller gives octets")                                                                  \
+    X(BEGIN_XCLIENT, "the caller tells of another client")                                                   \
     X(BEGIN_MAIL, "the caller gives a mail")                                                                 \
-    X(END, "the final dot was handed over to be sent")                                                       \
+    X(END, "the final dot, or the last chunk, was handed over to be sent")                                   \
+    X(EACH, "LMTP: a reply for each recipient that was taken is due")                                        \
+    X(DONE, "every reply that was due has come")                                                             \
+    X(ENOUGH, "the caller wanted no more than this")                                                         \
     X(LEAVE, "the caller wants to leave")                                                                    \
     X(GO_ON, "TLS is up, not wanted, or not to be had and not required")                                     \
     X(UPGRADE, "STARTTLS is offered, and the policy wants it")                                               \
     X(NO_TLS, "TLS is required and not to be had")                                                           \
     X(UNSENT, "the phase's command was not sent, so no reply is due")                                        \
     X(SOMEBODY, "every RCPT is answered, one at least was taken")                                            \
+    X(CHUNKED, "every RCPT is answered, one at least was taken; the message goes in chunks")                 \
     X(NO_ONE, "every RCPT is answered, none was taken")                                                      \
-    X(UNFIT, "the message has a bare CR or LF")                                                              \
+    X(UNFIT, "the message cannot be sent: it has a bare CR or LF, or cannot be converted")                   \
     X(TIMEOUT, "the timer ran out")                                                                          \
     X(EOF, "the connection is gone, or was given up")
 

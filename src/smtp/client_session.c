@@ -52,6 +52,7 @@ int sp_client_new(const struct sp_client_options *options, const struct sp_alloc
     sp_buf_init(&s->auth_words, alloc, SP_CLIENT_REPLY_MAX);
     sp_buf_init(&s->initial, alloc, CLIENT_SASL_MAX);
     sp_buf_init(&s->challenge, alloc, SP_CLIENT_LINE_MAX);
+    sp_buf_init(&s->chunks.octets, alloc, SP_CLIENT_CHUNK_MAX + CLIENT_COMMAND_MAX);
     *session_out = s;
     return SP_OK;
 }
@@ -67,6 +68,7 @@ void sp_client_free(struct sp_client *s)
     sp_buf_fini(&s->auth_words);
     sp_buf_fini_secret(&s->initial);
     sp_buf_fini_secret(&s->challenge);
+    sp_buf_fini(&s->chunks.octets);
     if (s->mail.states)
         alloc->resize(alloc->ctx, s->mail.states, s->mail.state_cap, 0);
     alloc->resize(alloc->ctx, s, sizeof *s, 0);
@@ -83,19 +85,39 @@ int sp_client_open(struct sp_client *s, bool tls, uint64_t now_ms)
     return smtp_client_move(s, CLIENT_IN_OPEN);
 }
 
+/* 2yz, where what it means depends on what is asked for or was sent. */
+static enum smtp_client_input class_of_yes(const struct sp_client *s)
+{
+    const struct sp_client_options *o = s->options;
+    bool chunk = s->phase == CLIENT_BDAT || s->phase == CLIENT_BDAT_LAST;
+    if (s->phase == CLIENT_GREETING)
+        return o->greeting_only                ? CLIENT_IN_ENOUGH
+               : o->no_hello                   ? CLIENT_IN_BARE
+               : o->protocol == SP_CLIENT_SMTP ? CLIENT_IN_OLD
+                                               : CLIENT_IN_YES;
+    return chunk && (s->chunks.unanswered > 1 || !s->chunks.last) ? CLIENT_IN_PART : CLIENT_IN_YES;
+}
+
+static bool is_unasked(const struct sp_client *s)
+{
+    bool chunk = s->phase == CLIENT_BDAT || s->phase == CLIENT_BDAT_LAST || s->phase == CLIENT_BDAT_VOID;
+    return chunk && s->chunks.unanswered == 0;
+}
+
 static enum smtp_client_input class_of(const struct sp_client *s, const struct sp_client_reply *r)
 {
     bool about_number = r->enhanced.len == 0 || sp_view_eq(r->enhanced, SP_LIT("5.5.3"));
+    bool lmtp = s->options->protocol == SP_CLIENT_LMTP;
     switch (r->code) {
     case 334:
         return CLIENT_IN_CHALLENGE;
-    case 354:
-        return CLIENT_IN_GO;
+    case 354: /* in LMTP a message for nobody has no reply at all (RFC 2033 4.2) */
+        return lmtp && s->phase == CLIENT_DATA_VOID ? CLIENT_IN_BAD : CLIENT_IN_GO;
     case 421:
         return CLIENT_IN_SHUT;
     case 500:
     case 502:
-        return CLIENT_IN_NO_VERB;
+        return lmtp ? CLIENT_IN_NO : CLIENT_IN_NO_VERB; /* there is no older LMTP */
     case 503:
     case 530:
         return CLIENT_IN_ORDER;
@@ -103,7 +125,7 @@ static enum smtp_client_input class_of(const struct sp_client *s, const struct s
         return s->phase == CLIENT_RCPT && s->mail.taken > 0 && about_number ? CLIENT_IN_CROWDED
                                                                             : CLIENT_IN_NO;
     default:
-        return r->code / 100 == 2   ? CLIENT_IN_YES
+        return r->code / 100 == 2   ? class_of_yes(s)
                : r->code / 100 == 4 ? CLIENT_IN_LATER
                : r->code / 100 == 5 ? CLIENT_IN_NO
                                     : CLIENT_IN_BAD;
@@ -148,7 +170,7 @@ static int refuse_reply(struct sp_client *s, const struct sp_client_reply *reply
 static int apply_reply(struct sp_client *s)
 {
     struct sp_client_reply reply = smtp_client_reply_view(&s->reply);
-    enum smtp_client_input input = class_of(s, &reply);
+    enum smtp_client_input input = is_unasked(s) && reply.code != 421 ? CLIENT_IN_BAD : class_of(s, &reply);
     const struct smtp_client_rule *rule = smtp_client_rule_find(s->phase, input);
     if (rule == smtp_client_rule_find(s->phase, CLIENT_IN_BAD) && input != CLIENT_IN_SHUT)
         return refuse_reply(s, &reply);
@@ -230,6 +252,27 @@ int sp_client_quit(struct sp_client *s, uint64_t now_ms)
         return SP_ERR_MISUSE;
     s->now_ms = now_ms;
     return smtp_client_move(s, CLIENT_IN_LEAVE);
+}
+
+int sp_client_raw(struct sp_client *s, struct sp_view octets, unsigned replies, uint64_t now_ms)
+{
+    if (!smtp_client_asks(s, CLIENT_READY))
+        return SP_ERR_MISUSE;
+    if (octets.len > SP_CLIENT_RAW_MAX)
+        return SP_ERR_LONG;
+    s->now_ms = now_ms;
+    s->raw_due = replies;
+    sp_buf_add(&s->out.octets, octets);
+    return smtp_client_move(s, CLIENT_IN_BEGIN_RAW);
+}
+
+int sp_client_xclient(struct sp_client *s, struct sp_view attributes, uint64_t now_ms)
+{
+    if (!smtp_client_asks(s, CLIENT_READY) || attributes.len == 0 || !smtp_client_is_parameters(attributes))
+        return SP_ERR_MISUSE;
+    s->now_ms = now_ms;
+    smtp_client_say(s, "XCLIENT", attributes);
+    return smtp_client_move(s, CLIENT_IN_BEGIN_XCLIENT);
 }
 
 const struct sp_client_capabilities *sp_client_capabilities(const struct sp_client *s)

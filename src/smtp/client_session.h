@@ -18,8 +18,11 @@ enum smtp_client_recipient {
     CLIENT_TO_SEND,
     CLIENT_TO_ANSWER,
     CLIENT_TAKEN,
+    CLIENT_DONE,
+    /* judged here, not sent: */
     CLIENT_UNFIT_ADDRESS,
-    CLIENT_DONE
+    CLIENT_NEEDS_UTF8,
+    CLIENT_OVER_LIMIT
 };
 
 /* The transaction under way. */
@@ -31,13 +34,23 @@ struct smtp_client_mail_state {
     size_t to_answer;  /* the recipient whose reply is looked for from here */
     size_t unanswered; /* RCPTs on their way                                */
     size_t taken;      /* recipients that the server took                   */
+    size_t told;       /* LMTP: those of them that have their reply         */
     bool mail_sent, data_sent;
+    bool utf8; /* SMTPUTF8 is needed */
+};
+
+/* The message on its way in chunks. */
+struct smtp_client_chunks {
+    struct sp_buf octets; /* of the chunk that is being filled                          */
+    size_t ready;         /* octets of it whose BDAT line is told before they follow it */
+    size_t unanswered;    /* chunks on their way                                        */
+    bool last;            /* the last one is among them                                 */
 };
 
 /* Outcomes that are still to be said. */
 struct smtp_client_settling {
     bool on;
-    bool only_unfit; /* those whose address is unfit */
+    bool judged; /* those that were judged here */
     size_t at, end;
     enum sp_client_fate fate;
     enum smtp_client_phase phase;
@@ -87,6 +100,9 @@ struct sp_client {
     bool has_initial;
     struct sp_buf challenge;
     struct smtp_client_mail_state mail;
+    struct smtp_client_chunks chunks;
+    unsigned raw_due; /* replies to the caller's octets */
+    uint32_t mails_n; /* begun over this connection     */
     struct smtp_client_settling settling;
     struct smtp_client_facts facts;
     struct smtp_client_ending ending;
@@ -103,9 +119,13 @@ int smtp_client_move(struct sp_client *s, enum smtp_client_input input);
 /* The same, and say what it means: `what` is the reply, or why there is none. */
 int smtp_client_apply(struct sp_client *s, enum smtp_client_input input, const struct sp_client_reply *what);
 
-/* End the session by this input as soon as the facts before it are read. The first ending counts. */
+/* End the session, or the mail, by this input as soon as the facts before it are read. The first ending
+ * counts. */
 void smtp_client_end(struct sp_client *s, enum smtp_client_input input, const char *enhanced,
                      struct sp_view text);
+
+/* The mail went as far as was wanted: when the facts before it are read, who is open gets no verdict. */
+void smtp_client_enough(struct sp_client *s);
 
 /* SP_OK, or SP_ERR_NOMEM when the output or `status` failed: the session then ends. */
 int smtp_client_check(struct sp_client *s, int status);
@@ -135,6 +155,30 @@ void smtp_client_say_secret(struct sp_client *s, struct sp_view prefix, struct s
 /* client_capabilities.c */
 int smtp_client_capabilities_learn(struct sp_client *s);
 void smtp_client_capabilities_forget(struct sp_client *s);
+
+/* client_envelope.c: what is said of a mail before its content. */
+void smtp_client_say_mail(struct sp_client *s);
+void smtp_client_say_rcpt(struct sp_client *s, size_t recipient);
+bool smtp_client_is_parameters(struct sp_view v);
+bool smtp_client_is_chunked(const struct sp_client *s); /* BDAT is used for the mail under way */
+
+/* client_judge.c: a mail, or recipients of it, that this server need not be asked about. */
+struct smtp_client_judgement {
+    enum sp_client_fate fate; /* NONE: it may be tried */
+    const char *enhanced, *text;
+};
+struct smtp_client_judgement smtp_client_judge(const struct sp_client *s, const struct sp_client_mail *mail);
+struct smtp_client_judgement smtp_client_judge_state(enum smtp_client_recipient state);
+
+/* Set the recipients' states; returns how many are judged here. */
+size_t smtp_client_judge_recipients(struct sp_client *s);
+
+/* client_chunk.c */
+int smtp_client_chunks_enter(struct sp_client *s);
+void smtp_client_chunks_follow(struct sp_client *s); /* the line is told: its octets follow */
+bool smtp_client_chunks_wait(const struct sp_client *s);
+void smtp_client_chunks_cut(struct sp_client *s, bool last);
+uint32_t smtp_client_chunks_size(const struct sp_client *s);
 
 /* client_mail.c */
 int smtp_client_mail_enter(struct sp_client *s);

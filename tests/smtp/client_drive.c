@@ -8,6 +8,7 @@
 enum { RECIPIENTS = 4, MAILS = 2 };
 
 static const char body[] = ".first\r\nplain\r\n..two\r\n.\r\nlast line without end";
+static const char in_chunks[] = ".first\r\nplain\r\n..two\r\n.\r\nlast line without end\r\n";
 static const char on_wire[] = "..first\r\nplain\r\n...two\r\n..\r\nlast line without end\r\n.\r\n";
 
 /* What the server will do in one session: everything is drawn from the seed. */
@@ -17,11 +18,15 @@ struct world {
     struct sp_buf to_client; /* what the server says and the client has not read   */
     struct sp_buf sent;      /* the unfinished line or message of the client        */
     bool in_data, secret_line, tls, hostile, over;
-    bool pipelining, may_auth;
-    unsigned cut; /* octets per feed; 0: all                             */
+    bool pipelining, may_auth, chunking, lmtp, until;
+    size_t chunk_left; /* octets of a chunk that the server waits for             */
+    bool chunk_last;
+    struct sp_buf chunks; /* what came in chunks                                     */
+    size_t taken;         /* recipients that the server took in this mail            */
+    unsigned cut;         /* octets per feed; 0: all                             */
     /* the observer */
     bool hello_due; /* TLS came up: EHLO must be next */
-    size_t mails, commands;
+    size_t mails, commands, given;
     int fates[RECIPIENTS]; /* outcomes of the mail under way, -1: none            */
     bool dot_sent, mail_on;
     struct sp_client_mail mail;
@@ -75,14 +80,14 @@ static void check_line(struct world *w, struct sp_view line)
 {
     for (size_t i = 0; i < line.len; i++)
         assert_true(line.p[i] >= ' ' && line.p[i] <= '~');
-    bool setup =
-        starts(line, "EHLO") || starts(line, "HELO") || starts(line, "STARTTLS") || starts(line, "QUIT");
+    bool setup = starts(line, "EHLO") || starts(line, "LHLO") || starts(line, "HELO") ||
+                 starts(line, "STARTTLS") || starts(line, "QUIT");
     if (w->options->tls == SP_CLIENT_TLS_REQUIRED && !w->tls)
         assert_true(setup);
     if (starts(line, "AUTH") || w->secret_line)
         assert_true(w->tls || w->options->auth_in_clear);
     if (w->hello_due)
-        assert_true(starts(line, "EHLO"));
+        assert_true(starts(line, w->lmtp ? "LHLO" : "EHLO"));
     w->hello_due = false;
     if (starts(line, "RCPT TO:<b"))
         fail_msg("an address that ends the path early was sent");
@@ -91,14 +96,49 @@ static void check_line(struct world *w, struct sp_view line)
 static void answer_ehlo(struct world *w)
 {
     say(w, "250-server.example\r\n250-SIZE 1000\r\n250-8BITMIME\r\n250-AUTH PLAIN\r\n");
+    if (w->chunking)
+        say(w, "250-CHUNKING\r\n250-BINARYMIME\r\n250-DSN\r\n250-LIMITS RCPTMAX=2 "
+               "MAILMAX=9\r\n250-SMTPUTF8\r\n");
     if (w->pipelining)
         say(w, "250-PIPELINING\r\n");
     say(w, dice(&w->seed, 2) && !w->tls ? "250 STARTTLS\r\n" : "250 HELP\r\n");
 }
 
+/* The verdict on a message: in LMTP one for each recipient. */
+static void judge_message(struct world *w, const char *good)
+{
+    for (size_t i = 0; i < (w->lmtp ? w->taken : 1); i++)
+        say(w, choose_reply(w, good));
+    w->taken = 0;
+}
+
+static void take_bdat(struct world *w, struct sp_view line)
+{
+    uint64_t n = 0;
+    struct sp_view word, rest = sp_view_from(line, 5);
+    assert_true(sp_view_word(&rest, ' ', &word));
+    assert_int_equal(sp_view_u64(word, 1 << 20, &n), SP_OK);
+    w->chunk_left = (size_t)n;
+    w->chunk_last = sp_view_ends(line, SP_LIT(" LAST"));
+    w->dot_sent = w->dot_sent || w->chunk_last;
+}
+
+static void end_chunk(struct world *w)
+{
+    if (w->chunk_last) {
+        assert_int_equal(w->chunks.len, sizeof in_chunks - 1);
+        assert_memory_equal(w->chunks.p, in_chunks, w->chunks.len);
+        judge_message(w, "250 2.0.0 Queued\r\n");
+    } else {
+        say(w, choose_reply(w, "250 2.0.0 Octets\r\n"));
+    }
+}
+
 static void take_line(struct world *w, struct sp_view line)
 {
     check_line(w, line);
+    if (getenv("DRIVE"))
+        fprintf(stderr, "C: %.*s\n", (int)line.len, (const char *)line.p);
     w->commands++;
     const char *good = "250 2.0.0 Ok\r\n";
     if (w->secret_line || starts(line, "AUTH"))
@@ -109,8 +149,21 @@ static void take_line(struct world *w, struct sp_view line)
         good = "220 go\r\n";
     else if (starts(line, "QUIT"))
         good = "221 bye\r\n";
+    if (starts(line, "BDAT ")) {
+        take_bdat(w, line);
+        if (w->chunk_left == 0)
+            end_chunk(w);
+        return;
+    }
     const char *reply = choose_reply(w, good);
-    if (starts(line, "EHLO") && reply == good) {
+    if (starts(line, "MAIL")) {
+        w->taken = 0;
+        sp_buf_clear(&w->chunks);
+    }
+    w->taken += starts(line, "RCPT") && *reply == '2';
+    if (!w->lmtp)
+        assert_false(starts(line, "LHLO"));
+    if ((starts(line, "EHLO") || starts(line, "LHLO")) && reply == good) {
         answer_ehlo(w);
         return;
     }
@@ -125,6 +178,17 @@ static void server_reads(struct world *w)
 {
     for (;;) {
         struct sp_view v = sp_buf_view(&w->sent);
+        if (w->chunk_left > 0) {
+            size_t n = v.len < w->chunk_left ? v.len : w->chunk_left;
+            if (n == 0)
+                return;
+            sp_buf_add(&w->chunks, sp_view_sub(v, 0, n));
+            sp_buf_drop(&w->sent, n);
+            w->chunk_left -= n;
+            if (w->chunk_left == 0)
+                end_chunk(w);
+            continue;
+        }
         if (w->in_data) {
             bool lone = starts(v, ".\r\n");
             bool whole = v.len >= sizeof on_wire - 1;
@@ -134,7 +198,10 @@ static void server_reads(struct world *w)
                 assert_memory_equal(v.p, on_wire, sizeof on_wire - 1);
             sp_buf_drop(&w->sent, lone ? 3 : sizeof on_wire - 1);
             w->in_data = false;
-            say(w, choose_reply(w, lone ? "554 5.5.1 nobody\r\n" : "250 2.0.0 Queued\r\n"));
+            if (lone)
+                say(w, choose_reply(w, "554 5.5.1 nobody\r\n"));
+            else
+                judge_message(w, "250 2.0.0 Queued\r\n");
             continue;
         }
         size_t end = sp_view_find(v, '\n', 0);
@@ -155,10 +222,19 @@ static void begin_mail(struct world *w)
                                       .recipient_n = 1 + dice(&w->seed, RECIPIENTS),
                                       .size = dice(&w->seed, 8) ? sizeof body - 1 : 2000,
                                       .eight_bit = dice(&w->seed, 8) == 0};
+    static const struct sp_rcpt_parameters asked[RECIPIENTS] = {
+        {.notify = SP_NOTIFY_NEVER}, {.notify = 0}, {.notify = SP_NOTIFY_SUCCESS | SP_NOTIFY_DELAY}};
+    if (w->chunking) {
+        w->mail.chunk = dice(&w->seed, 3) == 0 ? 0 : 1 + dice(&w->seed, 60);
+        w->mail.asked = asked;
+    }
+    if (w->until)
+        w->mail.until = (enum sp_client_until)dice(&w->seed, 4);
     for (size_t i = 0; i < RECIPIENTS; i++)
         w->fates[i] = -1;
     w->mail_on = true;
     w->dot_sent = false;
+    w->given = 0;
     w->mails++;
     int status = sp_client_mail(w->s, &w->mail, 0);
     assert_true(status == SP_OK || status == SP_ERR_NOMEM);
@@ -186,15 +262,15 @@ static void give_content(struct world *w)
 {
     struct sp_view rest = sp_view_make(body, sizeof body - 1);
     size_t piece = w->cut ? w->cut : rest.len, used = 0;
-    while (rest.len > 0) {
-        int status = sp_client_content(w->s, sp_view_sub(rest, 0, piece), &used);
-        if (status) {
-            assert_int_equal(status, SP_ERR_NOMEM);
-            return;
-        }
-        rest = sp_view_from(rest, used);
+    rest = sp_view_from(rest, w->given);
+    if (rest.len == 0) {
+        assert_true(sp_client_content_end(w->s) != SP_ERR_MISUSE);
+        return;
     }
-    assert_true(sp_client_content_end(w->s) != SP_ERR_MISUSE);
+    int status = sp_client_content(w->s, sp_view_sub(rest, 0, piece), &used);
+    if (status)
+        assert_int_equal(status, SP_ERR_NOMEM);
+    w->given += used;
 }
 
 static void note_outcome(struct world *w, const struct sp_client_event *e)
@@ -214,7 +290,7 @@ static void note_mail_done(struct world *w)
 {
     assert_true(w->mail_on);
     for (size_t i = 0; i < w->mail.recipient_n; i++)
-        assert_true(w->fates[i] > 0);
+        assert_true(w->fates[i] > 0 || (w->fates[i] == 0 && w->mail.until != SP_CLIENT_UNTIL_END));
     w->mail_on = false;
 }
 
@@ -222,7 +298,7 @@ static void note_mail_done(struct world *w)
 static void drain(struct world *w)
 {
     struct sp_client_event e;
-    for (unsigned turns = 0; turns < 200; turns++) {
+    for (unsigned turns = 0; turns < 400; turns++) {
         switch (sp_client_event(w->s, &e)) {
         case SP_CLIENT_NOTHING:
             return;
@@ -268,6 +344,8 @@ static void send_output(struct world *w)
         sp_buf_add(&w->sent, sp_view_sub(out, 0, n));
         if (w->in_data && sp_view_ends(sp_buf_view(&w->sent), SP_LIT("\r\n.\r\n")))
             w->dot_sent = true;
+        if (w->sent.len > 0 && memmem(w->sent.p, w->sent.len, " LAST\r\n", 7))
+            w->dot_sent = true;
         sp_client_sent(w->s, n, 0);
         if (w->cut == 0)
             break;
@@ -306,10 +384,12 @@ static size_t run(struct world *w, enum fault fault, size_t at)
     }
     sp_buf_init(&w->to_client, &plenty, 1 << 20);
     sp_buf_init(&w->sent, &plenty, 1 << 20);
+    sp_buf_init(&w->chunks, &plenty, 1 << 20);
     say(w, choose_reply(w, "220 server.example\r\n"));
     assert_int_equal(sp_client_open(w->s, w->tls, 0), SP_OK);
     for (; !w->over; step++) {
-        assert_true(step < 5000);
+        if (step == 5000)
+            fail_msg("stuck in phase %s", sp_client_phase(w->s));
         drain(w);
         if (w->over)
             break;
@@ -329,6 +409,7 @@ static size_t run(struct world *w, enum fault fault, size_t at)
     sp_client_free(w->s);
     sp_buf_fini(&w->to_client);
     sp_buf_fini(&w->sent);
+    sp_buf_fini(&w->chunks);
     assert_int_equal(w->heap.in_use, 0);
     return step;
 }
@@ -353,7 +434,12 @@ static void make_world(struct world *w, struct sp_client_options *options, uint6
                         .tls = dice(&seed, 4) == 0,
                         .hostile = dice(&seed, 4) > 0,
                         .pipelining = dice(&seed, 2),
-                        .may_auth = dice(&seed, 2)};
+                        .may_auth = dice(&seed, 2),
+                        .chunking = dice(&seed, 2),
+                        .lmtp = dice(&seed, 4) == 0,
+                        .until = dice(&seed, 6) == 0};
+    options->protocol = w->lmtp ? SP_CLIENT_LMTP : SP_CLIENT_ESMTP;
+    options->lock_step = dice(&seed, 4) == 0;
     w->seed = seed;
     w->alloc = (struct sp_allocator){limited_resize, &w->heap};
 }

@@ -24,6 +24,7 @@ struct scene {
     struct sp_client *s;
     struct sp_client_mail mail;
     struct sp_view recipients[RECIPIENTS];
+    struct sp_rcpt_parameters asked[RECIPIENTS];
     char words[LINE]; /* what mail and recipients point to */
     char facts[FACTS][FACT];
     size_t fact_n, fact_at;
@@ -36,6 +37,41 @@ static void fault(struct scene *sc, const char *what, const char *got)
 {
     if (!sc->fault[0])
         snprintf(sc->fault, sizeof sc->fault, "%s:%u: %s: %s", sc->file, sc->line_number, what, got);
+}
+
+/* \r \n \0 \t \\ \xHH */
+static size_t unescape(const char *text, char *out)
+{
+    size_t n = 0;
+    for (; *text; text++) {
+        if (*text != '\\') {
+            out[n++] = *text;
+            continue;
+        }
+        switch (*++text) {
+        case 'r':
+            out[n++] = '\r';
+            break;
+        case 'n':
+            out[n++] = '\n';
+            break;
+        case 't':
+            out[n++] = '\t';
+            break;
+        case '0':
+            out[n++] = '\0';
+            break;
+        case 'x': {
+            char digits[3] = {text[1], text[1] ? text[2] : 0, 0};
+            out[n++] = (char)strtoul(digits, NULL, 16);
+            text += strlen(digits);
+            break;
+        }
+        default:
+            out[n++] = *text;
+        }
+    }
+    return n;
 }
 
 /* --- what the session says ------------------------------------------------------------------- */
@@ -120,41 +156,6 @@ static enum sp_client_event_type settle(struct scene *sc)
 
 /* --- lines of the scene ---------------------------------------------------------------------- */
 
-/* \r \n \0 \t \\ \xHH */
-static size_t unescape(const char *text, char *out)
-{
-    size_t n = 0;
-    for (; *text; text++) {
-        if (*text != '\\') {
-            out[n++] = *text;
-            continue;
-        }
-        switch (*++text) {
-        case 'r':
-            out[n++] = '\r';
-            break;
-        case 'n':
-            out[n++] = '\n';
-            break;
-        case 't':
-            out[n++] = '\t';
-            break;
-        case '0':
-            out[n++] = '\0';
-            break;
-        case 'x': {
-            char digits[3] = {text[1], text[1] ? text[2] : 0, 0};
-            out[n++] = (char)strtoul(digits, NULL, 16);
-            text += strlen(digits);
-            break;
-        }
-        default:
-            out[n++] = *text;
-        }
-    }
-    return n;
-}
-
 static void say(struct scene *sc, const char *octets, size_t len)
 {
     size_t used = 0;
@@ -191,7 +192,8 @@ static void expect_line(struct scene *sc, const char *line)
         fault(sc, "the client sends nothing, but should", line);
         return;
     }
-    if (!sp_view_eq(sp_view_sub(v, 0, end - 1), sp_view_of(line)))
+    char wanted[LINE];
+    if (!sp_view_eq(sp_view_sub(v, 0, end - 1), sp_view_make(wanted, unescape(line, wanted))))
         fault(sc, "the client sends", one_line(sp_view_sub(v, 0, end - 1)));
     sp_buf_drop(&sc->sent, end + 1);
 }
@@ -217,9 +219,49 @@ static void expect_fact(struct scene *sc, const char *line)
 
 /* --- what the caller does ---------------------------------------------------------------------- */
 
+static const char *value_of(const char *word, const char *name)
+{
+    size_t n = strlen(name);
+    return strncmp(word, name, n) == 0 ? word + n : NULL;
+}
+
+/* Numbers of what MAIL and RCPT can ask; times are counted from the wall time 0. */
+static bool ask(struct scene *sc, const char *word)
+{
+    struct sp_client_mail *m = &sc->mail;
+    struct sp_mail_parameters *p = &m->parameters;
+    const char *v;
+    if ((v = value_of(word, "size=")))
+        m->size = strtoul(v, NULL, 10);
+    else if ((v = value_of(word, "chunk=")))
+        m->chunk = (uint32_t)strtoul(v, NULL, 10);
+    else if ((v = value_of(word, "until=")))
+        m->until = *v == 'm' ? SP_CLIENT_UNTIL_MAIL : *v == 'r' ? SP_CLIENT_UNTIL_RCPT : SP_CLIENT_UNTIL_DATA;
+    else if ((v = value_of(word, "ret=")))
+        p->ret = *v == 'f' ? SP_RET_FULL : SP_RET_HDRS;
+    else if ((v = value_of(word, "envid=")))
+        p->envid = sp_view_of(v);
+    else if ((v = value_of(word, "auth=")))
+        p->auth = sp_view_of(v);
+    else if ((v = value_of(word, "priority=")))
+        p->priority = (int8_t)strtol(v, NULL, 10);
+    else if ((v = value_of(word, "by=")))
+        p->by_ms = strtol(v, NULL, 10) * 1000, p->by = strchr(v, 'R') ? SP_BY_RETURN : SP_BY_NOTIFY;
+    else if ((v = value_of(word, "hold=")))
+        p->hold_until_ms = strtol(v, NULL, 10) * 1000;
+    else if ((v = value_of(word, "notify=")))
+        sc->asked[sc->mail.recipient_n - 1].notify = (uint8_t)strtoul(v, NULL, 10);
+    else if ((v = value_of(word, "orcpt=")))
+        sc->asked[sc->mail.recipient_n - 1].orcpt = sp_view_of(v);
+    else
+        return false;
+    return true;
+}
+
 static int give_mail(struct scene *sc, char *words)
 {
-    sc->mail = (struct sp_client_mail){.recipients = sc->recipients};
+    sc->mail = (struct sp_client_mail){.recipients = sc->recipients, .asked = sc->asked};
+    memset(sc->asked, 0, sizeof sc->asked);
     snprintf(sc->words, sizeof sc->words, "%s", words);
     char *rest = sc->words, *word;
     for (bool first = true; (word = strsep(&rest, " ")); first = false) {
@@ -227,12 +269,25 @@ static int give_mail(struct scene *sc, char *words)
             sc->mail.sender = strcmp(word, "<>") == 0 ? SP_LIT("") : sp_view_of(word);
         else if (strcmp(word, "8bit") == 0)
             sc->mail.eight_bit = true;
-        else if (strncmp(word, "size=", 5) == 0)
-            sc->mail.size = strtoul(word + 5, NULL, 10);
-        else if (sc->mail.recipient_n < RECIPIENTS)
+        else if (strcmp(word, "binary") == 0)
+            sc->mail.parameters.body = SP_BODY_BINARYMIME;
+        else if (strcmp(word, "utf8-header") == 0)
+            sc->mail.utf8_header = true;
+        else if (strcmp(word, "requiretls") == 0)
+            sc->mail.parameters.require_tls = true;
+        else if (strcmp(word, "verified") == 0)
+            sc->mail.verified = true;
+        else if (!ask(sc, word) && sc->mail.recipient_n < RECIPIENTS)
             sc->recipients[sc->mail.recipient_n++] = sp_view_of(word);
     }
     return sp_client_mail(sc->s, &sc->mail, 0);
+}
+
+static int give_raw(struct scene *sc, char *words)
+{
+    char octets[LINE];
+    unsigned replies = (unsigned)strtoul(words, &words, 10);
+    return sp_client_raw(sc->s, sp_view_make(octets, unescape(words + (*words == ' '), octets)), replies, 0);
 }
 
 static int give_auth(struct scene *sc, char *words)
@@ -255,8 +310,11 @@ static int give_content(struct scene *sc, const char *text)
     char octets[LINE];
     size_t used = 0, n = unescape(text, octets);
     int status = SP_OK;
-    for (size_t at = 0; at < n && !status; at += used) /* after a bare LF nothing more is taken */
+    for (size_t at = 0; at < n && !status; at += used) { /* after a bare LF nothing more is taken */
         status = sp_client_content(sc->s, sp_view_make(octets + at, sc->cut ? 1 : n - at), &used);
+        if (used == 0 && settle(sc) != SP_CLIENT_ASK_CONTENT)
+            break;
+    }
     return status == SP_ERR_MISUSE ? SP_OK : status;
 }
 
@@ -277,6 +335,12 @@ static void act(struct scene *sc, char *line)
         status = give_auth(sc, rest);
     else if (strncmp(line, "answer", 6) == 0)
         status = sp_client_answer(sc->s, sp_view_make(octets, unescape(rest, octets)), 0);
+    else if (strncmp(line, "raw ", 4) == 0)
+        status = give_raw(sc, rest);
+    else if (strncmp(line, "xclient ", 8) == 0)
+        status = sp_client_xclient(sc->s, sp_view_of(rest), 0);
+    else if (strncmp(line, "unfit ", 6) == 0)
+        status = sp_client_content_unfit(sc->s, "5.6.3", "it cannot be converted");
     else if (strcmp(line, "cancel") == 0)
         status = sp_client_cancel(sc->s, 0);
     else if (strncmp(line, "content ", 8) == 0)
@@ -353,6 +417,14 @@ static void option(struct scene *sc, char *line)
         sc->options.tls = strcmp(value, "required") == 0        ? SP_CLIENT_TLS_REQUIRED
                           : strcmp(value, "opportunistic") == 0 ? SP_CLIENT_TLS_OPPORTUNISTIC
                                                                 : SP_CLIENT_TLS_OFF;
+    else if (strcmp(line, "protocol") == 0)
+        sc->options.protocol = strcmp(value, "lmtp") == 0   ? SP_CLIENT_LMTP
+                               : strcmp(value, "smtp") == 0 ? SP_CLIENT_SMTP
+                                                            : SP_CLIENT_ESMTP;
+    else if (strcmp(line, "greeting-only") == 0)
+        sc->options.greeting_only = yes(value);
+    else if (strcmp(line, "no-hello") == 0)
+        sc->options.no_hello = yes(value);
     else if (strcmp(line, "auth-in-clear") == 0)
         sc->options.auth_in_clear = yes(value);
     else if (strcmp(line, "lf-replies") == 0)

@@ -14,13 +14,14 @@
 static bool has_mail(unsigned p)
 {
     return p == CLIENT_RSET || p == CLIENT_MAIL || p == CLIENT_RCPT || p == CLIENT_DATA ||
-           p == CLIENT_CONTENT || p == CLIENT_DOT;
+           p == CLIENT_CONTENT || p == CLIENT_DOT || p == CLIENT_DOT_EACH || p == CLIENT_BDAT ||
+           p == CLIENT_BDAT_LAST;
 }
 
 /* A mail is under way, but every recipient has its outcome. */
 static bool is_void(unsigned p)
 {
-    return p == CLIENT_RCPT_VOID || p == CLIENT_DATA_VOID || p == CLIENT_DOT_VOID;
+    return p == CLIENT_RCPT_VOID || p == CLIENT_DATA_VOID || p == CLIENT_DOT_VOID || p == CLIENT_BDAT_VOID;
 }
 
 static bool lives(unsigned p) { return p != CLIENT_CLOSED && p != CLIENT_CHOOSE; }
@@ -56,9 +57,11 @@ static void test_no_recipient_is_forgotten(void **state)
             assert_true(p == CLIENT_RCPT || p == CLIENT_RCPT_VOID);
             continue;
         }
+        if (p == CLIENT_DOT_EACH && i == CLIENT_IN_DONE) /* so it has */
+            continue;
         if (has_mail(p) && !has_mail(r->next)) {
             assert_int_equal(r->scope, CLIENT_ALL);
-            assert_int_not_equal(r->fate, SP_CLIENT_NONE);
+            assert_int_equal(r->fate == SP_CLIENT_NONE, i == CLIENT_IN_ENOUGH);
         }
         if (has_mail(p) && has_mail(r->next) && r->scope != CLIENT_NOBODY)
             assert_int_equal(r->scope, CLIENT_THIS);
@@ -67,24 +70,30 @@ static void test_no_recipient_is_forgotten(void **state)
     }
 }
 
-static void test_a_single_recipient_is_judged_by_rcpt_alone(void **state)
+static void test_a_single_recipient_is_judged_by_rcpt_and_in_lmtp_behind_the_dot(void **state)
 {
     (void)state;
     EACH_RULE(p, i, r)
     if (r->scope == CLIENT_THIS) {
-        assert_int_equal(p, CLIENT_RCPT);
-        assert_int_equal(r->next, CLIENT_RCPT);
+        assert_true(p == CLIENT_RCPT || p == CLIENT_DOT_EACH);
+        assert_int_equal(r->next, p);
     }
+    for (unsigned i = 0; i < CLIENT_IN_SHUT; i++) /* in LMTP yes is one, too */
+        if (smtp_client_rules[CLIENT_DOT_EACH][i].known)
+            assert_int_equal(smtp_client_rules[CLIENT_DOT_EACH][i].scope, CLIENT_THIS);
     for (unsigned i = 0; i < CLIENT_IN_SHUT; i++) /* each answer but yes is a verdict */
         if (smtp_client_rules[CLIENT_RCPT][i].known && i != CLIENT_IN_YES)
             assert_int_equal(smtp_client_rules[CLIENT_RCPT][i].scope, CLIENT_THIS);
 }
 
-static void test_delivered_is_2yz_to_the_dot(void **state)
+/* The whole message is out, and only a verdict on it is due. */
+static bool is_behind(unsigned p) { return p == CLIENT_DOT || p == CLIENT_DOT_EACH || p == CLIENT_BDAT_LAST; }
+
+static void test_delivered_is_2yz_to_the_end(void **state)
 {
     (void)state;
     EACH_RULE(p, i, r)
-    assert_int_equal(r->fate == SP_CLIENT_DELIVERED, p == CLIENT_DOT && i == CLIENT_IN_YES);
+    assert_int_equal(r->fate == SP_CLIENT_DELIVERED, is_behind(p) && i == CLIENT_IN_YES);
 }
 
 /* Once the dot is out and no answer was heard, nothing is known; before it, everything is. */
@@ -94,7 +103,7 @@ static void test_unknown_is_behind_the_dot_alone(void **state)
     EACH_RULE(p, i, r)
     {
         bool unheard = i == CLIENT_IN_BAD || i == CLIENT_IN_TIMEOUT || i == CLIENT_IN_EOF;
-        assert_int_equal(r->fate == SP_CLIENT_UNKNOWN, p == CLIENT_DOT && unheard);
+        assert_int_equal(r->fate == SP_CLIENT_UNKNOWN, is_behind(p) && unheard);
     }
 }
 
@@ -142,7 +151,8 @@ static void test_only_the_caller_begins(void **state)
     assert_false(reaches(CLIENT_NEW, CLIENT_CONTENT, &mail));
     assert_false(reaches(CLIENT_NEW, CLIENT_AUTH, &auth));
     EACH_RULE(p, i, r)
-    if (i == mail || i == auth || i == CLIENT_IN_LEAVE)
+    if (i == mail || i == auth || i == CLIENT_IN_LEAVE || i == CLIENT_IN_BEGIN_RAW ||
+        i == CLIENT_IN_BEGIN_XCLIENT)
         assert_int_equal(p, CLIENT_READY);
 }
 
@@ -168,9 +178,11 @@ static void test_what_is_left_open(void **state)
     EACH_RULE(p, i, r)
     {
         if (r->left == CLIENT_LEFT_CLEAN)
-            assert_true(p == CLIENT_DOT || p == CLIENT_DOT_VOID || p == CLIENT_RSET || p == CLIENT_EHLO ||
+            assert_true(is_behind(p) || p == CLIENT_DOT_VOID || p == CLIENT_RSET || p == CLIENT_EHLO ||
                         p == CLIENT_HELO);
         if (p == CLIENT_DATA && r->next == CLIENT_READY)
+            assert_int_equal(r->left, CLIENT_LEFT_OPEN);
+        if (r->next == CLIENT_BDAT_VOID && !is_void(p)) /* RFC 3030 2: RSET, whichever chunk it was */
             assert_int_equal(r->left, CLIENT_LEFT_OPEN);
         if (p == CLIENT_MAIL && r->next == CLIENT_RCPT)
             assert_int_equal(r->left, CLIENT_LEFT_OPEN);
@@ -200,8 +212,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_every_phase_can_end),
     cmocka_unit_test(test_every_reply_has_a_rule_in_every_phase),
     cmocka_unit_test(test_no_recipient_is_forgotten),
-    cmocka_unit_test(test_a_single_recipient_is_judged_by_rcpt_alone),
-    cmocka_unit_test(test_delivered_is_2yz_to_the_dot),
+    cmocka_unit_test(test_a_single_recipient_is_judged_by_rcpt_and_in_lmtp_behind_the_dot),
+    cmocka_unit_test(test_delivered_is_2yz_to_the_end),
     cmocka_unit_test(test_unknown_is_behind_the_dot_alone),
     cmocka_unit_test(test_bounce_needs_a_5yz),
     cmocka_unit_test(test_every_phase_is_reached),

@@ -124,6 +124,7 @@ struct delivery_link {
     struct delivery_attempt *attempt;
     struct sp_client_mail mail;
     struct sp_view recipients[DELIVERY_RECIPIENTS];
+    struct sp_rcpt_parameters asked[DELIVERY_RECIPIENTS];
     size_t targets[DELIVERY_RECIPIENTS]; /* their places in the attempt        */
     bool crowded[DELIVERY_RECIPIENTS];   /* too many for this transaction      */
     size_t crowded_n, taken_n;

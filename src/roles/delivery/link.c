@@ -61,13 +61,17 @@ void delivery_link_begin(struct delivery_link *l, struct delivery_attempt *a)
             continue;
         l->crowded[n] = false;
         l->targets[n] = i;
+        l->asked[n] = a->targets[i].parameters;
         l->recipients[n++] = a->targets[i].address;
     }
     l->mail = (struct sp_client_mail){
         .sender = a->sender,
         .recipients = l->recipients,
         .recipient_n = n,
+        .asked = l->asked,
+        .parameters = a->parameters,
         .size = a->size,
+        .wall_ms = os_wall_ms(),
         .eight_bit = a->eight_bit,
         .send_eight_bit = !a->declared_eight_bit, /* its sender did not ask for more than trying */
     };
@@ -110,7 +114,9 @@ static bool was_stale(const struct delivery_link *l, const struct client_verdict
 
 static bool was_crowded(const struct client_verdict *v)
 {
-    return v->fate == SP_CLIENT_RETRY && strcmp(v->phase, "RCPT") == 0 && (v->code == 452 || v->code == 552);
+    bool told = strcmp(v->phase, "RCPT") == 0 && (v->code == 452 || v->code == 552);
+    bool known = v->code == 0 && sp_view_eq(v->enhanced, SP_LIT("4.5.3")); /* LIMITS said so */
+    return v->fate == SP_CLIENT_RETRY && (told || known);
 }
 
 static void keep_crowd(struct delivery_link *l, size_t recipient, const struct client_verdict *v)
@@ -131,10 +137,10 @@ static void take_outcome(void *ctx, size_t recipient, const struct client_verdic
 {
     struct delivery_link *l = ctx;
     struct delivery_outcome o = outcome_of(v);
-    if (was_stale(l, v)) {
-        l->lost = true;
-    } else if (was_crowded(v)) {
+    if (was_crowded(v)) {
         keep_crowd(l, recipient, v);
+    } else if (was_stale(l, v)) {
+        l->lost = true;
     } else {
         l->taken_n += v->fate == SP_CLIENT_DELIVERED;
         delivery_attempt_settle(l->attempt, l->targets[recipient], &o);
