@@ -97,9 +97,13 @@ struct config_users {
     const char *path; /* of the file, read by the supervisor, or of the socket; NULL with built-in */
 };
 
-/* tokens { ... }; jwks_file NULL: none are taken */
+/* tokens { ... }; jwks_file and jwks_url NULL: none are taken */
 struct config_tokens {
     const char *jwks_file;          /* read by the supervisor */
+    const char *jwks_url;           /* or fetched             */
+    const char *jwks_ca_file;       /* read by the supervisor; NULL: the system's */
+    bool        jwks_in_clear;      /* http:// on a loopback address              */
+    uint32_t    jwks_fresh_least_s, jwks_fresh_most_s, jwks_ask_again_s, jwks_keep_s;
     const char *issuer, *audience;
     const char *scope;              /* NULL: any              */
     const char *user_claim;

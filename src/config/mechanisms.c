@@ -69,7 +69,7 @@ static const char *find_obstacle(const struct config *c, const struct config_lis
                "implicit";
     if (needs & SASL_NEEDS_VERIFIER && c->users.source != CONFIG_SOURCE_BUILT_IN)
         return "needs verifiers, which only users { source = built-in } has; allowed: PLAIN, LOGIN";
-    if (needs & SASL_NEEDS_ISSUER && !c->tokens.jwks_file)
+    if (needs & SASL_NEEDS_ISSUER && !c->tokens.jwks_file && !c->tokens.jwks_url)
         return "takes tokens, and nobody is named whose tokens are good; allowed: with a section tokens";
     return NULL;
 }

@@ -18,6 +18,7 @@
     X(AUTH, "auth")                                                                                          \
     X(QUEUE, "queue")                                                                                        \
     X(DELIVERY, "delivery")                                                                                  \
+    X(FETCH, "fetch")                                                                                        \
     X(TOOL, "tool")
 
 #define X(n, ...) IPC_##n,
@@ -33,9 +34,11 @@ enum ipc_role { IPC_ROLES(X) IPC_ROLE_N, IPC_ANY = IPC_ROLE_N };
     X(SUPERVISOR, AUTH)                                                                                      \
     X(SUPERVISOR, QUEUE)                                                                                     \
     X(SUPERVISOR, DELIVERY)                                                                                  \
+    X(SUPERVISOR, FETCH)                                                                                     \
     X(SMTPD, AUTH)                                                                                           \
     X(SMTPD, QUEUE)                                                                                          \
-    X(QUEUE, DELIVERY)
+    X(QUEUE, DELIVERY)                                                                                       \
+    X(FETCH, AUTH)
 
 /*
  * Edges that are not made by the supervisor: a command-line tool (not a process of the server) opens
@@ -63,6 +66,16 @@ extern const size_t ipc_control_n;
 
 #define X(n, ...) IPC_AUTH_##n,
 enum ipc_auth_verdict { IPC_AUTH_VERDICTS(X) IPC_AUTH_VERDICT_N };
+#undef X
+
+/* How new the keys of a token issuer are. NAME, meaning. */
+#define IPC_KEYS_ANSWERS(X)                                                                                  \
+    X(KEPT, "from before; no answer to a question")                                                          \
+    X(NEWEST, "the issuer has been asked just now, or not long ago")                                         \
+    X(AWAY, "the issuer cannot be asked; the keys, if any, are from before")
+
+#define X(n, ...) IPC_KEYS_##n,
+enum ipc_keys_answer { IPC_KEYS_ANSWERS(X) IPC_KEYS_ANSWER_N };
 #undef X
 
 /* What became of a tool's wish about a user. NAME, meaning. */

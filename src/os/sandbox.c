@@ -28,6 +28,7 @@ static const unsigned grants[IPC_ROLE_N] = {
     [IPC_AUTH] = LOOP | FILES | CONTROL | NEIGHBOUR,
     [IPC_QUEUE] = LOOP | FILES | CONTROL,
     [IPC_DELIVERY] = LOOP | FILES | NETWORK,
+    [IPC_FETCH] = LOOP | FILES | NETWORK,
 };
 
 #define CALL(name, group) {#name, group},

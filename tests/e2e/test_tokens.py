@@ -2,40 +2,10 @@
 import base64
 import json
 import os
-import subprocess
-import time
 import unittest
 
 from harness import SALLYPORT, ServerCase, nodemailer, program, run
-
-ISSUER, AUDIENCE = "https://issuer.example", "sallyport"
-
-
-def url(octets):
-    return base64.urlsafe_b64encode(octets).rstrip(b"=").decode()
-
-
-class Issuer:
-    """An RSA key of openssl's, its JWK set, and tokens signed with it."""
-
-    def __init__(self, folder):
-        self.key = folder / "issuer.pem"
-        self.openssl("genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", self.key)
-        modulus = self.openssl("rsa", "-in", self.key, "-modulus", "-noout").decode().strip().split("=")[1]
-        self.jwks = folder / "jwks.json"
-        self.jwks.write_text(json.dumps({"keys": [
-            {"kty": "RSA", "kid": "one", "use": "sig", "n": url(bytes.fromhex(modulus)), "e": "AQAB"}]}))
-
-    @staticmethod
-    def openssl(*words, input=None):
-        return subprocess.run(["openssl", *map(str, words)], input=input, capture_output=True, check=True).stdout
-
-    def token(self, **claims):
-        claims = {"iss": ISSUER, "aud": AUDIENCE, "exp": int(time.time()) + 600, "scope": "smtp",
-                  "email": "me@example.org", **claims}
-        text = ".".join(url(json.dumps(part).encode()) for part in ({"alg": "RS256", "kid": "one"}, claims))
-        return f"{text}.{url(self.openssl('dgst', '-sha256', '-sign', self.key, input=text.encode()))}"
-
+from issuer import AUDIENCE, ISSUER, Issuer
 
 class Tokens(ServerCase):
     def setUp(self):

@@ -120,6 +120,7 @@ static void test_rows(void **state)
         assert_int_equal(exit_of(try_as(IPC_AUTH, rows[i].deed)), rows[i].auth);
         assert_int_equal(exit_of(try_as(IPC_QUEUE, rows[i].deed)), rows[i].queue);
         assert_int_equal(exit_of(try_as(IPC_DELIVERY, rows[i].deed)), rows[i].delivery);
+        assert_int_equal(exit_of(try_as(IPC_FETCH, rows[i].deed)), rows[i].delivery);
     }
     assert_non_null(strstr(catch_end(&log), "event=sandboxed"));
 }
@@ -127,7 +128,7 @@ static void test_rows(void **state)
 static void test_deadly(void **state)
 {
     (void)state;
-    for (enum ipc_role role = IPC_SMTPD; role <= IPC_DELIVERY; role++) {
+    for (enum ipc_role role = IPC_SMTPD; role <= IPC_FETCH; role++) {
         int status = try_as(role, do_exec);
         assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS);
         status = try_as(role, do_setuid);

@@ -147,12 +147,21 @@ static void take_message(struct role *r, struct os_edge *from, const struct ipc_
     case IPC_TYPE_token_keys:
         take_token_keys(a, m->as.token_keys.jwks);
         break;
+    case IPC_TYPE_keys_here:
+        auth_keys_take(a, &m->as.keys_here);
+        break;
     default:
         auth_wish_take(a, from, m);
     }
 }
 
-static void lose_peer(struct role *r, struct os_edge *peer) { auth_exchange_drop_edge(obtain(r), peer); }
+static void lose_peer(struct role *r, struct os_edge *peer)
+{
+    if (os_edge_peer(peer) == IPC_FETCH)
+        auth_exchange_note_keys(obtain(r), IPC_KEYS_AWAY);
+    else
+        auth_exchange_drop_edge(obtain(r), peer);
+}
 
 const struct role_ops auth_ops = {
     .start = start, .reload = reload, .message = take_message, .peer_gone = lose_peer};

@@ -18,6 +18,13 @@ enum { AUTH_EXCHANGES_MAX = 16384 }; /* at once, in this process; more: 454 */
 struct exchange;
 struct wish;
 
+/* What the role fetch has told of the issuer's keys. */
+struct auth_fetched {
+    char             *url;  /* whose they are; NULL: nothing was told yet */
+    struct sasl_jwks *keys; /* NULL: there are none                       */
+    int64_t           fetched_ms; /* wall time */
+};
+
 struct auth {
     struct role        *role;
     struct users       *users;
@@ -29,8 +36,9 @@ struct auth {
     struct sp_table     exchanges; /* key: edge and session */
     struct exchange    *first;     /* the same, as a list   */
     struct wish        *wishes;    /* those that wait for the worker */
-    struct sasl_jwks   *keys;      /* that sign tokens; NULL: none are taken */
+    struct sasl_jwks   *keys;      /* of jwks-file, that sign tokens; NULL: there is none */
     struct sasl_jwks   *next_keys; /* of the generation to come */
+    struct auth_fetched fetched;   /* keys of jwks-url */
     struct os_control  *control;   /* of the first process only; NULL elsewhere */
 };
 
@@ -43,8 +51,21 @@ void auth_exchange_drop(struct auth *a, struct os_edge *smtpd, const struct ipc_
 /* Dovecot will not be asked any more: whoever waits for its answer is told 454. */
 void auth_exchange_leave_dovecot(struct auth *a);
 
+/* The issuer's keys have come, or cannot come: judge the tokens that wait for them. */
+void auth_exchange_note_keys(struct auth *a, enum ipc_keys_answer answer);
+
 /* The edge is gone, and all of its sessions with it. */
 void auth_exchange_drop_edge(struct auth *a, struct os_edge *smtpd);
+
+/* --- keys.c: the keys of a token issuer ------------------------------------------------------ */
+
+/* Those that are in use now; NULL: there are none. */
+const struct sasl_jwks *auth_keys(const struct auth *a);
+
+/* Ask the issuer for newer ones; auth_exchange_note_keys follows. false: it cannot be asked. */
+bool auth_keys_ask(struct auth *a);
+
+void auth_keys_take(struct auth *a, const struct ipc_keys_here *m);
 
 /* --- token.c: bearer tokens ----------------------------------------------------------------- */
 

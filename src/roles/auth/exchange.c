@@ -36,7 +36,7 @@ void auth_exchange_end(struct exchange *x)
         auth_worker_forget(x->auth->worker, x->job);
     if (x->question)
         users_dovecot_forget(x->auth->dovecot, x->question);
-    if (x->refused)
+    if (x->refused || x->awaits_keys)
         os_timer_fini(&x->late);
     sasl_server_free(x->sasl);
     free(x->offered_clear);
@@ -119,7 +119,7 @@ void auth_exchange_answer(struct auth *a, struct os_edge *smtpd, const struct ip
         auth_send_no(smtpd, m->session, IPC_AUTH_UNAVAILABLE);
         return;
     }
-    if (x->job || x->question || x->refused) {
+    if (x->job || x->question || x->refused || x->awaits_keys) {
         os_log(OS_WARN, "auth-answered-twice", OS_VIEW("session", auth_noted(&x->session_name)));
         return;
     }

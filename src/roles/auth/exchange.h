@@ -30,6 +30,7 @@ struct exchange {
     uint8_t mac[AUTH_CACHE_MAC_LEN];
     bool cached, tls, verifier_given;
     bool token; /* instead of a password */
+    bool awaits_keys; /* of the issuer, for its token */
     enum sasl_token_fault token_fault;
     struct note client, session_name;
     struct auth_record record;

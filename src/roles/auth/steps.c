@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+enum { KEYS_WAIT_MS = 12000 }; /* longer than the fetch of the keys may take */
+
 /* --- the steps ---------------------------------------------------------------------------- */
 
 static bool look_up(struct exchange *x)
@@ -124,18 +126,57 @@ static void give_verifier(struct exchange *x)
         auth_say_unavailable(x, none ? "source-without-verifiers" : "users-db");
 }
 
-static void check_token(struct exchange *x)
+static void stop_awaiting_keys(struct exchange *x)
+{
+    if (x->awaits_keys)
+        os_timer_fini(&x->late);
+    x->awaits_keys = false;
+}
+
+static void give_up_keys(void *ctx) { auth_say_unavailable(ctx, "token-keys-away"); }
+
+/* The key may be newer than what is known here. */
+static void await_keys(struct exchange *x)
+{
+    if (!x->awaits_keys) {
+        os_timer_init(&x->late, x->auth->role->base, give_up_keys, x);
+        os_timer_set(&x->late, KEYS_WAIT_MS);
+    }
+    x->awaits_keys = true;
+}
+
+/* What the issuer, just asked, does not know nobody knows. */
+static void check_token(struct exchange *x, enum ipc_keys_answer keys)
 {
     struct sp_buf user;
     sp_buf_init(&user, &os_heap, SASL_USER_MAX);
     x->token = true;
     x->token_fault =
         auth_token_judge(x->auth, sasl_server_password(x->sasl), sasl_server_user(x->sasl), &user);
+    if (x->token_fault == SASL_TOKEN_KEY && keys != IPC_KEYS_NEWEST &&
+        x->auth->role->config->tokens.jwks_url) {
+        sp_buf_fini(&user);
+        if (keys == IPC_KEYS_KEPT && (x->awaits_keys || auth_keys_ask(x->auth)))
+            await_keys(x);
+        else
+            auth_say_unavailable(x, "token-keys-away");
+        return;
+    }
+    stop_awaiting_keys(x);
     struct sp_view name = x->token_fault == SASL_TOKEN_NONE ? sp_buf_view(&user) : (struct sp_view){0};
     enum sasl_server_state state =
         sasl_server_token_is(x->sasl, name, auth_token_refusal(sasl_server_mechanism(x->sasl)));
     sp_buf_fini(&user);
     auth_exchange_run(x, state);
+}
+
+void auth_exchange_note_keys(struct auth *a, enum ipc_keys_answer answer)
+{
+    for (struct exchange *x = a->first, *next; x; x = next) {
+        next = x->next;
+        if (x->awaits_keys)
+            check_token(x, answer);
+    }
 }
 
 /* A token names its user; who is in the database besides may be disabled there. */
@@ -174,7 +215,7 @@ void auth_exchange_run(struct exchange *x, enum sasl_server_state state)
         give_verifier(x);
         break;
     case SASL_SERVER_ASK_TOKEN:
-        check_token(x);
+        check_token(x, IPC_KEYS_KEPT);
         break;
     case SASL_SERVER_YES:
         if (x->verifier_given)

@@ -16,9 +16,10 @@ enum sasl_token_fault auth_token_judge(const struct auth *a, struct sp_view toke
 {
     const struct config_tokens *t = &a->role->config->tokens;
     const struct sasl_token_rules rules = {t->issuer, t->audience, t->scope, t->user_claim};
-    if (!a->keys)
+    const struct sasl_jwks *keys = auth_keys(a);
+    if (!keys)
         return SASL_TOKEN_KEY;
-    enum sasl_token_fault fault = sasl_token_check(a->keys, &rules, token, os_wall_ms() / 1000, user_out);
+    enum sasl_token_fault fault = sasl_token_check(keys, &rules, token, os_wall_ms() / 1000, user_out);
     if (fault == SASL_TOKEN_NONE && claimed.len && !sp_view_eq_nocase(claimed, sp_buf_view(user_out)))
         return SASL_TOKEN_OTHER_USER;
     return fault;

@@ -58,6 +58,7 @@ static bool make_pair(int ends_out[2])
 static int start(struct supervisor *sv, struct child *c)
 {
     int ends[2];
+    os_timer_stop(&c->again);
     if (!make_pair(ends))
         return errno;
     struct birth birth = {
@@ -124,6 +125,7 @@ void children_count(struct supervisor *sv)
     sv->child_n[IPC_AUTH] = c->auth_n;
     sv->child_n[IPC_DELIVERY] = c->delivery_n;
     sv->child_n[IPC_SMTPD] = c->smtpd_n;
+    sv->child_n[IPC_FETCH] = 1;
 }
 
 void children_init(struct supervisor *sv)
@@ -140,11 +142,16 @@ void children_init(struct supervisor *sv)
     links_init(sv);
 }
 
+bool children_wanted(const struct supervisor *sv, const struct child *c)
+{
+    return c->kind != IPC_FETCH || c->pid > 0 || sv->generation->config->tokens.jwks_url;
+}
+
 int children_start(struct supervisor *sv, struct sp_buf *error)
 {
     EACH_CHILD(sv, c)
     {
-        int why = start(sv, c);
+        int why = c->pid > 0 || !children_wanted(sv, c) ? 0 : start(sv, c);
         if (!why)
             continue;
         sp_buf_add_str(error, ipc_role_name(c->kind));
@@ -219,7 +226,7 @@ bool children_ready(const struct supervisor *sv)
 {
     EACH_CHILD(sv, c)
     {
-        if (c->ready_generation != sv->generation->number)
+        if (children_wanted(sv, c) && c->ready_generation != sv->generation->number)
             return false;
     }
     return true;

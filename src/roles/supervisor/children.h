@@ -8,7 +8,13 @@
 void children_count(struct supervisor *sv);
 void children_init(struct supervisor *sv);
 
-/* Start all. EX_OK, EX_OSERR; error says why. */
+/*
+ * Does the current generation need this process? fetch exists where there is something to fetch: no process may open
+ * connections to nowhere. Once started it stays.
+ */
+bool children_wanted(const struct supervisor *sv, const struct child *c);
+
+/* Start those that are wanted and are not there. EX_OK, EX_OSERR; error says why. */
 int children_start(struct supervisor *sv, struct sp_buf *error);
 
 /* Give smtpd its listening sockets, and try again later when no descriptor is left for that. */

@@ -31,6 +31,7 @@ static struct generation *make(uint32_t number, const char *path)
     sp_buf_init(&g->certificates_pem, &os_heap, PEM_MAX);
     sp_buf_init(&g->key_pem, &os_heap, PEM_MAX);
     sp_buf_init(&g->jwks, &os_heap, PEM_MAX);
+    sp_buf_init(&g->fetch_authorities_pem, &os_heap, PEM_MAX);
     sp_buf_init(&g->passwords, &os_heap, PASSWORDS_MAX);
     return g;
 }
@@ -46,6 +47,7 @@ void generation_free(struct generation *g)
     free(g->credentials);
     sp_buf_fini_secret(&g->key_pem);
     sp_buf_fini(&g->jwks);
+    sp_buf_fini(&g->fetch_authorities_pem);
     sp_buf_fini_secret(&g->passwords);
     sp_buf_fini(&g->certificates_pem);
     config_free(g->config);
@@ -181,6 +183,17 @@ static int read_token_keys(struct generation *g, struct sp_buf *error)
     return EX_OK;
 }
 
+static int read_fetch_authorities(struct generation *g, struct sp_buf *error)
+{
+    const char *path = g->config->tokens.jwks_ca_file;
+    int code = path ? read_named(path, &g->fetch_authorities_pem, error) : EX_OK;
+    if (!path || code != EX_OK || g->fetch_authorities_pem.len > 0)
+        return code;
+    sp_buf_add_str(error, path);
+    sp_buf_add_str(error, ": is empty; certificates in PEM form are needed\n");
+    return EX_CONFIG;
+}
+
 /* Tried here for the same reason. */
 static int read_password_file(struct generation *g, struct sp_buf *error)
 {
@@ -208,6 +221,8 @@ int generation_read_secrets(struct generation *g, int data_folder, struct sp_buf
     int code = read_identity(g, data_folder, error);
     if (code == EX_OK)
         code = read_token_keys(g, error);
+    if (code == EX_OK)
+        code = read_fetch_authorities(g, error);
     if (code == EX_OK)
         code = read_password_file(g, error);
     return code != EX_OK ? code : read_credentials(g, error);

@@ -17,7 +17,8 @@ struct generation {
     struct sp_buf text;
     struct config *config;
     struct sp_buf certificates_pem, key_pem;
-    struct sp_buf jwks; /* of tokens/jwks-file; empty: no tokens are taken */
+    struct sp_buf jwks; /* of tokens/jwks-file; empty: none */
+    struct sp_buf fetch_authorities_pem; /* of tokens/jwks-ca-file; empty: the system's */
     struct sp_buf passwords; /* of users/path, when that is a password file */
     struct credential *credentials;
     size_t credential_n;

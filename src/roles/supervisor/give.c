@@ -50,6 +50,9 @@ void give_generation(struct supervisor *sv, struct child *c)
         (void)GIVE(c, tls_identity, .generation = g->number,
                    .certificates_pem = sp_buf_view(&g->certificates_pem),
                    .key_pem = sp_buf_view(&g->key_pem));
+    if (c->kind == IPC_FETCH)
+        (void)GIVE(c, fetch_trust, .generation = g->number,
+                   .authorities_pem = sp_buf_view(&g->fetch_authorities_pem));
     if (c->kind == IPC_AUTH && g->jwks.len > 0)
         (void)GIVE(c, token_keys, .generation = g->number, .jwks = sp_buf_view(&g->jwks));
     if (c->kind == IPC_AUTH && g->config->users.source == CONFIG_SOURCE_PASSWORD_FILE)

@@ -17,6 +17,13 @@ static void log_refusal(const struct sp_buf *error)
     os_log(OS_WARN, "reload-refused", OS_STR("effect", "the configuration from before stays in use"));
 }
 
+static void log_failed_start(const struct sp_buf *error)
+{
+    struct sp_view rest = sp_buf_view(error), line;
+    while (sp_view_word(&rest, '\n', &line))
+        os_log(OS_WARN, "role-not-started", OS_VIEW("why", line));
+}
+
 /* What cannot change while processes and folders are as they are. */
 static void log_unchanged(const struct supervisor *sv, const struct config *next)
 {
@@ -77,6 +84,8 @@ void reload_begin(struct supervisor *sv)
             give_start(sv, c); /* smtpd gets its listeners once it is ready */
         }
         sv->reloading = true;
+        if (children_start(sv, &error) != EX_OK)
+            log_failed_start(&error);
     }
     sp_buf_fini(&error);
 }

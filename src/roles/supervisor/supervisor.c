@@ -65,6 +65,7 @@ static void stop(struct supervisor *sv, int exit_code)
     listeners_close(&sv->listeners);
     children_stop(sv, IPC_SMTPD, SMTPD_GRACE_MS);
     children_stop(sv, IPC_DELIVERY, SMTPD_GRACE_MS);
+    children_stop(sv, IPC_FETCH, SMTPD_GRACE_MS);
     os_timer_set(&sv->deadline, STOP_MAX_MS);
     stop_next(sv);
 }
@@ -218,6 +219,8 @@ static int open_folder(struct supervisor *sv, struct sp_buf *error)
         code = data_folder_part(sv->folder, IPC_QUEUE, &sv->user, error, &sv->parts[IPC_QUEUE]);
     if (code == EX_OK)
         code = data_folder_part(sv->folder, IPC_AUTH, &sv->user, error, &sv->parts[IPC_AUTH]);
+    if (code == EX_OK)
+        code = data_folder_part(sv->folder, IPC_FETCH, &sv->user, error, &sv->parts[IPC_FETCH]);
     return code;
 }
 
