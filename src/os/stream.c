@@ -205,6 +205,8 @@ void stream_flush_and_tell(struct os_stream *s)
         write_failed(s, why);
     } else if (s->phase == STREAM_TLS_NEXT && s->plain == 0) {
         stream_tls_begin(s);
+    } else if (s->phase == STREAM_OPEN && s->eof && os_stream_backlog(s) == 0) {
+        stream_over(s, NULL);
     } else if (s->phase == STREAM_OPEN && had && os_stream_backlog(s) == 0 && s->handlers->drained) {
         s->handlers->drained(s->ctx);
     }

@@ -36,8 +36,9 @@ struct os_stream_handlers {
     /* connect() or a handshake ended. tls: NULL after a plain connect. NULL: nobody is told. */
     void (*ready)(void *ctx, const struct os_tls_facts *tls);
     /*
-     * It is over: the peer closed (why NULL), or an error ("Connection reset by peer", "TLS: ...").
-     * Called once, never after os_stream_free. Kept input is gone.
+     * It is over: the peer closed (why NULL; all that was written until then has been handed to the kernel), or
+     * an error ("Connection reset by peer", "TLS: ..."). Called once, never after os_stream_free. Kept input is
+     * gone.
      */
     void (*closed)(void *ctx, const char *why);
 };

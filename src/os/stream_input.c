@@ -21,7 +21,7 @@ static uint8_t scratch[SCRATCH_LEN];
 
 void stream_read_on(struct os_stream *s)
 {
-    if (s->phase == STREAM_OPEN && !s->paused)
+    if (s->phase == STREAM_OPEN && !s->paused && !s->eof)
         stream_want_read(s, s->kept.len < KEPT_MAX_LEN);
 }
 
@@ -86,14 +86,15 @@ static enum link_status read_some(struct os_stream *s, size_t *n_out, char *why_
     return link_read(s, s->kept.p + s->kept.len, s->kept.cap - s->kept.len, n_out, why_out);
 }
 
-/* What was written before the end still goes out, if it can. */
+/* Who has said all may still be reading: the owner is told of the end when all that was written has gone. */
 static void end_of_input(struct os_stream *s, const char *why)
 {
     char ignored[TLS_WORDS_LEN];
     s->eof = true;
-    if (!why)
-        (void)stream_flush(s, ignored);
-    stream_over(s, why);
+    if (!why && stream_flush(s, ignored) && os_stream_backlog(s) > 0)
+        stream_want_read(s, false);
+    else
+        stream_over(s, why);
 }
 
 /* Plain: once, the loop tells when there is more. TLS: as long as OpenSSL holds octets, which the loop cannot
@@ -102,7 +103,7 @@ void stream_read_input(struct os_stream *s)
 {
     char why[TLS_WORDS_LEN];
     size_t total = 0, record_n = 0, n = 0;
-    while (s->phase == STREAM_OPEN && !s->paused && s->kept.len < KEPT_MAX_LEN) {
+    while (s->phase == STREAM_OPEN && !s->paused && !s->eof && s->kept.len < KEPT_MAX_LEN) {
         enum link_status status = read_some(s, &n, why);
         if (status == LINK_AGAIN) {
             if (s->read_wants_write)
@@ -123,7 +124,7 @@ void stream_read_input(struct os_stream *s)
             break;
         }
     }
-    if (s->phase == STREAM_OPEN && s->kept.len >= KEPT_MAX_LEN)
+    if (s->phase == STREAM_OPEN && !s->eof && s->kept.len >= KEPT_MAX_LEN)
         stream_want_read(s, s->write_wants_read);
 }
 

@@ -160,6 +160,18 @@ class Guessing(ServerCase):
             self.guess(server, 0).login("anna", "secret")
         self.assertGreater(len({line["role"] for line in server.logs("auth-ok")}), 1)
 
+    def test_who_leaves_before_the_answer_keeps_the_place(self):
+        """Else a guesser would take silence for a no, and guess at once again by another connection."""
+        server = self.configure(self.TEXT + "limits {\n connections-per-address = 3\n auth-slow-first = 1m\n"
+                                " auth-slow-most = 1m\n}\n", "--user", "anna:secret")
+        self.guess(server, 2).quit()
+        for n in range(1, 4):
+            c = self.guess(server, 0)
+            c.send("AUTH PLAIN AGFubmEAd3Jvbmc=")
+            wait_for(lambda: len(server.logs("auth-slowed")) == n, "the refusal to be held back")
+            c.close()
+        server.talk("submission", greeting=421).close()
+
     def test_smtpd_dies_while_an_answer_is_held_back(self):
         server = self.configure(self.TEXT, "--user", "anna:secret")
         self.guess(server, 2)

@@ -3,6 +3,7 @@ import os
 import pathlib
 import signal
 import socket
+import threading
 import unittest
 
 from harness import (ANY_PORT, ONE_MESSAGE, SALLYPORT, STOP_S, Server, ServerCase, processes, queue_id, run, sallyport,
@@ -125,6 +126,58 @@ class Stop(ServerCase):
         self.assertEqual(server.stop(seconds=5), 0)
         stored = [e["id"] for e in server.queue()]
         self.assertEqual(stored, [queue_id(reply.text)] if reply.code == 250 else [])
+
+    ONE_PROCESS = ('hostname = mail.example.org\ndefault-route = hold\nsmtpd-processes = 1\n'
+                   'listener smtp {\n address = "127.0.0.1:0"\n relay-from = {"127.0.0.1"}\n}\n')
+    LARGE = b"Subject: large\r\n\r\n" + b"0123456789abcdef\r\n" * 20000 + b".\r\n"
+
+    def begin_data(self, server):
+        c = server.talk()
+        self.addCleanup(c.close)
+        c.hello()
+        c.command("MAIL FROM:<a@example.org>", 250)
+        c.command("RCPT TO:<b@example.org>", 250)
+        c.command("DATA", 354)
+        return c
+
+    def test_a_large_message_that_was_not_read_yet_is_finished(self):
+        server = self.configure(self.ONE_PROCESS)
+        c = self.begin_data(server)
+        smtpd, = server.role_pids("smtpd")
+        os.kill(smtpd, signal.SIGSTOP)
+        sender = threading.Thread(target=c.raw, args=(self.LARGE,))
+        sender.start()
+        os.kill(server.pid, signal.SIGTERM)
+        server.wait_log("stopping")
+        os.kill(smtpd, signal.SIGCONT)
+        stored = queue_id(c.expect(250, "Queued as").text)
+        c.expect(421, "[shutting-down]")
+        sender.join()
+        self.assertEqual(server.stop(seconds=5), 0)
+        self.assertEqual([e["id"] for e in server.queue()], [stored])
+
+    def test_a_large_message_that_waits_for_its_file_is_finished(self):
+        server = self.configure(self.ONE_PROCESS)
+        c, idle = self.begin_data(server), server.talk()
+        self.addCleanup(idle.close)
+        queue, = server.role_pids("queue")
+        os.kill(queue, signal.SIGSTOP)
+        c.raw(self.LARGE)
+        os.kill(server.pid, signal.SIGTERM)
+        idle.expect(421, "[shutting-down]")
+        os.kill(queue, signal.SIGCONT)
+        stored = queue_id(c.expect(250, "Queued as").text)
+        self.assertEqual(server.stop(seconds=5), 0)
+        self.assertEqual([e["id"] for e in server.queue()], [stored])
+
+    def test_a_message_that_has_not_ended_is_not_waited_for(self):
+        server = self.configure(self.ONE_PROCESS)
+        c = self.begin_data(server)
+        c.raw(b"Subject: half of a message\r\n")
+        os.kill(server.pid, signal.SIGTERM)
+        c.expect(421, "[shutting-down]")
+        self.assertEqual(server.stop(seconds=5), 0)
+        self.assertEqual(server.queue(), [])
 
     def test_nothing_is_left_when_the_supervisor_is_killed(self):
         server = self.serve()

@@ -180,6 +180,44 @@ static void test_half_close(void **state)
     close_world(&w);
 }
 
+/* Read once, and compare with what is wanted. Is it the end? */
+static bool read_wanted(int fd, const uint8_t *wanted, size_t *total)
+{
+    static uint8_t octets[1 << 20];
+    ssize_t n = recv(fd, octets, sizeof octets, MSG_DONTWAIT);
+    if (n > 0) {
+        assert_memory_equal(octets, wanted + *total, (size_t)n);
+        *total += (size_t)n;
+    }
+    return n == 0;
+}
+
+/* However slowly it reads. */
+static void test_half_close_of_a_slow_reader(void **state)
+{
+    (void)state;
+    enum { N = 8 << 20 };
+    uint8_t *written = make_octets(N);
+    struct world w;
+    open_world(&w, "127.0.0.1:0");
+    join_raw(&w);
+    os_stream_write(w.server.stream, sp_view_make(written, N));
+    run_ready(w.base);
+    assert_true(os_stream_backlog(w.server.stream) > 0);
+    say(w.raw, "QUIT\r\n");
+    shutdown(w.raw, SHUT_WR);
+    RUN_UNTIL(w.base, heard(&w.server, "QUIT\r\n"));
+    run_ready(w.base);
+    assert_int_equal(w.server.closed_n, 0);
+    size_t total = 0;
+    RUN_UNTIL(w.base, read_wanted(w.raw, written, &total));
+    assert_int_equal(total, N);
+    assert_int_equal(w.server.closed_n, 1);
+    assert_string_equal(w.server.why, "");
+    close_world(&w);
+    free(written);
+}
+
 /* The last reply survives although the client went on talking. */
 static void test_finish(void **state)
 {
@@ -300,13 +338,21 @@ static void test_last_words(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_plain),           cmocka_unit_test(test_pause),
-        cmocka_unit_test(test_resume_in_input), cmocka_unit_test(test_kept),
-        cmocka_unit_test(test_one_write),       cmocka_unit_test(test_large),
-        cmocka_unit_test(test_free_in_input),   cmocka_unit_test(test_half_close),
-        cmocka_unit_test(test_finish),          cmocka_unit_test(test_finish_bounds),
-        cmocka_unit_test(test_reset),           cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_connect_timeout), cmocka_unit_test(test_last_words),
+        cmocka_unit_test(test_plain),
+        cmocka_unit_test(test_pause),
+        cmocka_unit_test(test_resume_in_input),
+        cmocka_unit_test(test_kept),
+        cmocka_unit_test(test_one_write),
+        cmocka_unit_test(test_large),
+        cmocka_unit_test(test_free_in_input),
+        cmocka_unit_test(test_half_close),
+        cmocka_unit_test(test_half_close_of_a_slow_reader),
+        cmocka_unit_test(test_finish),
+        cmocka_unit_test(test_finish_bounds),
+        cmocka_unit_test(test_reset),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_connect_timeout),
+        cmocka_unit_test(test_last_words),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -114,9 +114,8 @@ void mail_note_queue_gone(struct smtpd *smtpd, uint32_t index)
 {
     struct mail *m;
     while ((m = next_asked(smtpd, index))) {
-        bool submitted = !m->session || m->session->wait == WAIT_SUBMIT;
         (void)take_asked(smtpd, m->tag);
-        if (submitted)
+        if (m->submitted)
             note_refused(m, SMTPD_QUEUE_UNAVAILABLE);
         else
             note_no_spool(m, SMTPD_QUEUE_UNAVAILABLE);

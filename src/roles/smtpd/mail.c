@@ -264,6 +264,7 @@ enum smtpd_refusal mail_submit(struct mail *m)
         m->tag = 0;
         return SMTPD_QUEUE_BROKEN;
     }
+    m->submitted = true;
     wait_for_answer(m, WAIT_SUBMIT);
     if (os_edge_full(queue))
         smtpd_self.queue_full = true;

@@ -24,6 +24,7 @@ struct mail {
     uint64_t received_ms;      /* wall time */
     int spool;                 /* descriptor of incoming/<id>, or -1 */
     bool spooled;              /* incoming/<id> is ours at the queue */
+    bool submitted;            /* whole, and handed to the queue     */
     bool takes_spool;          /* counted in spool_n                 */
     uint32_t queue_index;      /* the queue process that has or gets it */
     enum smtpd_refusal failed; /* what END will be answered with */

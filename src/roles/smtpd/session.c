@@ -61,6 +61,10 @@ static void check(struct session *s, int status)
         os_panic("engine", "session %s: the engine answered %d", s->name, status);
 }
 
+/*
+ * While it waits nothing is read, so a client that leaves is noticed with the answer only. It keeps its place
+ * until then: a guesser whose refusal is held back must not get another one by closing the connection.
+ */
 static bool may_read(const struct session *s)
 {
     return s->wait == WAIT_NOTHING && !s->handshaking && !s->over && !s->clogged && !s->held;
@@ -129,6 +133,7 @@ static size_t take_input(void *ctx, struct sp_view in)
     while (may_read(s) && total < in.len && used > 0) {
         check(s, sp_server_feed(s->engine, sp_view_from(in, total), os_mono_ms(), &used));
         total += used;
+        s->read_octets += used;
         advance(s);
         /* Short commands may have long replies: what the client does not take stops the reading, not the
          * engine. */
@@ -224,6 +229,14 @@ void session_note_not_stored(struct session *s, enum smtpd_refusal why)
 {
     check(s, sp_server_no(s->engine, smtpd_refusal(why)));
     session_go_on(s);
+}
+
+bool session_is_receiving(struct session *s)
+{
+    bool waits = s->wait == WAIT_SPOOL || s->held;
+    bool came = s->read_octets != s->seen_octets;
+    s->seen_octets = s->read_octets;
+    return s->mail && (waits || came);
 }
 
 /* Who waits for the answer to END is still told; the engine sees to it. */

@@ -24,6 +24,9 @@ void session_forget_user(struct session *s);
 void session_note_stored(struct session *s, const char *id_text);
 void session_note_not_stored(struct session *s, enum smtpd_refusal why);
 
+/* Does a message come in: has more of it been read since this was asked last, or does it wait for the queue? */
+bool session_is_receiving(struct session *s);
+
 /* The server is going away. */
 void session_shut_down(struct session *s);
 

@@ -1,6 +1,7 @@
 #include "roles/smtpd/smtpd.h"
 
 #include "base/view.h"
+#include "os/clock.h"
 #include "os/heap.h"
 #include "os/log.h"
 #include "roles/smtpd/doors.h"
@@ -58,17 +59,23 @@ static void take_tally(struct smtpd *smtpd, const struct ipc_tally *m)
 
 static void leave_now(void *ctx) { role_exit(((struct smtpd *)ctx)->role); }
 
-/* All that had arrived when the end was announced has been read now. */
+/* A message whose final dot has arrived is finished, though much of it may not have been read yet. */
 static void shut_down_sessions(void *ctx)
 {
     struct smtpd *smtpd = ctx;
+    bool patient = os_mono_ms() < smtpd->finish_by_ms, again = false;
     if (smtpd->session_n == 0)
         role_exit(smtpd->role);
     struct session *next;
     for (struct session *s = smtpd->sessions; s; s = next) {
         next = s->next;
-        session_shut_down(s);
+        if (patient && session_is_receiving(s))
+            again = true;
+        else
+            session_shut_down(s);
     }
+    if (again)
+        os_timer_set(&smtpd->look, SMTPD_LOOK_MS);
 }
 
 static void stop(struct role *r, uint32_t grace_ms)
@@ -78,8 +85,9 @@ static void stop(struct role *r, uint32_t grace_ms)
         return;
     smtpd->stopping = true;
     doors_close(smtpd);
+    smtpd->finish_by_ms = os_mono_ms() + grace_ms / 2;
     os_timer_set(&smtpd->grace, grace_ms);
-    os_later_ask(&smtpd->leave);
+    os_timer_set(&smtpd->look, 0); /* behind what is ready to be read now */
 }
 
 /* --- the queue's edge ---------------------------------------------------------------------------------- */
@@ -128,7 +136,7 @@ static void prepare(struct smtpd *smtpd, struct role *r)
     os_timer_init(&smtpd->door_timer, r->base, doors_rest_over, smtpd);
     os_timer_init(&smtpd->grace, r->base, leave_now, smtpd);
     os_timer_init(&smtpd->last_words, r->base, leave_now, smtpd);
-    os_later_init(&smtpd->leave, r->base, shut_down_sessions, smtpd);
+    os_timer_init(&smtpd->look, r->base, shut_down_sessions, smtpd);
 }
 
 static void take_message(struct role *r, struct os_edge *from, const struct ipc_message *m)

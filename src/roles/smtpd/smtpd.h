@@ -23,6 +23,9 @@ enum { SESSION_NAME = 1 + MESSAGE_ID_TEXT };
 /* After the last session: so that last replies reach clients that are still sending. */
 enum { SMTPD_LAST_WORDS_MS = 300 };
 
+/* While it stops: how often it looks whether messages still come in. What has arrived is read by then. */
+enum { SMTPD_LOOK_MS = 20 };
+
 /* What a listener wants of its sessions: as the configuration was when the session began. Counted. */
 struct terms {
     size_t refs;
@@ -70,6 +73,7 @@ struct session {
     bool held;           /* not read: the queue's edge is full         */
     enum smtpd_refusal at_door; /* what its greeting will be             */
     uint32_t mails, refusals;
+    uint64_t read_octets, seen_octets; /* read in all; and when smtpd looked last while it stops */
     uint64_t born_ms;
 };
 
@@ -95,8 +99,8 @@ struct smtpd {
     struct message_id_maker ids, names;
     bool queue_full; /* clients are not read until its edge has room */
     bool stopping;
-    struct os_later leave; /* begin to stop, when all that has arrived was read */
-    struct os_timer grace, last_words;
+    uint64_t finish_by_ms; /* messages that go on coming in may end until then */
+    struct os_timer look, grace, last_words;
 };
 
 extern struct smtpd smtpd_self;
