@@ -229,6 +229,15 @@ bool sp_server_in_transaction(const struct sp_server *s);
 /* The phase's name as in docs/server-states.md: "READY". Static text. */
 const char *sp_server_phase(const struct sp_server *s);
 
+/* What the next octets are taken for: what may be shown of them depends on it. */
+enum sp_server_reads {
+    SP_SERVER_READS_NOTHING,  /* until a question is answered or the handshake is done    */
+    SP_SERVER_READS_COMMANDS,
+    SP_SERVER_READS_ANSWER,   /* a response in a SASL exchange                            */
+    SP_SERVER_READS_MESSAGE
+};
+enum sp_server_reads sp_server_reads(const struct sp_server *s);
+
 /*
  * The last reply to a command that is complete, for logs: its code, its reason id
  * ("" for replies that are no refusals). Static text for reason unless the caller gave it.

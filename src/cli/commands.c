@@ -16,6 +16,8 @@ const struct cli_command cli_commands[] = {
      cmd_user, cmd_user_options, false},
     {"send", "HOST[:PORT] [FILE|-]", "Send a message to any server and show the conversation, each reply explained",
      cmd_send, cmd_send_options, false},
+    {"session", "list\nshow ID", "Show what was said in the sessions of a server, each refusal explained",
+     cmd_session, cmd_session_options, false},
     {"explain", "[CODE|REASON|REPLY]", "Say what a reply means, when it is seen and how to fix it", cmd_explain,
      cmd_explain_options, false},
     {"compare", "CODE CODE", "Say how two reply codes differ", cmd_compare, cmd_compare_options, false},

@@ -214,7 +214,7 @@ static json_t *challenges(const struct diagnose_report *r)
     return array;
 }
 
-void diagnose_show_json(const struct diagnose_report *r, enum reference_lang lang)
+json_t *diagnose_json(const struct diagnose_report *r, enum reference_lang lang)
 {
     json_t *o = finding(&r->findings[0], verdict_name(r->verdict), lang), *also = sure(json_array());
     for (size_t i = 1; i < r->finding_n; i++) {
@@ -226,6 +226,12 @@ void diagnose_show_json(const struct diagnose_report *r, enum reference_lang lan
     json_object_set_new(o, "challenges", challenges(r));
     json_object_set_new(o, "lines", json_integer((json_int_t)r->lines));
     json_object_set_new(o, "sessions", json_integer((json_int_t)r->sessions));
+    return o;
+}
+
+void diagnose_show_json(const struct diagnose_report *r, enum reference_lang lang)
+{
+    json_t *o = diagnose_json(r, lang);
     if (json_dumpf(o, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(3)) == 0)
         fputc('\n', stdout);
     json_decref(o);

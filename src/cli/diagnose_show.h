@@ -4,8 +4,11 @@
 
 #include "diagnose/diagnose.h"
 
+#include <jansson.h>
+
 /* name: of the input, "-" for standard input. */
 void diagnose_show_page(const struct diagnose_report *report, const char *name, enum reference_lang lang);
+json_t *diagnose_json(const struct diagnose_report *report, enum reference_lang lang); /* owned by the caller */
 void diagnose_show_json(const struct diagnose_report *report, enum reference_lang lang);
 
 #endif

@@ -105,7 +105,7 @@ static size_t utf8_len(struct sp_view v)
 }
 
 /* JSON is Unicode: octets that are not become U+FFFD. */
-static json_t *json_text(struct sp_view v)
+json_t *queue_json_text(struct sp_view v)
 {
     json_t *text = json_stringn(v.len ? (const char *)v.p : "", v.len);
     if (text)
@@ -127,16 +127,16 @@ static json_t *json_text(struct sp_view v)
 
 json_t *queue_json_time(uint64_t ms) { return ms ? json_string(queue_time_of(ms).s) : json_null(); }
 
-json_t *queue_json_text_or_null(struct sp_view v) { return v.len ? json_text(v) : json_null(); }
+json_t *queue_json_text_or_null(struct sp_view v) { return v.len ? queue_json_text(v) : json_null(); }
 
 static json_t *recipient_json(const struct ipc_queue_recipient *r, bool whole)
 {
-    json_t *o = json_pack("{s:o, s:o, s:I, s:o, s:o}", "address", json_text(r->address), "state",
-                          json_text(r->state), "attempts", (json_int_t)r->attempts, "next_attempt",
+    json_t *o = json_pack("{s:o, s:o, s:I, s:o, s:o}", "address", queue_json_text(r->address), "state",
+                          queue_json_text(r->state), "attempts", (json_int_t)r->attempts, "next_attempt",
                           queue_json_time(r->next_ms), "last_reply", queue_json_text_or_null(r->reply));
     if (!whole)
         return o;
-    json_object_set_new(o, "route", json_text(r->route));
+    json_object_set_new(o, "route", queue_json_text(r->route));
     json_object_set_new(o, "last_attempt", queue_json_time(r->last_ms));
     json_object_set_new(o, "last_remote", queue_json_text_or_null(r->remote));
     json_object_set_new(o, "notify", queue_notify_json(r->parameters.notify));
@@ -152,7 +152,7 @@ json_t *queue_mail_json(const struct queue_mail *m, bool whole)
         json_array_append_new(recipients, recipient_json(&r, whole));
     json_t *o =
         json_pack("{s:s, s:s, s:o, s:o, s:I, s:o}", "id", id_of(m->facts.id).s, "state", queue_mail_state(m),
-                  "sender", json_text(m->facts.sender), "recipients", recipients, "size",
+                  "sender", queue_json_text(m->facts.sender), "recipients", recipients, "size",
                   (json_int_t)m->facts.size, "received", queue_json_time(m->facts.received_ms));
     if (!whole)
         return o;

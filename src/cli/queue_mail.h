@@ -31,6 +31,9 @@ const char *queue_mail_state(const struct queue_mail *m);
 /* The object of `queue list --json`; `whole` adds what `queue show --json` has. */
 json_t *queue_mail_json(const struct queue_mail *m, bool whole);
 
+/* A JSON string; octets that are no UTF-8 become U+FFFD. */
+json_t *queue_json_text(struct sp_view v);
+
 /* Two lines and more of `queue list`; the header of `queue show`. */
 void queue_mail_print_row(const struct queue_mail *m, FILE *to);
 void queue_mail_print_envelope(const struct queue_mail *m, FILE *to);

@@ -109,6 +109,16 @@ struct config_tokens {
     const char *user_claim;
 };
 
+enum config_keep { CONFIG_KEEP_FAILED, CONFIG_KEEP_ALL, CONFIG_KEEP_NONE };
+
+/* sessions { ... } */
+struct config_sessions {
+    enum config_keep keep;
+    uint32_t         most;   /* sessions     */
+    uint64_t         octets; /* of traces    */
+    uint32_t         age_s;
+};
+
 struct config {
     const char *hostname;
     const char *data;             /* folder                                      */
@@ -126,6 +136,7 @@ struct config {
     struct config_users     users;
     struct config_tokens    tokens;
     struct config_queue     queue;
+    struct config_sessions  sessions;
     uint32_t                smtpd_n, auth_n, delivery_n; /* processes, 1..63; 0 in the file is one per core */
     void                   *memory; /* owner of all of the above */
 };

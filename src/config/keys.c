@@ -12,6 +12,7 @@
 #define TYPE_USERS    struct config_users
 #define TYPE_TOKENS   struct config_tokens
 #define TYPE_QUEUE    struct config_queue
+#define TYPE_SESSIONS struct config_sessions
 
 #define FIELD(section, field)                                                                                \
     .offset = offsetof(TYPE_##section, field), .width = sizeof(((TYPE_##section *)0)->field)

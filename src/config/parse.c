@@ -1,6 +1,5 @@
 #include "config/parse.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -119,6 +118,8 @@ static void *add_target(struct parse *p, struct config_block *b)
         return &c->tokens;
     case CONFIG_SECTION_QUEUE:
         return &c->queue;
+    case CONFIG_SECTION_SESSIONS:
+        return &c->sessions;
     default:
         return c;
     }
@@ -218,6 +219,7 @@ static void make_room(struct parse *p, const struct config_section *top)
     take_presets(p, &c->users, CONFIG_SECTION_USERS);
     take_presets(p, &c->tokens, CONFIG_SECTION_TOKENS);
     take_presets(p, &c->queue, CONFIG_SECTION_QUEUE);
+    take_presets(p, &c->sessions, CONFIG_SECTION_SESSIONS);
 }
 
 static char *folder_of(const char *path, struct sp_arena *arena)

@@ -1,4 +1,4 @@
-/* Between parse.c and rules.c: a section of the text, its place in the struct, and which keys it has given. */
+/* Between parse.c and rules.c: a section of the text and its place in the struct. */
 #ifndef CONFIG_PARSE_H
 #define CONFIG_PARSE_H
 

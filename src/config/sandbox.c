@@ -167,6 +167,7 @@ int config_sandbox_text(const struct config_sandbox *options, struct sp_buf *tex
     if (options->relay)
         write_relay(&s);
     line(&s, "limits {\n    connections-per-address = 0\n    auth-slow-down = no\n    free-space = 16M\n}");
+    line(&s, "sessions {\n    keep = all\n}");
     struct config *parsed = NULL;
     if (!s.faulty && config_parse("(sandbox)", sp_view_from(sp_buf_view(text_out), before), error, &parsed))
         s.faulty = true;

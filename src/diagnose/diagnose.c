@@ -13,6 +13,7 @@
 #include "diagnose/report.h"
 #include "diagnose/session.h"
 #include "diagnose/text.h"
+#include "diagnose/trace.h"
 #include "os/heap.h"
 
 enum { LINE_SIZE = 32768, SESSIONS_MAX = 64, UTF16_BOM = 0xfeff };
@@ -23,7 +24,8 @@ struct diagnose {
     size_t len;
     bool cut;
     uint64_t lines, octets;
-    bool wide; /* UTF-16, as PowerShell writes: NULs are dropped */
+    bool trace; /* a session of our own: what is not a line of it explains it */
+    bool wide;  /* UTF-16, as PowerShell writes: NULs are dropped */
     struct diagnose_style style;
     struct session sessions[SESSIONS_MAX];
     struct session *now; /* that lines without a key belong to; NULL at first */
@@ -218,7 +220,7 @@ static void say(struct diagnose *d, struct sp_view line, const struct diagnose_l
     bool client = l->kind == DIAGNOSE_LINE_CLIENT;
     bool answers = diagnose_session_waits_for_answer(s);
     struct sp_view secret = {NULL, 0};
-    if (client && !s->in_data)
+    if (client && !s->in_data && !d->trace)
         secret = diagnose_mask_secret_of(l->text, answers);
     if (!client && diagnose_session_is_over_before(s, l->text))
         s = begin_anew(d, s);
@@ -238,18 +240,74 @@ static void say(struct diagnose *d, struct sp_view line, const struct diagnose_l
         diagnose_session_server(s, &d->gathered, l->text, &place);
 }
 
+/* --- traces of our own ----------------------------------------------------------------------- */
+
+static void take_closed(struct diagnose *d, struct sp_view text, const struct place *place)
+{
+    struct note n;
+    diagnose_note_read(text, &n);
+    if (n.kind != NOTE_CAUSE)
+        n = (struct note){.kind = NOTE_CLOSED};
+    take_note(d, d->now, &n, place);
+}
+
+static void take_trace_line(struct diagnose *d, struct sp_view line)
+{
+    static const struct sp_view none = {NULL, 0}, dot = SP_LIT_INIT(".");
+    struct diagnose_line l = {.kind = DIAGNOSE_LINE_CLIENT, .marked = true};
+    struct place place;
+    enum diagnose_trace_kind kind = diagnose_trace_read(line, &l.text);
+    diagnose_mask_quote(line, none, d->lines, &place);
+    switch (kind) {
+    case DIAGNOSE_TRACE_SERVER:
+        l.kind = DIAGNOSE_LINE_SERVER;
+        say(d, line, &l);
+        break;
+    case DIAGNOSE_TRACE_CLIENT:
+        say(d, line, &l);
+        break;
+    case DIAGNOSE_TRACE_MESSAGE:
+        diagnose_session_client(d->now, dot, true, &place);
+        break;
+    case DIAGNOSE_TRACE_TLS:
+        take_note(d, d->now, &(struct note){.kind = NOTE_TLS}, &place);
+        break;
+    case DIAGNOSE_TRACE_CLOSED:
+        take_closed(d, l.text, &place);
+        break;
+    case DIAGNOSE_TRACE_EVENT:
+    case DIAGNOSE_TRACE_NOT:
+        break;
+    }
+}
+
+/* Is it of a trace? Then it is taken. */
+static bool take_as_trace(struct diagnose *d, struct sp_view line)
+{
+    struct sp_view key;
+    if (diagnose_trace_begins(line, &key)) {
+        d->trace = true;
+        (void)begin(d, sp_hash(key, 0) | 1);
+    } else if (d->trace) {
+        take_trace_line(d, line);
+    }
+    return d->trace;
+}
+
 static void take_line(struct diagnose *d)
 {
     struct diagnose_line l;
     struct place place;
     struct sp_view raw = sp_view_make(d->line, d->len), none = {NULL, 0};
     d->lines++;
-    if (is_tls_record(raw) && (!d->now || d->now->lines == 0)) {
+    if (!d->trace && is_tls_record(raw) && (!d->now || d->now->lines == 0)) {
         diagnose_mask_quote(raw, none, d->lines, &place);
         diagnose_session_note(find(d, none), DIAGNOSE_PLAIN_TO_TLS_PORT, 0.85, &place, NULL);
         return;
     }
     struct sp_view line = sp_view_make(d->line, diagnose_clean(d->line, d->len));
+    if (take_as_trace(d, line))
+        return;
     diagnose_line_read(&d->style, line, expected(d), d->scratch, &l);
     struct diagnose_reply_line reply;
     if (l.kind == DIAGNOSE_LINE_SERVER && !diagnose_reply_read(l.text, &reply) &&

@@ -6,16 +6,7 @@
 #include "base/view.h"
 #include "diagnose/session.h"
 #include "diagnose/text.h"
-
-enum { RESPONSE_MAX = 16384 };
-
-static bool is_printable(struct sp_view v)
-{
-    for (size_t i = 0; i < v.len; i++)
-        if (v.p[i] < ' ' || v.p[i] == 127)
-            return false;
-    return true;
-}
+#include "sasl/shape.h"
 
 static size_t count(struct sp_view v, uint8_t c)
 {
@@ -43,90 +34,35 @@ static bool is_hidden(struct sp_view v)
                "base64|token>|response>|removed for|...");
 }
 
-/* Base64 in base64: the inner text is canonical and itself decodes to something to read. */
-static bool is_twice(struct sp_view decoded)
-{
-    uint8_t inner[RESPONSE_MAX];
-    size_t n;
-    if (decoded.len < 8 || decoded.len > sizeof inner || decoded.len % 4 != 0)
-        return false;
-    if (sp_base64_decode(decoded, inner, &n) != SP_OK)
-        return false;
-    struct sp_view v = sp_view_make(inner, n);
-    bool telling = sp_view_find(v, '@', 0) < n || decoded.p[decoded.len - 1] == '=' || count(v, 0) == 2;
-    bool clear = is_printable(v) || count(v, 0) == 2;
-    memset(inner, 0, sizeof inner);
-    return clear && telling;
-}
-
-static bool is_plain_bad(struct sp_view d)
-{
-    size_t nuls = count(d, 0);
-    if (nuls != 2)
-        return true;
-    size_t first = sp_view_find(d, 0, 0), second = sp_view_find(d, 0, first + 1);
-    struct sp_view user = sp_view_sub(d, first + 1, second - first - 1),
-                   password = sp_view_from(d, second + 1);
-    return user.len == 0 || password.len == 0 || sp_view_eq(user, SP_LIT("undefined")) ||
-           sp_view_eq(user, SP_LIT("null")) || sp_view_eq(password, SP_LIT("undefined")) ||
-           sp_view_eq(password, SP_LIT("null")) || sp_view_eq(password, SP_LIT("None")) ||
-           sp_view_eq(user, SP_LIT("None"));
-}
-
-/* user=NAME ^A auth=Bearer TOKEN ^A ^A */
-static bool is_xoauth2_bad(struct sp_view d)
-{
-    size_t end = sp_view_find(d, 1, 0);
-    if (!sp_view_starts(d, SP_LIT("user=")) || end <= 5 || end == d.len)
-        return true;
-    struct sp_view rest = sp_view_from(d, end + 1);
-    if (!sp_view_starts(rest, SP_LIT("auth=Bearer ")) || !sp_view_ends(rest, SP_LIT("\x01\x01")))
-        return true;
-    return rest.len <= strlen("auth=Bearer ") + 2 || count(d, 1) != 3;
-}
-
-/* Look at a response once; keep what it looks like. */
+/* Look at a response once, or at what a recorder wrote of it; keep what it looks like. */
 static struct response look(const struct session *s, struct sp_view text, const struct place *place)
 {
     const struct auth *a = &s->auth;
-    uint8_t decoded[RESPONSE_MAX];
-    size_t n = 0;
-    struct response r = {.seen = true, .place = *place, .empty = text.len == 0};
+    struct sasl_shape shape;
+    struct response r = {.seen = true, .place = *place};
     bool asked = a->last == CHALLENGE_USER || a->last == CHALLENGE_PASSWORD;
-    if (text.len == 1 && text.p[0] == '*') {
-        r.cancel = true;
-        return r;
+    if (!sasl_shape_read(text, &shape)) {
+        r.hidden = is_hidden(text);
+        if (r.hidden)
+            return r;
+        enum diagnose_verb verb = diagnose_verb_sure(text);
+        shape = sasl_shape_look(sp_view_of(a->mechanism), a->challenges <= 1, text);
+        r.command = verb != VERB_NONE && verb != VERB_NOOP && verb != VERB_HELP;
+    } else {
+        r.command = shape.flags & SASL_SHAPE_COMMAND;
     }
-    if (is_hidden(text)) {
-        r.hidden = true;
-        return r;
-    }
-    if (text.len > sizeof decoded)
-        text.len = sizeof decoded / 4 * 4;
-    enum diagnose_verb verb = diagnose_verb_sure(text);
-    r.command = verb != VERB_NONE && verb != VERB_NOOP && verb != VERB_HELP;
-    r.base64 = sp_base64_decode(text, decoded, &n) == SP_OK;
-    struct sp_view d = sp_view_make(decoded, n);
-    if (!r.base64) {
-        memset(decoded, 0, sizeof decoded);
-        return r;
-    }
+    r.characters = shape.characters;
+    r.empty = shape.flags & SASL_SHAPE_EMPTY;
+    r.cancel = shape.flags & SASL_SHAPE_CANCEL;
+    r.base64 = shape.flags & SASL_SHAPE_BASE64;
+    r.full_line = shape.flags & SASL_SHAPE_FULL_LINE;
+    r.twice = shape.flags & SASL_SHAPE_TWICE;
+    r.line_end = shape.flags & SASL_SHAPE_LINE_END;
+    r.plain_bad = shape.flags & SASL_SHAPE_BAD_PLAIN;
+    r.xoauth2_bad = shape.flags & SASL_SHAPE_BAD_XOAUTH2;
     /* A bare word such as "testuser" happens to be base64; what it decodes to does not read as text. */
-    if (asked && !is_printable(d) && count(d, '\n') + count(d, '\r') == 0 && !is_twice(d)) {
-        bool utf8 = true;
-        for (size_t i = 0; i < n; i++)
-            utf8 = utf8 && (d.p[i] >= ' ' || d.p[i] == '\t');
-        r.base64 = utf8;
-    }
-    r.line_end = n > 0 && (d.p[n - 1] == '\n' || d.p[n - 1] == '\r');
-    r.twice = is_twice(d);
-    if (strcmp(a->mechanism, "PLAIN") == 0 && a->challenges <= 1) {
-        r.plain_bad = !r.twice && is_plain_bad(d);
-        r.line_end = r.line_end && count(d, 0) == 2;
-    }
-    if (strcmp(a->mechanism, "XOAUTH2") == 0 && a->challenges <= 1)
-        r.xoauth2_bad = is_xoauth2_bad(d);
-    memset(decoded, 0, sizeof decoded);
+    if (asked && (shape.flags & SASL_SHAPE_UNREADABLE) && !r.twice)
+        r.base64 = false;
     return r;
 }
 
@@ -164,10 +100,8 @@ void diagnose_auth_command(struct session *s, struct sp_view text, const struct 
 
 void diagnose_auth_answer(struct session *s, struct sp_view text, const struct place *place)
 {
-    enum { LINE_LEN_MIME = 76, LINE_LEN_PEM = 64, LINE_LEN_UU = 60 };
     struct auth *a = &s->auth;
     struct response r = look(s, text, place);
-    bool cut = text.len == LINE_LEN_MIME || text.len == LINE_LEN_PEM || text.len == LINE_LEN_UU;
     if (!a->waiting && a->previous_len > 0 && !r.hidden && !r.cancel && !r.command) {
         r.wrapped = true;
         r.place = *place;
@@ -175,7 +109,7 @@ void diagnose_auth_answer(struct session *s, struct sp_view text, const struct p
             a->bad = r;
         return;
     }
-    a->previous_len = cut && text.p[text.len - 1] != '=' ? text.len : 0;
+    a->previous_len = r.full_line ? r.characters : 0;
     a->cancelled = r.cancel;
     a->waiting = false;
     keep(s, &r);
@@ -232,7 +166,8 @@ void diagnose_auth_challenge(struct session *s, struct gathering *g, struct sp_v
     diagnose_lower(d, low, sizeof low);
     a->active = true;
     a->last = name_challenge(low, d.len);
-    if (!valid && a->last != CHALLENGE_USER && a->last != CHALLENGE_PASSWORD)
+    bool named = text.len > 2 && text.p[0] == '<' && text.p[text.len - 1] == '>'; /* by our recorder */
+    if (!valid && !named && a->last != CHALLENGE_USER && a->last != CHALLENGE_PASSWORD)
         a->last = CHALLENGE_BROKEN;
     a->waiting = true;
     a->challenges++;
@@ -248,5 +183,5 @@ void diagnose_auth_challenge(struct session *s, struct gathering *g, struct sp_v
     }
     a->challenge_place = *place;
     if (g && text.len <= TEXT_SIZE)
-        record(g, text, d, valid, place->line);
+        record(g, text, d, valid || named, place->line);
 }

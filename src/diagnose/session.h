@@ -45,6 +45,8 @@ struct response {
     bool seen, base64, hidden; /* hidden: the log shows something else in its place */
     bool twice, line_end, address, empty, cancel, command, wrapped;
     bool plain_bad, xoauth2_bad;
+    bool full_line; /* the length of one of wrapped base64 */
+    size_t characters;
     struct place place;
 };
 

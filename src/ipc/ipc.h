@@ -19,6 +19,7 @@
     X(QUEUE, "queue")                                                                                        \
     X(DELIVERY, "delivery")                                                                                  \
     X(FETCH, "fetch")                                                                                        \
+    X(CONSOLE, "console")                                                                                    \
     X(TOOL, "tool")
 
 #define X(n, ...) IPC_##n,
@@ -35,8 +36,11 @@ enum ipc_role { IPC_ROLES(X) IPC_ROLE_N, IPC_ANY = IPC_ROLE_N };
     X(SUPERVISOR, QUEUE)                                                                                     \
     X(SUPERVISOR, DELIVERY)                                                                                  \
     X(SUPERVISOR, FETCH)                                                                                     \
+    X(SUPERVISOR, CONSOLE)                                                                                   \
     X(SMTPD, AUTH)                                                                                           \
     X(SMTPD, QUEUE)                                                                                          \
+    X(SMTPD, CONSOLE)                                                                                        \
+    X(AUTH, CONSOLE)                                                                                         \
     X(QUEUE, DELIVERY)                                                                                       \
     X(FETCH, AUTH)
 
@@ -46,7 +50,8 @@ enum ipc_role { IPC_ROLES(X) IPC_ROLE_N, IPC_ANY = IPC_ROLE_N };
  */
 #define IPC_CONTROLS(X)                                                                                      \
     X(TOOL, AUTH)                                                                                            \
-    X(TOOL, QUEUE)
+    X(TOOL, QUEUE)                                                                                           \
+    X(TOOL, CONSOLE)
 
 struct ipc_edge_rule {
     enum ipc_role a, b;
@@ -109,6 +114,16 @@ enum ipc_submit_why { IPC_SUBMIT_NOS(X) IPC_SUBMIT_NO_N };
 
 #define X(n, ...) IPC_QUEUE_##n,
 enum ipc_queue_answer { IPC_QUEUE_ANSWERS(X) IPC_QUEUE_ANSWER_N };
+#undef X
+
+/* How a request of `sallyport session` ended. NAME, meaning. */
+#define IPC_SESSION_ANSWERS(X)                                                                               \
+    X(DONE, "done")                                                                                          \
+    X(UNKNOWN_ID, "no session of that id is kept")                                                           \
+    X(BROKEN, "the store of sessions failed; see console's log")
+
+#define X(n, ...) IPC_SESSION_##n,
+enum ipc_session_answer { IPC_SESSION_ANSWERS(X) IPC_SESSION_ANSWER_N };
 #undef X
 
 /* What became of a delivery attempt. NAME, phrase for operators. */

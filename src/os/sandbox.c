@@ -29,6 +29,7 @@ static const unsigned grants[IPC_ROLE_N] = {
     [IPC_QUEUE] = LOOP | FILES | CONTROL,
     [IPC_DELIVERY] = LOOP | FILES | NETWORK,
     [IPC_FETCH] = LOOP | FILES | NETWORK,
+    [IPC_CONSOLE] = LOOP | FILES | CONTROL,
 };
 
 #define CALL(name, group) {#name, group},

@@ -281,3 +281,12 @@ const char *sp_server_phase(const struct sp_server *s) { return smtp_phases[s->p
 
 int sp_server_last_code(const struct sp_server *s) { return s->last_code; }
 const char *sp_server_last_reason(const struct sp_server *s) { return s->last_reason; }
+
+enum sp_server_reads sp_server_reads(const struct sp_server *s)
+{
+    static const enum sp_server_reads as[] = {[READS_NOTHING] = SP_SERVER_READS_NOTHING,
+                                              [READS_COMMANDS] = SP_SERVER_READS_COMMANDS,
+                                              [READS_ANSWERS] = SP_SERVER_READS_ANSWER,
+                                              [READS_MESSAGE] = SP_SERVER_READS_MESSAGE};
+    return as[smtp_phases[s->phase].reads];
+}

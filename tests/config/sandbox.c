@@ -56,6 +56,7 @@ static void assert_same(const struct config *a, const struct config *b)
     }
     assert_memory_equal(&a->limits, &b->limits, sizeof a->limits);
     assert_memory_equal(&a->queue, &b->queue, sizeof a->queue);
+    assert_int_equal(a->sessions.keep, b->sessions.keep);
     assert_int_equal(a->route_n, b->route_n);
     assert_int_equal(a->domain_n, b->domain_n);
 }

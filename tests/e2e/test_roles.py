@@ -132,10 +132,11 @@ class Away(RoleCase):
     def test_sessions_outlive_other_roles(self):
         server = self.serve("--user", "anna:secret")
         server.accept_log("mail-not-stored", reason="queue-unavailable")
+        server.accept_log("traces-lost")
         with server.talk("submissions") as c:
             c.hello()
             c.login("anna", "secret")
-            for role in ("auth", "delivery", "queue"):
+            for role in ("auth", "delivery", "queue", "console"):
                 self.kill_role(server, role)
                 self.works(c)
             c.quit()

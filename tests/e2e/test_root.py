@@ -15,7 +15,7 @@ class Root(ServerCase):
 
     def test_no_role_runs_as_root(self):
         server = self.serve()
-        for role in ("smtpd", "auth", "queue", "delivery"):
+        for role in ("smtpd", "auth", "queue", "delivery", "console"):
             pids = server.role_pids(role)
             self.assertGreater(len(pids), 0, role)
             for pid in pids:

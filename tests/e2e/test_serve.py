@@ -207,6 +207,7 @@ class Restart(ServerCase):
         wait_for(lambda: server.role_pids(role), f"{role} to be started again")
 
     def accept_absence(self, server):
+        server.accept_log("traces-lost")
         """While a role is away others may say so."""
         server.accepted_logs.append((None, {"level": "warn"}))
 
@@ -223,7 +224,7 @@ class Restart(ServerCase):
         return wait_for(deliver, "mail to be accepted again")
 
     def test_each_role(self):
-        for role in ("smtpd", "auth", "queue", "delivery"):
+        for role in ("smtpd", "auth", "queue", "delivery", "console"):
             with self.subTest(role=role):
                 server = self.serve("--user", "anna:secret", data=role)
                 self.accept_absence(server)

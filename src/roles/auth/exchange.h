@@ -1,6 +1,7 @@
 /*
- * An exchange: one client that says who it is, from AUTH to the verdict. This header is the inside of three files:
- * exchange.c has the exchanges and what smtpd says of them, steps.c what the mechanism asks for, verdict.c the end.
+ * An exchange: one client that says who it is, from AUTH to the verdict. This header is the inside of four files:
+ * exchange.c has the exchanges and what smtpd says of them, steps.c what the mechanism asks for, verdict.c the end;
+ * trace.c tells the console.
  */
 #ifndef ROLES_AUTH_EXCHANGE_H
 #define ROLES_AUTH_EXCHANGE_H
@@ -56,6 +57,10 @@ void auth_refuse(struct exchange *x, struct sp_view user);
 
 /* Tell smtpd of a session that has no exchange, or no longer. */
 void auth_send_no(struct os_edge *smtpd, uint64_t session, enum ipc_auth_verdict verdict);
+
+/* trace.c: tell the console of an attempt, for the trace of its session. reason NULL: it succeeded. */
+void auth_trace_attempt(const struct exchange *x, struct sp_view user, const char *reason, const char *defect,
+                        const char *detail);
 
 /* The one line of an attempt. reason NULL: it succeeded. */
 void auth_log_attempt(const struct exchange *x, struct sp_view user, const char *reason, const char *defect,

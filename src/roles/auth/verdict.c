@@ -27,6 +27,7 @@ void auth_log_attempt(const struct exchange *x, struct sp_view user, const char 
            OS_STR("reason", reason), OS_STR("defect", defect), OS_STR("detail", detail),
            OS_STR("steps", x->record.text), OS_STR("offered-clear", reason ? x->offered_clear : NULL),
            OS_STR("offered-tls", reason ? x->offered_tls : NULL));
+    auth_trace_attempt(x, user, reason, defect, detail);
 }
 
 void auth_say_unavailable(struct exchange *x, const char *reason)

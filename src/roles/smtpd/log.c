@@ -4,6 +4,7 @@
 #include "message/trace.h"
 #include "os/clock.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 static struct sp_view path_text(struct sp_view address) { return address.len ? address : SP_LIT("<>"); }
@@ -75,13 +76,16 @@ void log_replies(struct session *s, struct sp_view out)
     }
 }
 
-void log_ended(const struct session *s, const char *why)
+void log_ended(const struct session *s, const char *why, bool shown)
 {
+    char show[sizeof "sallyport session show " + SESSION_NAME];
+    (void)snprintf(show, sizeof show, "sallyport session show %s", s->name); /* fits */
     const struct os_tls_facts *tls = os_stream_tls(s->stream);
     if (!why && sp_server_last_code(s->engine) == 421)
         why = sp_server_last_reason(s->engine);
     os_log(OS_INFO, "session-ended", OS_STR("session", s->name), OS_STR("client", s->client),
            OS_STR("listener", s->terms->name), OS_STR("hello", s->hello),
            OS_STR("tls", tls ? tls->version : NULL), OS_STR("user", s->user), OS_NUM("mails", s->mails),
-           OS_NUM("refusals", s->refusals), OS_NUM("ms", os_mono_ms() - s->born_ms), OS_STR("why", why));
+           OS_NUM("refusals", s->refusals), OS_NUM("ms", os_mono_ms() - s->born_ms), OS_STR("why", why),
+           OS_STR("show", shown ? show : NULL));
 }

@@ -19,7 +19,10 @@ void log_refused(struct session *s, const char *at, enum smtpd_refusal why, stru
 /* Refusals of the engine's own, found in what goes to the client. */
 void log_replies(struct session *s, struct sp_view out);
 
-/* why: NULL when the client said QUIT or just left. */
-void log_ended(const struct session *s, const char *why);
+/*
+ * why: NULL when the client said QUIT or just left.
+ * shown: its trace is kept; the line says how to see it.
+ */
+void log_ended(const struct session *s, const char *why, bool shown);
 
 #endif

@@ -9,6 +9,7 @@
 #include "roles/smtpd/mail.h"
 #include "roles/smtpd/room.h"
 #include "roles/smtpd/terms.h"
+#include "roles/smtpd/trace.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,7 +29,8 @@ void session_forget_user(struct session *s)
 static void end(struct session *s, const char *why)
 {
     struct smtpd *smtpd = s->smtpd;
-    log_ended(s, why);
+    bool shown = trace_end(s, why);
+    log_ended(s, why, shown);
     exchange_drop(s, why ? "" : sp_server_last_reason(s->engine));
     if (s->mail)
         mail_drop(s->mail);
@@ -76,6 +78,7 @@ static void send_output(struct session *s)
     if (out.len == 0)
         return;
     log_replies(s, out);
+    trace_server(s, out);
     os_stream_write(s->stream, out);
     sp_server_sent(s->engine, out.len);
     s->clogged = os_stream_backlog(s->stream) > CLOGGED_LEN;
@@ -131,7 +134,9 @@ static size_t take_input(void *ctx, struct sp_view in)
     size_t total = 0, used = 1;
     s->held = s->smtpd->queue_full;
     while (may_read(s) && total < in.len && used > 0) {
+        enum sp_server_reads reads = sp_server_reads(s->engine);
         check(s, sp_server_feed(s->engine, sp_view_from(in, total), os_mono_ms(), &used));
+        trace_client(s, sp_view_sub(in, total, used), reads);
         total += used;
         s->read_octets += used;
         advance(s);
@@ -160,7 +165,7 @@ static void note_drained(void *ctx)
 static void note_secure(void *ctx, const struct os_tls_facts *tls)
 {
     struct session *s = ctx;
-    (void)tls;
+    trace_tls(s, tls);
     s->handshaking = false;
     session_forget_user(s);
     if (s->terms->implicit_tls)
@@ -193,7 +198,8 @@ void session_begin(struct smtpd *smtpd, int fd, const struct session_door *door)
     s->at_door = door->refusal;
     os_address_host(&s->address, s->client);
     s->born_ms = os_mono_ms();
-    s->number = message_id_next(&smtpd->names, os_wall_ms());
+    s->born_wall_ms = (uint64_t)os_wall_ms();
+    s->number = message_id_next(&smtpd->names, (int64_t)s->born_wall_ms);
     s->name[0] = 's';
     message_id_text(s->number, s->name + 1);
     s->next = smtpd->sessions;
@@ -204,6 +210,7 @@ void session_begin(struct smtpd *smtpd, int fd, const struct session_door *door)
     if (sp_server_new(&terms->options, &room_heap, &s->engine) != SP_OK)
         os_panic("engine", "a session cannot be made");
     s->stream = os_stream_accepted(smtpd->role->base, fd, &handlers, s);
+    trace_begin(s);
     if (terms->implicit_tls) {
         s->handshaking = true;
         os_stream_start_tls(s->stream, smtpd->tls, NULL, terms->options.timeouts.tls_ms);

@@ -9,6 +9,7 @@
 #include "roles/smtpd/mail.h"
 #include "roles/smtpd/room.h"
 #include "roles/smtpd/session.h"
+#include "roles/smtpd/trace.h"
 
 #include <errno.h>
 #include <string.h>
@@ -106,6 +107,14 @@ static void note_peer_drained(struct role *r, struct os_edge *peer)
 {
     if (os_edge_peer(peer) == IPC_QUEUE)
         release_all(r->state);
+    else if (os_edge_peer(peer) == IPC_CONSOLE)
+        trace_report(r->state);
+}
+
+static void note_peer_up(struct role *r, struct os_edge *peer)
+{
+    if (os_edge_peer(peer) == IPC_CONSOLE)
+        trace_report(r->state);
 }
 
 static void note_peer_gone(struct role *r, struct os_edge *peer)
@@ -182,6 +191,7 @@ static void reload(struct role *r)
 const struct role_ops smtpd_ops = {.start = start,
                                    .reload = reload,
                                    .message = take_message,
+                                   .peer_up = note_peer_up,
                                    .peer_gone = note_peer_gone,
                                    .peer_drained = note_peer_drained,
                                    .stop = stop};

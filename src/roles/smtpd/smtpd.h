@@ -57,6 +57,7 @@ struct session {
     struct os_stream *stream;
     struct sp_server *engine;
     struct mail *mail; /* the transaction, or NULL */
+    struct recorder *recorder; /* NULL: this session is not recorded */
     struct wheel_entry timer;
     struct os_address address; /* of the client; counted in the tally */
     char client[OS_ADDRESS_TEXT]; /* the same as a text */
@@ -74,7 +75,7 @@ struct session {
     enum smtpd_refusal at_door; /* what its greeting will be             */
     uint32_t mails, refusals;
     uint64_t read_octets, seen_octets; /* read in all; and when smtpd looked last while it stops */
-    uint64_t born_ms;
+    uint64_t born_ms, born_wall_ms;
 };
 
 struct smtpd {
@@ -97,6 +98,7 @@ struct smtpd {
     struct sp_table mails;     /* tag -> mail, while queue is asked              */
     uint64_t last_tag;
     struct message_id_maker ids, names;
+    uint64_t traces_lost; /* that the console did not take, since it was reported */
     bool queue_full; /* clients are not read until its edge has room */
     bool stopping;
     uint64_t finish_by_ms; /* messages that go on coming in may end until then */

@@ -122,6 +122,7 @@ void children_count(struct supervisor *sv)
 {
     const struct config *c = sv->generation->config;
     sv->child_n[IPC_QUEUE] = 1;
+    sv->child_n[IPC_CONSOLE] = 1;
     sv->child_n[IPC_AUTH] = c->auth_n;
     sv->child_n[IPC_DELIVERY] = c->delivery_n;
     sv->child_n[IPC_SMTPD] = c->smtpd_n;

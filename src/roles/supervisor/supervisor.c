@@ -48,6 +48,7 @@ static void stop_next(struct supervisor *sv)
         sv->queue_stopped = true;
         children_stop(sv, IPC_QUEUE, QUEUE_GRACE_MS);
         children_stop(sv, IPC_AUTH, QUEUE_GRACE_MS);
+        children_stop(sv, IPC_CONSOLE, QUEUE_GRACE_MS);
     }
 }
 
@@ -215,12 +216,9 @@ static int open_folder(struct supervisor *sv, struct sp_buf *error)
         code = data_folder_open(sv->data, error, &sv->folder);
     if (code == EX_OK)
         code = data_folder_lock(sv->folder, sv->data, error, &sv->lock);
-    if (code == EX_OK)
-        code = data_folder_part(sv->folder, IPC_QUEUE, &sv->user, error, &sv->parts[IPC_QUEUE]);
-    if (code == EX_OK)
-        code = data_folder_part(sv->folder, IPC_AUTH, &sv->user, error, &sv->parts[IPC_AUTH]);
-    if (code == EX_OK)
-        code = data_folder_part(sv->folder, IPC_FETCH, &sv->user, error, &sv->parts[IPC_FETCH]);
+    static const enum ipc_role keepers[] = {IPC_QUEUE, IPC_AUTH, IPC_FETCH, IPC_CONSOLE};
+    for (size_t i = 0; i < sizeof keepers / sizeof *keepers && code == EX_OK; i++)
+        code = data_folder_part(sv->folder, keepers[i], &sv->user, error, &sv->parts[keepers[i]]);
     return code;
 }
 

@@ -1,0 +1,105 @@
+#include "roles/smtpd/recorder_word.h"
+
+#include "base/view.h"
+
+size_t recorder_verb(struct sp_view line)
+{
+    static const char *const verbs[] = {"EHLO", "HELO", "LHLO", "STARTTLS", "AUTH", "MAIL",
+                                        "RCPT", "DATA", "BDAT", "RSET",     "NOOP", "QUIT",
+                                        "HELP", "VRFY", "EXPN", "XCLIENT",  "ETRN", "XFORWARD"};
+    struct sp_view word = sp_view_sub(line, 0, sp_view_find(line, ' ', 0));
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
+        if (sp_view_eq_nocase(word, sp_view_of(verbs[i])))
+            return word.len;
+    return 0;
+}
+
+/* The registry of IANA, and those that were never registered. */
+const char *recorder_mechanism(struct sp_view name)
+{
+    static const char *const known[] = {"PLAIN",
+                                        "LOGIN",
+                                        "SCRAM-SHA-1",
+                                        "SCRAM-SHA-1-PLUS",
+                                        "SCRAM-SHA-256",
+                                        "CRAM-MD5",
+                                        "DIGEST-MD5",
+                                        "SCRAM-SHA-512",
+                                        "SCRAM-SHA-256-PLUS",
+                                        "SCRAM-SHA-512-PLUS",
+                                        "XOAUTH2",
+                                        "OAUTHBEARER",
+                                        "EXTERNAL",
+                                        "ANONYMOUS",
+                                        "NTLM",
+                                        "GSSAPI",
+                                        "GSS-SPNEGO",
+                                        "KERBEROS_V4",
+                                        "KERBEROS_V5",
+                                        "SECURID",
+                                        "ECDSA-NIST256P-CHALLENGE",
+                                        "SAML20",
+                                        "OPENID20",
+                                        "GS2-KRB5",
+                                        "GS2-KRB5-PLUS",
+                                        "SRP",
+                                        "OTP",
+                                        "SKEY",
+                                        "NMAS_LOGIN",
+                                        "CRAM-SHA1",
+                                        "XOAUTH",
+                                        "OAUTH10A",
+                                        "EAP-AES128",
+                                        "EAP-AES128-PLUS",
+                                        "APOP"};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (sp_view_eq_nocase(name, sp_view_of(known[i])))
+            return known[i];
+    return NULL;
+}
+
+size_t recorder_harmless_word(struct sp_view line)
+{
+    enum { WORD_MAX = 32, LONE_MAX = 12 };
+    size_t n = 0;
+    while (n < line.len && n <= WORD_MAX && (sp_ascii_alpha(line.p[n]) || (n > 0 && line.p[n] == '-')))
+        n++;
+    if (n == 0 || n > WORD_MAX)
+        return 0;
+    if (n == line.len)
+        return n <= LONE_MAX ? n : 0;
+    return line.p[n] == ':' ? n + 1 : line.p[n] == ' ' ? n : 0;
+}
+
+/* Octets of the well-formed UTF-8 letter at the front (RFC 3629), or 0; C1 controls steer terminals. */
+static size_t letter(struct sp_view v)
+{
+    uint8_t c = v.p[0];
+    size_t n = c < 0x80 ? 1 : c < 0xc2 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf5 ? 4 : 0;
+    if (n == 0 || n > v.len)
+        return 0;
+    for (size_t i = 1; i < n; i++)
+        if ((v.p[i] & 0xc0) != 0x80)
+            return 0;
+    bool over = (c == 0xe0 && v.p[1] < 0xa0) || (c == 0xed && v.p[1] > 0x9f) ||
+                (c == 0xf0 && v.p[1] < 0x90) || (c == 0xf4 && v.p[1] > 0x8f) || (c == 0xc2 && v.p[1] < 0xa0);
+    return over ? 0 : n;
+}
+
+void recorder_add_text(struct sp_buf *out, struct sp_view text)
+{
+    while (text.len > 0) {
+        size_t n = letter(text);
+        uint8_t c = text.p[0];
+        if (n == 0 || c < ' ' || c == 0x7f) {
+            n = 1;
+            sp_buf_add_str(out, "\\x");
+            sp_buf_add_hex(out, sp_view_sub(text, 0, 1));
+        } else {
+            if (c == '\\')
+                sp_buf_add_u8(out, '\\');
+            sp_buf_add(out, sp_view_sub(text, 0, n));
+        }
+        text = sp_view_from(text, n);
+    }
+}
