@@ -38,8 +38,9 @@ static void names(void **state)
     (void)state;
     FAULT("limit {\n}\n", "f:4: no section is called limit; did you mean limits?; "
                           "allowed: listener, route, domain, limits, users, tokens, queue, sessions");
-    FAULT("frobnicate {\n a = b\n}\n", "f:4: no section is called frobnicate; "
-                                       "allowed: listener, route, domain, limits, users, tokens, queue, sessions");
+    FAULT("frobnicate {\n a = b\n}\n",
+          "f:4: no section is called frobnicate; "
+          "allowed: listener, route, domain, limits, users, tokens, queue, sessions");
     FAULT("queue {\n exprie = 5d\n}\n", "f:5: queue: no key exprie; did you mean expire?; allowed: "
                                         "retry-first, retry-most, expire, attempts");
     FAULT("message-size = 5M\n",

@@ -151,6 +151,7 @@ class Away(RoleCase):
                 break_edges(smtpd)
             server.expect_log("edge-joined-again", a="smtpd", b="queue")
             server.expect_log("edge-joined-again", a="smtpd", b="auth")
+            server.expect_log("edge-joined-again", a="smtpd", b="console")
             self.works(c)
             self.logs_in(c)
             c.quit()
