@@ -15,78 +15,6 @@ enum {
     BACKLOG = 128 << 10
 }; /* octets given to the stream and not yet sent, above which no content is added */
 
-/* --- what is told ------------------------------------------------------------------------ */
-
-void client_note(struct client *c, enum client_note_type type, const char *text)
-{
-    if (c->on->note)
-        c->on->note(c->ctx, &(struct client_note){.type = type, .text = text});
-}
-
-static void note_event(struct client *c, enum client_note_type type, const struct sp_client_event *e)
-{
-    if (c->on->note)
-        c->on->note(c->ctx, &(struct client_note){.type = type, .event = e, .secret_name = c->secret_name});
-}
-
-void client_fail(struct client *c, enum sp_client_fate fate, const char *phase,
-                 const struct sp_client_reply *by)
-{
-    if (c->failed)
-        return;
-    c->failed = true;
-    client_text_of_reply(by, &c->why);
-    struct sp_view enhanced = sp_view_sub(by->enhanced, 0, sizeof c->enhanced);
-    if (enhanced.len > 0)
-        memcpy(c->enhanced, enhanced.p, enhanced.len);
-    c->failure = (struct client_verdict){
-        .fate = fate,
-        .code = by->code,
-        .enhanced = sp_view_make(c->enhanced, enhanced.len),
-        .text = sp_buf_view(&c->why),
-        .phase = phase,
-        .remote = c->remote,
-    };
-}
-
-void client_fail_here(struct client *c, enum sp_client_fate fate, const char *phase, const char *enhanced,
-                      struct sp_view text)
-{
-    struct sp_client_reply by = {.enhanced = sp_view_of(enhanced), .text = text};
-    client_fail(c, fate, phase, &by);
-}
-
-/* The end is told once; the connection goes first, so that an owner who frees has nothing left to wait for.
- */
-void client_tell_end(struct client *c)
-{
-    if (c->stage == CLIENT_OVER)
-        return;
-    c->stage = CLIENT_OVER;
-    c->ready = false;
-    os_timer_stop(&c->timer);
-    if (c->stream)
-        os_stream_finish(c->stream);
-    c->stream = NULL;
-    if (!c->failed)
-        c->failure = (struct client_verdict){.phase = "QUIT", .remote = c->remote};
-    c->on->ended(c->ctx, &c->failure);
-}
-
-static void tell_outcome(struct client *c, const struct sp_client_event *e)
-{
-    client_text_of_reply(&e->as.outcome.reply, &c->text);
-    struct client_verdict v = {
-        .fate = e->as.outcome.fate,
-        .code = e->as.outcome.reply.code,
-        .enhanced = e->as.outcome.reply.enhanced,
-        .text = sp_buf_view(&c->text),
-        .phase = e->as.outcome.phase,
-        .remote = c->remote,
-    };
-    c->on->outcome(c->ctx, e->as.outcome.recipient, &v);
-}
-
 /* --- answering --------------------------------------------------------------------------- */
 
 /* false: the owner has nothing to say now. */
@@ -94,30 +22,17 @@ static bool answer_next(struct client *c)
 {
     if (c->ready)
         return false;
+    if (c->options->xclient.len > 0 && !c->told_xclient) {
+        c->told_xclient = true;
+        return sp_client_xclient(c->session, c->options->xclient, os_mono_ms()) == SP_OK;
+    }
     if (client_login(c))
         return true;
+    if (!sp_client_may_mail(c->session)) /* LIMITS: what waits goes over another connection */
+        return sp_client_quit(c->session, os_mono_ms()) == SP_OK;
     c->ready = true;
     c->on->ready(c->ctx);
     return !c->ready;
-}
-
-/* false: wait until the stream has sent what it has. */
-static bool give_content(struct client *c)
-{
-    struct sp_view piece = {0};
-    size_t used = 0;
-    if (os_stream_backlog(c->stream) > BACKLOG)
-        return false;
-    if (c->on->content(c->ctx, c->offset, &piece)) {
-        sp_client_eof(c->session, SP_LIT("the message could not be read here"));
-        return true;
-    }
-    int status =
-        piece.len > 0 ? sp_client_content(c->session, piece, &used) : sp_client_content_end(c->session);
-    if (status)
-        os_panic("client-content", "the session refused content: %d", status);
-    c->offset += used;
-    return true;
 }
 
 /* One event. false: nothing moves until something comes from outside. */
@@ -128,15 +43,16 @@ static bool take_event(struct client *c)
     case SP_CLIENT_NOTHING:
         return false;
     case SP_CLIENT_REPLY:
-        note_event(c, CLIENT_NOTE_REPLY, &e);
+        client_note_event(c, CLIENT_NOTE_REPLY, &e);
         break;
     case SP_CLIENT_SENT:
-        note_event(c, CLIENT_NOTE_SENT, &e);
+        client_note_event(c, CLIENT_NOTE_SENT, &e);
         break;
     case SP_CLIENT_OUTCOME:
-        tell_outcome(c, &e);
+        client_tell_outcome(c, &e);
         break;
     case SP_CLIENT_MAIL_DONE:
+        client_forget_mail(c);
         c->on->mail_done(c->ctx);
         break;
     case SP_CLIENT_AUTH_DONE:
@@ -151,7 +67,7 @@ static bool take_event(struct client *c)
         client_login_answer(c, e.as.challenge);
         break;
     case SP_CLIENT_ASK_CONTENT:
-        return give_content(c);
+        return client_give_content(c);
     case SP_CLIENT_START_TLS:
         c->handshaking = true;
         client_start_tls(c);
@@ -259,6 +175,7 @@ struct client *client_new(struct event_base *base, struct dns *dns, const struct
         c->session_options.tls = SP_CLIENT_TLS_OFF;
     sp_buf_init(&c->why, &os_heap, CLIENT_TEXT_MAX * 2);
     sp_buf_init(&c->text, &os_heap, CLIENT_TEXT_MAX * 2);
+    sp_buf_init(&c->converted, &os_heap, SIZE_MAX / 4);
     os_timer_init(&c->timer, base, timer_due, c);
     client_dial(c);
     return c;
@@ -271,6 +188,8 @@ static void destroy(struct client *c)
     if (c->stream)
         os_stream_free(c->stream);
     client_login_forget(c);
+    client_forget_mail(c);
+    sp_buf_fini(&c->converted);
     sp_client_free(c->session);
     os_timer_fini(&c->timer);
     sp_buf_fini(&c->why);
@@ -299,7 +218,7 @@ void client_free(struct client *c)
 
 bool client_is_ready(const struct client *c) { return c->ready; }
 
-static void expect(struct client *c, int status, const char *what)
+void client_expect(struct client *c, int status, const char *what)
 {
     if (status)
         os_panic("client-misuse", "%s was refused by the session: %d", what, status);
@@ -308,17 +227,16 @@ static void expect(struct client *c, int status, const char *what)
     client_leave(c);
 }
 
-void client_mail(struct client *c, const struct sp_client_mail *mail)
-{
-    c->ready = false;
-    c->offset = 0;
-    expect(c, sp_client_mail(c->session, mail, os_mono_ms()), "a mail");
-}
-
 void client_quit(struct client *c)
 {
     c->ready = false;
-    expect(c, sp_client_quit(c->session, os_mono_ms()), "QUIT");
+    client_expect(c, sp_client_quit(c->session, os_mono_ms()), "QUIT");
+}
+
+void client_raw(struct client *c, struct sp_view octets, unsigned replies)
+{
+    c->ready = false;
+    client_expect(c, sp_client_raw(c->session, octets, replies, os_mono_ms()), "octets");
 }
 
 void client_abandon(struct client *c, struct sp_view why)
@@ -344,4 +262,9 @@ const struct sp_client *client_session(const struct client *c) { return c->sessi
 const struct os_tls_facts *client_tls(const struct client *c)
 {
     return c->stream ? os_stream_tls(c->stream) : NULL;
+}
+
+bool client_certificate(const struct client *c, size_t i, struct os_tls_certificate *certificate_out)
+{
+    return c->stream && os_stream_certificate(c->stream, i, certificate_out);
 }

@@ -25,6 +25,12 @@ struct client_options {
     struct sp_view mechanism;                   /* empty: the strongest that is offered             */
     struct sp_view floor;                       /* none weaker than this mechanism; empty: any      */
     uint32_t connect_ms;                        /* for one address; 0: 30,000                       */
+    const char *path;                           /* of a unix socket, instead of host and port       */
+    const struct os_address *from;              /* one of ours, to connect from; NULL: any          */
+    const char *server_name;                    /* for SNI and the certificate; NULL: the host      */
+    struct sp_view preamble;                    /* octets before all else: a PROXY header           */
+    struct sp_view xclient;                     /* attributes for XCLIENT; empty: none is sent      */
+    bool convert; /* MIME that the server does not take is converted, if it may be, instead of bounced */
 };
 
 /*
@@ -37,6 +43,7 @@ struct client_verdict {
     struct sp_view text;     /* "550 5.1.1 No such user": all lines of the reply in one, or the
                                 reason; printable ASCII, at most CLIENT_TEXT_MAX octets          */
     const char *phase;       /* what was waited for: "RCPT"; "CONNECT" before the greeting       */
+    bool dsn;                /* the server offers DSN: reports that were asked for are its duty now */
     const char *remote;      /* "mx.example [192.0.2.1]:25", or "" before an address was dialled */
 };
 
@@ -95,9 +102,19 @@ void client_free(struct client *c);
 /* Is it waiting for client_mail or client_quit? */
 bool client_is_ready(const struct client *c);
 
-/* Only when ready. The mail is borrowed until mail_done. */
+/*
+ * Only when ready. The mail is borrowed until mail_done. `verified` is set here. With parameters.utf8 the
+ * header is looked at, whether it needs SMTPUTF8: content is asked for from its beginning, then again.
+ */
 void client_mail(struct client *c, const struct sp_client_mail *mail);
 void client_quit(struct client *c);
+
+/* Only when ready: say octets as they are; `replies` of them are told as notes (phase RAW), then ready again.
+ */
+void client_raw(struct client *c, struct sp_view octets, unsigned replies);
+
+/* The i-th certificate of the server; false: there is none. */
+bool client_certificate(const struct client *c, size_t i, struct os_tls_certificate *certificate_out);
 
 /* Give up now: open outcomes are said with this reason, then ended. */
 void client_abandon(struct client *c, struct sp_view why);

@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/un.h>
 
 enum { LOOKUP_MS = 30000, CONNECT_MS = 30000, HANDSHAKE_MS = 60000 };
 
@@ -31,15 +32,37 @@ static void over(struct client *c, enum sp_client_fate fate, const char *enhance
     client_tell_end(c);
 }
 
+static void connect_to(struct client *c, const void *address, size_t len)
+{
+    const struct os_address *from = c->options->from;
+    client_note(c, CLIENT_NOTE_DIAL, c->remote);
+    c->stream = os_stream_connect_from(
+        c->base,
+        &(struct os_stream_dial){.address = address,
+                                 .address_len = len,
+                                 .from = from ? &from->as.any : NULL,
+                                 .from_len = from ? from->len : 0,
+                                 .timeout_ms = c->options->connect_ms ? c->options->connect_ms : CONNECT_MS},
+        &client_stream_handlers, c);
+    if (!c->stream)
+        try_next(c, "no socket can be made");
+}
+
 static void connect_address(struct client *c)
 {
     const struct os_address *a = &c->addresses.addresses[c->address++];
-    uint32_t ms = c->options->connect_ms ? c->options->connect_ms : CONNECT_MS;
     name_remote(c, a);
-    client_note(c, CLIENT_NOTE_DIAL, c->remote);
-    c->stream = os_stream_connect(c->base, &a->as.any, a->len, ms, &client_stream_handlers, c);
-    if (!c->stream)
-        try_next(c, "no socket can be made");
+    connect_to(c, &a->as.any, a->len);
+}
+
+/* A path is dialled once, from the loop like an address. */
+static void connect_path(struct client *c)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    snprintf(a.sun_path, sizeof a.sun_path, "%s", c->options->path);
+    snprintf(c->remote, sizeof c->remote, "%s", c->options->path);
+    c->address = c->addresses.n = 1;
+    connect_to(c, &a, sizeof a);
 }
 
 static void try_next(struct client *c, const char *why)
@@ -77,6 +100,10 @@ static void resolved(void *ctx, const struct dns_addresses *found)
 
 void client_dial(struct client *c)
 {
+    if (c->options->path) {
+        connect_path(c);
+        return;
+    }
     c->query = dns_addresses(c->dns, sp_view_of(c->options->host), c->options->port, LOOKUP_MS, resolved, c);
 }
 
@@ -95,14 +122,18 @@ void client_redial_plain(struct client *c)
     c->session_options.tls = SP_CLIENT_TLS_OFF;
     c->stage = CLIENT_DIALLING;
     c->address--;
-    connect_address(c);
+    if (c->options->path)
+        connect_path(c);
+    else
+        connect_address(c);
 }
 
 /* A numeric host has no name to indicate (RFC 6066 3); its certificate is checked for the address. */
 void client_start_tls(struct client *c)
 {
     uint32_t ms = c->session_options.timeouts.tls_ms;
-    os_stream_start_tls(c->stream, c->options->tls, c->options->host, ms ? ms : HANDSHAKE_MS);
+    const char *name = c->options->server_name ? c->options->server_name : c->options->host;
+    os_stream_start_tls(c->stream, c->options->tls, name, ms ? ms : HANDSHAKE_MS);
 }
 
 /* --- the stream's voice -------------------------------------------------------------------- */
@@ -119,6 +150,8 @@ static void stream_ready(void *ctx, const struct os_tls_facts *tls)
         client_leave(c);
         return;
     }
+    if (!tls && c->options->preamble.len > 0)
+        os_stream_write(c->stream, c->options->preamble);
     if (!tls && c->options->implicit_tls)
         client_start_tls(c);
     else

@@ -3,6 +3,7 @@
 #define CLIENT_STATE_H
 
 #include "client/client.h"
+#include "message/convert.h"
 
 enum client_stage {
     CLIENT_DIALLING, /* resolving, connecting, and the handshake of implicit TLS */
@@ -34,13 +35,19 @@ struct client {
     struct sasl_client *sasl;
     struct sp_buf binding_data[SASL_BINDING_N]; /* what the exchange may be bound to */
     struct sasl_binding binding;
-    struct sp_view mechanism;                   /* that is being tried; static text                    */
-    bool doubted;                               /* the server did not answer as the mechanism demands  */
+    struct sp_view mechanism; /* that is being tried; static text                    */
+    bool doubted;             /* the server did not answer as the mechanism demands  */
     bool authenticated, login_over;
     const char *secret_name;
 
-    uint64_t offset; /* octets of content given                                      */
-    bool ready;      /* the owner was asked what next                                */
+    struct sp_client_mail mail; /* as it is given to the session                  */
+    uint64_t offset;            /* octets of content taken from the owner         */
+    struct message_convert *convert;
+    struct sp_buf converted; /* of which this many were given to the session: */
+    size_t converted_n;
+    bool converted_all;
+    bool told_xclient;
+    bool ready; /* the owner was asked what next                                */
 
     unsigned depth; /* handlers in progress: freeing waits for the outermost         */
     bool working, freed;
@@ -67,6 +74,16 @@ void client_fail(struct client *c, enum sp_client_fate fate, const char *phase,
                  const struct sp_client_reply *by);
 void client_fail_here(struct client *c, enum sp_client_fate fate, const char *phase, const char *enhanced,
                       struct sp_view text);
+
+void client_expect(struct client *c, int status, const char *what);
+
+/* tell.c */
+void client_note_event(struct client *c, enum client_note_type type, const struct sp_client_event *e);
+void client_tell_outcome(struct client *c, const struct sp_client_event *e);
+
+/* mail.c: answer ASK_CONTENT; false: wait until the stream has sent what it has. */
+bool client_give_content(struct client *c);
+void client_forget_mail(struct client *c);
 
 /* dial.c */
 void client_dial(struct client *c);

@@ -22,7 +22,8 @@ struct os_tls_facts {
     int bits;              /* secret bits of the cipher                     */
     const char *peer_name; /* subject CN or first SAN of the peer's certificate, or NULL */
     bool peer_verified;    /* chain and name were verified                  */
-    const char *peer_fault; /* why they were not: "self-signed certificate"; NULL when verified or not asked */
+    const char
+        *peer_fault; /* why they were not: "self-signed certificate"; NULL when verified or not asked */
 };
 
 struct os_stream_handlers {
@@ -47,6 +48,13 @@ struct os_stream_handlers {
 struct os_stream *os_stream_accepted(struct event_base *base, int fd, const struct os_stream_handlers *h,
                                      void *ctx);
 
+/* Where to, from where, how long. Borrowed for the call. */
+struct os_stream_dial {
+    const void *address, *from; /* struct sockaddr; of a unix socket, too */
+    size_t address_len, from_len;
+    uint32_t timeout_ms;
+};
+
 /*
  * Connect to a numeric address; `ready` or `closed` tells. Input is paused until os_stream_resume.
  *   address, len   a struct sockaddr, borrowed for the call
@@ -54,6 +62,10 @@ struct os_stream *os_stream_accepted(struct event_base *base, int fd, const stru
  */
 struct os_stream *os_stream_connect(struct event_base *base, const void *address, size_t len,
                                     uint32_t timeout_ms, const struct os_stream_handlers *h, void *ctx);
+
+/* The same from an address of ours: `from`, a struct sockaddr without port; NULL: any. */
+struct os_stream *os_stream_connect_from(struct event_base *base, const struct os_stream_dial *dial,
+                                         const struct os_stream_handlers *h, void *ctx);
 
 /* Close at once, discarding what was not sent; and free. */
 void os_stream_free(struct os_stream *s);
@@ -91,11 +103,24 @@ void os_stream_start_tls(struct os_stream *s, struct os_tls_context *tls, const 
 /* Streams of this loop that are not gone yet; those that finish count too. */
 size_t os_stream_n(struct event_base *base);
 
-/* Kinds of channel binding: tls-exporter (TLS 1.3, RFC 9266), tls-unique (TLS 1.2) and tls-server-end-point (RFC 5929). */
+/* Kinds of channel binding: tls-exporter (TLS 1.3, RFC 9266), tls-unique (TLS 1.2) and tls-server-end-point
+ * (RFC 5929). */
 enum os_tls_binding { OS_TLS_EXPORTER, OS_TLS_UNIQUE, OS_TLS_END_POINT };
 
 /* Append the data of a kind, at most 64 octets; nothing when the connection is plain or has not that kind. */
 void os_stream_add_binding(const struct os_stream *s, enum os_tls_binding kind, struct sp_buf *out);
+
+/* A certificate as it was shown, in words; names that do not fit are cut. */
+enum { OS_TLS_NAME_LEN = 256, OS_TLS_NAMES_LEN = 2048, OS_TLS_FINGERPRINT_LEN = 96 };
+struct os_tls_certificate {
+    char subject[OS_TLS_NAME_LEN], issuer[OS_TLS_NAME_LEN]; /* "CN=mx.example,O=Example"           */
+    char names[OS_TLS_NAMES_LEN];                           /* subjectAltName: names and addresses */
+    char sha256[OS_TLS_FINGERPRINT_LEN];                    /* "AB:CD:.."                          */
+    int64_t not_before_ms, not_after_ms;                    /* wall times                          */
+};
+
+/* The i-th certificate of the server, its own is 0. false: there is none, or no TLS. */
+bool os_stream_certificate(const struct os_stream *s, size_t i, struct os_tls_certificate *certificate_out);
 
 /* NULL while plain. */
 const struct os_tls_facts *os_stream_tls(const struct os_stream *s);

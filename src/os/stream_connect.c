@@ -8,30 +8,41 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static int open_socket(const struct sockaddr *address, socklen_t len, int *fd_out)
+static int open_socket(const struct os_stream_dial *d, int *fd_out)
 {
     const int on = 1;
+    const struct sockaddr *address = d->address;
     int fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return errno;
     *fd_out = fd;
     /* Replies and commands leave whole; waiting for more to fill a packet only delays them. */
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    return connect(fd, address, len) && errno != EINPROGRESS ? errno : 0;
+    if (address->sa_family != AF_UNIX)
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (d->from && bind(fd, d->from, (socklen_t)d->from_len))
+        return errno;
+    return connect(fd, address, (socklen_t)d->address_len) && errno != EINPROGRESS ? errno : 0;
+}
+
+struct os_stream *os_stream_connect_from(struct event_base *base, const struct os_stream_dial *dial,
+                                         const struct os_stream_handlers *h, void *ctx)
+{
+    int fd = -1, error = open_socket(dial, &fd);
+    struct os_stream *s = stream_new(base, fd, h, ctx);
+    s->phase = STREAM_CONNECTING;
+    s->connect_errno = error;
+    /* A failure at once is told from the loop like any other. */
+    stream_set_timer(s, error ? 0 : dial->timeout_ms);
+    if (!error)
+        stream_want_write(s, true);
+    return s;
 }
 
 struct os_stream *os_stream_connect(struct event_base *base, const void *address, size_t len,
                                     uint32_t timeout_ms, const struct os_stream_handlers *h, void *ctx)
 {
-    int fd = -1, error = open_socket(address, (socklen_t)len, &fd);
-    struct os_stream *s = stream_new(base, fd, h, ctx);
-    s->phase = STREAM_CONNECTING;
-    s->connect_errno = error;
-    /* A failure at once is told from the loop like any other. */
-    stream_set_timer(s, error ? 0 : timeout_ms);
-    if (!error)
-        stream_want_write(s, true);
-    return s;
+    const struct os_stream_dial dial = {.address = address, .address_len = len, .timeout_ms = timeout_ms};
+    return os_stream_connect_from(base, &dial, h, ctx);
 }
 
 /* --- names ---------------------------------------------------------------------------------- */

@@ -29,6 +29,17 @@ struct os_tls_context *os_tls_client_new(enum os_tls_verify verify, const char *
 struct os_tls_context *os_tls_client_trusting(enum os_tls_verify verify, struct sp_view authorities_pem,
                                               struct sp_buf *error);
 
+/* What a person may want of a client's context beside that. NULL: as it is. */
+struct os_tls_settings {
+    const char *min_version, *max_version; /* "1.0" to "1.3"                                          */
+    const char *ciphers;                   /* as OpenSSL lists them; those of TLS 1.3 begin with TLS_ */
+    const char *certificate_file;          /* PEM, to show to servers that ask for one; leaf first    */
+    const char *key_file;                  /* PEM, without passphrase; NULL: in the same file         */
+};
+
+/* SP_ERR_SYNTAX: `error` says which of them cannot be used, and why. */
+SP_MUST_USE int os_tls_set(struct os_tls_context *t, const struct os_tls_settings *s, struct sp_buf *error);
+
 /* Contexts are counted: streams hold their own reference. */
 struct os_tls_context *os_tls_ref(struct os_tls_context *t);
 void os_tls_unref(struct os_tls_context *t);

@@ -6,17 +6,25 @@ import threading
 
 
 class Mail:
-    def __init__(self, sender, recipients, content, body):
+    """`body`: was BODY=8BITMIME said? `mail_words`, `rcpt_words`: the parameters of MAIL, and of each RCPT, as they were said;
+    `chunks`: the sizes of its chunks, when it came in chunks."""
+
+    def __init__(self, sender, recipients, content, body, mail_words=(), rcpt_words=(), chunks=()):
         self.sender, self.recipients, self.content, self.body = sender, recipients, content, body
+        self.mail_words, self.rcpt_words, self.chunks = list(mail_words), [list(w) for w in rcpt_words], list(chunks)
 
 
 class FakeServer:
     """`rcpt(address)` and `data(mail)` give a reply line, "250 ..." to accept, or None to hang up. `auth`: the mechanisms
-    of EHLO, each with what is said to it at once."""
+    of EHLO, each with what is said to it at once. `keywords`: the others of EHLO. `chunk(size, last)` answers BDAT. With `lmtp`
+    each recipient has its own reply behind the message, `data(mail)` being called with that recipient alone."""
 
-    def __init__(self, rcpt=lambda address: "250 2.1.5 Ok", data=lambda mail: "250 2.0.0 Ok", port=0, keep=True, auth=()):
+    def __init__(self, rcpt=lambda address: "250 2.1.5 Ok", data=lambda mail: "250 2.0.0 Ok", port=0, keep=True, auth=(),
+                 keywords=("8BITMIME", "ENHANCEDSTATUSCODES", "PIPELINING"), chunk=lambda size, last: "250 2.0.0 Ok", lmtp=False,
+                 sayings=None):
         self.rcpt, self.data, self.keep, self.auth = rcpt, data, keep, dict(auth)
-        self.mails, self.changed = [], threading.Condition()
+        self.keywords, self.chunk, self.lmtp, self.sayings = list(keywords), chunk, lmtp, dict(sayings or {})
+        self.mails, self.changed, self.lines = [], threading.Condition(), []
         owner = self
 
         class Handler(socketserver.StreamRequestHandler):
@@ -39,46 +47,71 @@ class FakeServer:
             connection.sendall("".join(r + "\r\n" for r in replies).encode())
 
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        say("220 fake ESMTP")
-        sender, recipients, body = "", [], None
+        say(self.sayings.get("", "220 fake ESMTP"))
+        mail, chunked = None, b""
         for line in lines:
+            self.lines.append(line)
             verb = line.strip().upper()
-            if verb.startswith(b"EHLO"):
-                say("250-fake", "250-8BITMIME", "250-ENHANCEDSTATUSCODES",
-                    *(["250-AUTH " + " ".join(self.auth)] if self.auth else []), "250 PIPELINING")
+            if verb.startswith((b"EHLO", b"LHLO")):
+                words = [*(["AUTH " + " ".join(self.auth)] if self.auth else []), *self.keywords]
+                say(*("250-" + w for w in ["fake", *words][:-1]), "250 " + ["fake", *words][-1])
             elif verb.startswith(b"AUTH "):
                 say(self.auth[verb.split()[1].decode()])
             elif verb.startswith(b"MAIL FROM:"):
-                sender, recipients = re.search(rb"<(.*?)>", line).group(1).decode(), []
-                body = b"BODY=8BITMIME" in verb
+                sender, words = re.search(rb"<(.*?)>\s*(.*)", line).groups()
+                mail = Mail(sender.decode(), [], None, b"BODY=8BITMIME" in verb, words.decode().split())
+                chunked = b""
                 say("250 2.1.0 Ok")
             elif verb.startswith(b"RCPT TO:"):
-                address = re.search(rb"<(.*)>", line).group(1).decode()
+                address, words = (t.decode() for t in re.search(rb"<(.*)>\s*(.*)", line).groups())
                 reply = self.rcpt(address)
                 if reply is None:
                     return
                 if reply.startswith("2"):
-                    recipients.append(address)
+                    mail.recipients.append(address)
+                    mail.rcpt_words.append(words.split())
                 say(reply)
             elif verb == b"DATA":
-                if not recipients:
+                if not mail or not mail.recipients:
                     say("554 5.5.1 no valid recipients")
                     continue
                 say("354 go on")
-                mail = Mail(sender, recipients, self.content(lines), body)
-                reply = self.data(mail)
+                mail.content = self.content(lines)
+                if not self.judge(mail, say):
+                    return
+            elif verb.startswith(b"BDAT "):
+                size, last = int(verb.split()[1]), verb.endswith(b"LAST")
+                chunked += lines.read(size)
+                mail.chunks.append(size)
+                reply = self.chunk(size, last)
                 if reply is None:
                     return
-                if reply.startswith("2"):
-                    with self.changed:
-                        self.mails.append(mail if self.keep else None)
-                        self.changed.notify_all()
-                say(reply)
+                if not last or not reply.startswith("2"):
+                    say(reply)
+                    continue
+                mail.content = chunked
+                if not self.judge(mail, say):
+                    return
             elif verb == b"QUIT":
                 say("221 2.0.0 Bye")
                 return
             else:
-                say("250 2.0.0 Ok")
+                say(self.sayings.get(verb.split()[0].decode() if verb else "", "250 2.0.0 Ok"))
+
+    def judge(self, mail, say):
+        """Reply to a message; false: hang up instead."""
+        words = list(zip(mail.recipients, mail.rcpt_words))
+        parts = [Mail(mail.sender, [r], mail.content, mail.body, mail.mail_words, [w], mail.chunks) for r, w in words]
+        for part in parts if self.lmtp else [mail]:
+            reply = self.data(part)
+            if reply is None:
+                return False
+            if reply.startswith("2"):
+                with self.changed:
+                    self.mails.append(part if self.keep else None)
+                    self.changed.notify_all()
+            say(reply)
+        return True
 
     @staticmethod
     def content(lines):

@@ -1,5 +1,7 @@
 """--relay hands everything to another server, each message once."""
 import collections
+import email
+import email.policy
 import unittest
 
 from fake_server import FakeServer
@@ -61,6 +63,41 @@ class Relay(ServerCase):
         mail, = hop.wait(1)
         self.assertTrue(mail.content.endswith(b"\r\n" + content))
         self.assertTrue(mail.body, "BODY=8BITMIME was lost")
+
+    def relay(self, server, content, *words, body="8BITMIME", rcpt=()):
+        with server.talk() as c:
+            c.hello()
+            c.command(" ".join(["MAIL FROM:<a@example.org>", *([f"BODY={body}"] if body else []), *words]), 250)
+            c.command(" ".join(["RCPT TO:<b@example.org>", *rcpt]), 250)
+            c.command("DATA", 354)
+            c.raw(content.replace(b"\r\n.", b"\r\n..") + b".\r\n")
+            return c.expect(250)
+
+    def test_eight_bits_are_converted_for_a_server_that_takes_seven(self):
+        hop = self.next_server(keywords=["PIPELINING"])
+        server = self.serve("--relay", hop.address)
+        picture = bytes(range(128, 256)) * 30
+        content = (b"Subject: x\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=limit\r\n"
+                   b"Content-Transfer-Encoding: 8bit\r\n\r\n--limit\r\nContent-Type: text/plain; charset=utf-8\r\n"
+                   b"Content-Transfer-Encoding: 8bit\r\n\r\n" + "xin chào = \r\n.\r\n".encode() * 3000 +
+                   b"--limit\r\nContent-Type: image/x\r\nContent-Transfer-Encoding: 8bit\r\n\r\n" + picture +
+                   b"\r\n--limit--\r\n")
+        self.relay(server, content)
+        mail, = hop.wait(1)
+        self.assertFalse(mail.body)
+        self.assertTrue(mail.content.isascii())
+        parsed = email.message_from_bytes(mail.content, policy=email.policy.default)
+        text, image = parsed.iter_parts()
+        self.assertEqual(text.get_content(), ("xin chào = \r\n.\r\n" * 3000)[:-2])  # the last line end is the boundary's
+        self.assertEqual(image.get_content(), picture)
+
+    def test_what_cannot_be_converted_comes_back(self):
+        hop = self.next_server(keywords=["PIPELINING"])
+        server = self.serve("--relay", hop.address)
+        self.relay(server, b"Subject: x\r\n\r\ngr\xfcn\r\n")
+        bounce, = hop.wait(1)
+        self.assertEqual((bounce.sender, bounce.recipients), ("", ["a@example.org"]))
+        self.assertIn(b"Status: 5.6.3", bounce.content)
 
     def test_a_new_message_is_tried_at_once_whatever_earlier_ones_met(self):
         hop = self.next_server(rcpt=lambda a: "451 4.2.0 Later" if a.startswith("slow@") else "250 2.1.5 Ok")

@@ -63,6 +63,7 @@ static void relay_settings(struct delivery_pool *p, const struct config_route *r
     p->hello = os_text(sp_view_of(hostname));
     p->connections = route->connections ? route->connections : 10;
     p->options = (struct client_options){
+        .convert = true,
         .host = p->host,
         .port = route->port,
         .implicit_tls = route->implicit_tls,
