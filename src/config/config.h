@@ -47,6 +47,7 @@ struct config_route {
     const char            *user;          /* NULL: no AUTH                      */
     const char            *password_file; /* read by the supervisor             */
     enum sasl_mechanism_id min_mechanism; /* none weaker; SASL_ID_NONE: any     */
+    uint32_t               rate;          /* messages a minute to a destination; 0: any number */
     uint32_t               connections;   /* at once to this destination, per delivery process; default 10 */
     /* maildir: path with %d (domain) and %l (local part) */
     const char            *path;
@@ -86,6 +87,8 @@ struct config_queue {
     uint32_t retry_first_s;  /* after the first failure; doubles                 */
     uint32_t retry_most_s;   /* longest pause                                    */
     uint32_t expire_s;       /* after acceptance: bounce                         */
+    uint32_t back_off_first_s; /* of a destination in trouble; doubles           */
+    uint32_t back_off_most_s;
     uint32_t attempts;       /* leases at once, in all                           */
 };
 

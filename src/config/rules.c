@@ -240,6 +240,8 @@ static void check_queue(const struct rules *r)
         fault(r, "retry-most", "is less than retry-first");
     if (q->expire_s < q->retry_first_s)
         fault(r, "expire", "is less than retry-first: nothing would be tried again");
+    if (q->back_off_most_s < q->back_off_first_s)
+        fault(r, "back-off-most", "is less than back-off-first");
 }
 
 /* The name of this machine, when it is one that can be said to others. */

@@ -36,6 +36,9 @@ struct bench_end {
     size_t n;     /* ever; the last BENCH_SEEN_MAX are kept */
     bool deliver; /* answer attempts with this: */
     struct ipc_outcome outcome;
+    enum ipc_health health; /* what the answers say of the destination */
+    const char *site;
+    uint32_t pause_s;
     size_t attempts;
 };
 
@@ -86,8 +89,13 @@ static void bench_answer_attempt(struct bench_end *end, const struct ipc_attempt
         o.recipient = t.recipient;
         assert_int_equal(ipc_add_outcome(&outcomes, &o), SP_OK);
     }
-    struct ipc_message m = {.type = IPC_TYPE_attempt_result,
-                            .as.attempt_result = {.lease = a->lease, .outcomes = sp_buf_view(&outcomes)}};
+    struct ipc_message m = {
+        .type = IPC_TYPE_attempt_result,
+        .as.attempt_result = {.lease = a->lease,
+                              .outcomes = sp_buf_view(&outcomes),
+                              .health = (uint8_t)end->health,
+                              .pause_s = end->pause_s,
+                              .site = end->site ? sp_view_of(end->site) : (struct sp_view){0}}};
     assert_int_equal(os_edge_send(end->edge, &m), SP_OK);
     sp_buf_fini(&outcomes);
 }
@@ -300,9 +308,9 @@ static inline uint64_t bench_submit(struct bench *b, const char *sender, const c
     struct sp_buf list;
     sp_buf_init(&list, &os_heap, 1 << 20);
     for (size_t i = 0; i < n; i++)
-        assert_int_equal(
-            ipc_add_recipient(&list, &(struct ipc_recipient){.address = sp_view_of(to[i][1]), .route = sp_view_of(to[i][0])}),
-            SP_OK);
+        assert_int_equal(ipc_add_recipient(&list, &(struct ipc_recipient){.address = sp_view_of(to[i][1]),
+                                                                          .route = sp_view_of(to[i][0])}),
+                         SP_OK);
     struct ipc_submit s = {.tag = ++b->next_tag,
                            .id = ++b->next_id,
                            .received_ms = (uint64_t)bench_now_ms,

@@ -205,7 +205,7 @@ static int64_t due_of(const struct store_mail *mail)
 }
 
 /* What the recipients' routes mean now. Returns how many are to be stored. */
-static size_t sort_recipients(const struct queue *q, struct acceptance *a, struct sp_view list,
+static size_t sort_recipients(struct queue *q, struct acceptance *a, struct sp_view list,
                               struct store_recipient *to)
 {
     size_t n = 0;
@@ -218,28 +218,46 @@ static size_t sort_recipients(const struct queue *q, struct acceptance *a, struc
         a->recipients++;
         a->held += kind == CONFIG_ROUTE_HOLD;
         a->discarded += kind == CONFIG_ROUTE_DISCARD;
-        if (kind != CONFIG_ROUTE_DISCARD)
-            to[n++] = (struct store_recipient){.number = number,
-                                               .address = r.address,
-                                               .route = r.route,
-                                               .state = kind == CONFIG_ROUTE_HOLD ? STORE_HELD : STORE_QUEUED,
-                                               .next_ms = due_ms,
-                                               .parameters = r.parameters};
+        if (kind == CONFIG_ROUTE_DISCARD)
+            continue;
+        to[n++] = (struct store_recipient){.number = number,
+                                           .address = r.address,
+                                           .route = r.route,
+                                           .state = kind == CONFIG_ROUTE_HOLD ? STORE_HELD : STORE_QUEUED,
+                                           .next_ms = due_ms,
+                                           .parameters = r.parameters};
     }
     return n;
+}
+
+/* What its destination cannot take now waits in the store from the start. */
+static void park_crowded(struct queue *q, struct store_recipient *to, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!store_state_waits(to[i].state))
+            continue;
+        struct queue_destination *d = queue_destination_of(q, to[i].route, to[i].address);
+        if (queue_window_is_crowded(q, d)) {
+            d->parked = true;
+            to[i].parked = d->name; /* which parked keeps */
+        } else {
+            queue_destination_drop(q, d);
+        }
+    }
 }
 
 static void make_items(struct queue *q, struct acceptance *a, const struct store_recipient *to, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        if (!store_state_waits(to[i].state))
+        if (!store_state_waits(to[i].state) || to[i].parked.len)
             continue;
+        struct queue_destination *d = queue_destination_of(q, to[i].route, to[i].address);
         struct queue_item *item = a->items;
-        while (item && (!sp_view_eq(queue_route(item), to[i].route) || item->target_n >= QUEUE_TARGETS_MAX))
+        while (item && (item->destination != d || item->target_n >= QUEUE_TARGETS_MAX))
             item = item->next;
         if (!item) {
             item = queue_item_new(&a->mail, true);
-            queue_item_aim(q, item, to[i].route);
+            queue_item_aim(item, d);
             item->next = a->items;
             a->items = item;
         }
@@ -254,6 +272,8 @@ static int store_message(struct queue *q, struct acceptance *a, const struct ipc
     size_t n = sort_recipients(q, a, m->recipients, to);
     bool leased = due_of(&a->mail) <= a->mail.received_ms && queue_window_has_room(q, n);
     int status = SP_OK;
+    if (leased)
+        park_crowded(q, to, n);
     if (n)
         status = store_add(q->store, &a->mail, to, n, m->spooled ? NULL : &m->content, leased);
     if (!status && leased)

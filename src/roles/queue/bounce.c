@@ -90,13 +90,20 @@ static int add(struct queue *q, const struct store_mail *failed, const struct st
                                  .next_ms = mail->received_ms,
                                  .reply =
                                      route ? (struct sp_view){0} : SP_LIT("no route leads to this domain")};
-    bool leased = !held && queue_window_has_room(q, 1);
+    struct queue_destination *d = held ? NULL : queue_destination_of(q, name, to.address);
+    if (d && queue_window_is_crowded(q, d)) {
+        to.parked = d->name;
+        d->parked = true;
+    }
+    bool leased = d && !d->parked && queue_window_has_room(q, 1);
     int status = store_add(q->store, mail, &to, 1, &report, leased);
+    if (d && (status || !leased))
+        queue_destination_drop(q, d);
     if (status || !leased)
         return status;
     struct queue_item *item = queue_item_new(mail, true);
     queue_item_add(item, &to);
-    queue_item_aim(q, item, name);
+    queue_item_aim(item, d);
     *item_out = item;
     return SP_OK;
 }

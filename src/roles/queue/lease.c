@@ -9,9 +9,7 @@
 #include <unistd.h>
 
 enum {
-    LEASES_AT_ONCE = 512,      /* given in one turn                                                    */
-    LEASES_PER_CONNECTION = 4, /* under way for a destination, so that none of its connections waits */
-    LEASES_LEAST = 64,
+    LEASES_AT_ONCE = 512, /* given in one turn                                                           */
     DEATHS_AT_ONCE =
         2, /* so often a message is due at once when its process went away: it may be the cause */
     DEATHS_MOST = 4096
@@ -19,9 +17,9 @@ enum {
 
 /* --- who may have it ------------------------------------------------------------------------ */
 
-static struct sp_view route_name(const struct queue_destination *d)
+static const struct config_route *route_of(const struct queue *q, const struct queue_destination *d)
 {
-    return sp_view_make(d->route, d->route_len);
+    return config_find_route(q->role->config, d->route);
 }
 
 static bool is_delivered(const struct config_route *route)
@@ -29,24 +27,30 @@ static bool is_delivered(const struct config_route *route)
     return route && route->kind != CONFIG_ROUTE_HOLD && route->kind != CONFIG_ROUTE_DISCARD;
 }
 
-/* One process keeps a destination's connections; mailboxes have none, so all processes fill them. */
+/* One process keeps a site's connections; mailboxes have none, so all processes fill them. */
 static struct os_edge *peer_of(const struct queue *q, const struct queue_destination *d,
                                const struct config_route *route)
 {
-    uint64_t number = route->kind == CONFIG_ROUTE_MAILDIR ? q->last_lease : sp_hash(route_name(d), 0);
+    uint64_t number = route->kind == CONFIG_ROUTE_MAILDIR
+                          ? q->last_lease
+                          : sp_hash(sp_view_make(d->site->key, d->site->key_len), 0);
     return role_peer_for(q->role, IPC_DELIVERY, number);
 }
 
-static bool may_go(struct queue *q, const struct queue_destination *d)
+static enum queue_go may_go(struct queue *q, struct queue_destination *d)
 {
-    const struct config_route *route = config_find_route(q->role->config, route_name(d));
+    const struct config_route *route = route_of(q, d);
+    struct queue_site *s = d->site;
     if (!is_delivered(route))
-        return true; /* needs no process */
-    uint32_t most = route->connections * LEASES_PER_CONNECTION;
-    if (d->active >= (most > LEASES_LEAST ? most : LEASES_LEAST))
-        return false;
+        return QUEUE_GO; /* needs no process */
+    if (s->active >= queue_site_room(s, route))
+        return QUEUE_REST;
+    if (route->rate > 0 && s->rate_ms > q->wall_ms()) {
+        queue_site_time(q, s);
+        return QUEUE_REST;
+    }
     struct os_edge *peer = peer_of(q, d, route);
-    return peer && !os_edge_full(peer);
+    return peer && !os_edge_full(peer) ? QUEUE_GO : QUEUE_SKIP;
 }
 
 /* --- give ----------------------------------------------------------------------------------- */
@@ -95,17 +99,21 @@ static int send_attempt(struct queue_item *item, const struct config_route *rout
                              &(struct ipc_target){.recipient = t->number,
                                                   .address = queue_address(t),
                                                   .parameters = t->parameters});
-    struct ipc_message m = {.type = IPC_TYPE_attempt,
-                            .as.attempt = {.lease = item->lease,
-                                           .id = item->mail.id,
-                                           .sender = item->mail.sender,
-                                           .route = queue_route(item),
-                                           .connections = route->connections,
-                                           .parameters = item->mail.parameters,
-                                           .targets = sp_buf_view(&targets),
-                                           .size = item->mail.size,
-                                           .content = body->content,
-                                           .fd = body->fd}};
+    struct ipc_message m = {
+        .type = IPC_TYPE_attempt,
+        .as.attempt = {.lease = item->lease,
+                       .id = item->mail.id,
+                       .sender = item->mail.sender,
+                       .route = queue_route(item),
+                       .destination = item->destination->domain,
+                       .connections = item->destination->site->connections < route->connections
+                                          ? item->destination->site->connections
+                                          : route->connections,
+                       .parameters = item->mail.parameters,
+                       .targets = sp_buf_view(&targets),
+                       .size = item->mail.size,
+                       .content = body->content,
+                       .fd = body->fd}};
     int status = os_edge_send(peer, &m);
     sp_buf_fini(&targets);
     return status;
@@ -137,6 +145,7 @@ static bool give(struct queue *q, struct queue_item *item, const struct config_r
         return false;
     }
     d->active++;
+    queue_site_count(d->site, route, q->wall_ms());
     q->window.active += item->target_n;
     int put = sp_table_put(&q->leases, queue_key(&item->lease), item);
     (void)put; /* os_heap never says no */
@@ -155,7 +164,7 @@ void queue_lease(struct queue *q)
         struct queue_item *item = queue_window_next(q, may_go);
         if (!item)
             return;
-        const struct config_route *route = config_find_route(q->role->config, queue_route(item));
+        const struct config_route *route = route_of(q, item->destination);
         if (!is_delivered(route))
             settle_without_attempt(q, item, route);
         else if (!give(q, item, route))
@@ -167,10 +176,53 @@ void queue_lease(struct queue *q)
 
 static void end_lease(struct queue *q, struct queue_item *item)
 {
+    struct queue_destination *d = item->destination;
+    const struct config_route *route = route_of(q, d);
     (void)sp_table_take(&q->leases, queue_key(&item->lease)); /* it is the item */
     item->lease = 0;
-    item->destination->active--;
+    d->active--;
+    d->site->active--;
     q->window.active -= item->target_n;
+    if (route)
+        queue_site_wake(q, d->site, queue_site_room(d->site, route));
+}
+
+/* Domains whose servers are the same share what is known of them. */
+static void move_to_site(struct queue *q, struct queue_destination *d, struct sp_view key)
+{
+    if (!key.len || sp_view_eq(key, sp_view_make(d->site->key, d->site->key_len)))
+        return;
+    enum queue_stand stand = d->stand;
+    queue_destination_stand(q, d, QUEUE_NOWHERE);
+    queue_site_leave(q, d);
+    queue_site_join(q, d, key);
+    if (stand != QUEUE_NOWHERE)
+        queue_destination_place(q, d);
+}
+
+/* What its first failed recipient was told, or else the first. */
+static struct sp_view said(const struct queue_outcome *outcomes, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (outcomes[i].kind != IPC_OUTCOME_DELIVERED)
+            return outcomes[i].reply;
+    return n ? outcomes[0].reply : (struct sp_view){0};
+}
+
+static void learn(struct queue *q, struct queue_destination *d, const struct ipc_attempt_result *result,
+                  const struct queue_outcome *outcomes, size_t n)
+{
+    const struct config_route *route = route_of(q, d);
+    struct queue_site *s;
+    move_to_site(q, d, result->site);
+    s = d->site;
+    for (size_t i = 0; i < n; i++) {
+        s->delivered += outcomes[i].kind == IPC_OUTCOME_DELIVERED;
+        s->failed += outcomes[i].kind == IPC_OUTCOME_FAILED;
+        s->deferred += outcomes[i].kind == IPC_OUTCOME_DEFERRED || outcomes[i].kind == IPC_OUTCOME_UNKNOWN;
+    }
+    if (route && result->health < IPC_HEALTH_N)
+        queue_site_note(q, s, route, (enum ipc_health)result->health, result->pause_s, said(outcomes, n));
 }
 
 void queue_take_result(struct queue *q, struct os_edge *from, const struct ipc_attempt_result *result)
@@ -197,6 +249,7 @@ void queue_take_result(struct queue *q, struct os_edge *from, const struct ipc_a
                                                      .reply = o.reply,
                                                      .remote = o.remote};
     }
+    learn(q, item->destination, result, outcomes, i);
     end_lease(q, item);
     (void)sp_table_take(&q->deaths, queue_key(&item->mail.id)); /* its process lives */
     if (i == 1)

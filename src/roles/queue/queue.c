@@ -25,9 +25,8 @@ enum {
 static void set_due_timer(struct queue *q, int64_t now)
 {
     enum { MOST_MS = 3600000 };
-    int64_t next = q->window.next_ms;
-    /* A full window is filled again when results make room, not by time. */
-    if (next == STORE_NEVER || q->stopping || !queue_window_wants_more(q)) {
+    int64_t next = queue_window_next_ms(q);
+    if (next == STORE_NEVER || q->stopping) {
         os_timer_stop(&q->due);
         return;
     }
@@ -174,6 +173,7 @@ static void start(struct role *r)
     os_timer_init(&q->grace, r->base, leave_now, q);
     os_timer_set(&q->report, REPORT_MS);
     open_store(q);
+    queue_read_suspensions(q);
     queue_tools_open(q);
     os_later_ask(&q->turn);
 }

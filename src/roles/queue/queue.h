@@ -4,7 +4,10 @@
  *   queue.c     the role: start, reload, peers, the end of each turn, stop
  *   batch.c     group commit: what waits for the next commit, and what happens after it
  *   accept.c    from smtpd: spool files and messages
+ *   destination.c  where mail goes: a route, or a domain of it; where each stands
+ *   site.c      the servers behind destinations: how many connections, how fast, back-off
  *   window.c    the recipients in memory, by destination, and which is next
+ *   park.c      recipients that wait in the store for their destination
  *   lease.c     to delivery: attempts, and what became of them
  *   settle.c    what became of recipients, written down; retries and expiry
  *   bounce.c    the report to the sender
@@ -25,6 +28,8 @@ enum {
     QUEUE_TARGETS_MAX = 100,     /* recipients in one attempt: what every server takes (RFC 5321 4.5.3.1.8) */
     QUEUE_WINDOW_MAX = 10000,    /* recipients in memory that the store gave                        */
     QUEUE_FRESH_MAX = 10000,     /* and recipients of new messages, whatever the others wait for    */
+    QUEUE_SHARE_MAX = 1000,      /* of them waiting for one destination; the rest is parked         */
+    QUEUE_SITES_MAX = 20000,     /* sites that are remembered without mail: some 10 MiB             */
     QUEUE_BATCH_MAX = 1024,      /* entries in one transaction                                      */
     QUEUE_BATCH_OCTETS = 8 << 20 /* and octets                                                      */
 };
@@ -57,18 +62,129 @@ void queue_batch_fail(struct queue *q);
 void queue_batch_commit(struct queue *q);
 enum ipc_submit_why queue_batch_why(const struct queue *q);
 
-/* --- window.c ------------------------------------------------------------------------------- */
+/* --- destination.c -------------------------------------------------------------------------- */
+
+struct queue_destination;
+
+/* Destinations that stand in the same place, in a ring. */
+struct queue_ring {
+    struct queue_destination *first;
+};
+
+struct queue_line {
+    struct queue_item *first, **end;
+};
+
+enum queue_stand {
+    QUEUE_NOWHERE, /* nothing of it waits in memory                                              */
+    QUEUE_RINGED,  /* in window.ring: something waits, and may go as far as is known             */
+    QUEUE_RESTING, /* in site.resting: what waits is to wait for the end of an attempt, or for the rate */
+    QUEUE_PARKING  /* in window.parking: nothing may go; what waits is on its way into the store */
+};
+
+/*
+ * Where items go: a route, or one domain of a route that leads to each domain's own servers. Its name is the
+ * route's, or "route/domain"; the store knows what is parked by that name.
+ */
+struct queue_destination {
+    struct queue_destination *next, *previous; /* where it stands */
+    enum queue_stand stand;
+    struct queue_site *site;
+    struct queue_destination *site_next;   /* of the same site */
+    struct queue_destination *refill_next; /* in window.refill, when refilling */
+    bool refilling;
+    bool parked;              /* the store may have recipients that are parked here   */
+    struct store_place place; /* up to where those were leased                        */
+    struct queue_line fresh, retries;
+    size_t item_n;   /* items that name it, wherever they are         */
+    size_t waiting;  /* recipients in its lines                       */
+    uint32_t turns;  /* leases given: each fifth is a retry's         */
+    uint32_t active; /* items under way                              */
+    struct sp_view name, route, domain;
+    uint8_t text[];
+};
+
+/* The destination of mail to that address by that route; made when there is none. */
+struct queue_destination *queue_destination_of(struct queue *q, struct sp_view route, struct sp_view address);
+struct queue_destination *queue_destination_named(struct queue *q, struct sp_view name);
+struct queue_destination *queue_destination_find(const struct queue *q, struct sp_view name);
+
+/* Let it stand where it belongs now. */
+void queue_destination_place(struct queue *q, struct queue_destination *d);
+void queue_destination_stand(struct queue *q, struct queue_destination *d, enum queue_stand stand);
+/* Free it, and its site, unless something of it is worth remembering. */
+void queue_destination_drop(struct queue *q, struct queue_destination *d);
+
+/* May nothing be given to it at the moment, whatever ends? */
+bool queue_destination_is_blocked(const struct queue *q, const struct queue_destination *d, int64_t now_ms);
+
+/* Suspended by an operator: its domain, its route or its name. since_out may be NULL. */
+bool queue_is_suspended(const struct queue *q, const struct queue_destination *d, int64_t *since_out);
+/* Read the suspensions from the store, and let every destination stand where it belongs. */
+void queue_read_suspensions(struct queue *q);
+
+/* --- site.c --------------------------------------------------------------------------------- */
+
+enum { QUEUE_SAID_MAX = 240 };
+
+/*
+ * The servers behind destinations: those whose domains name the same set of hosts share one, with its limits
+ * and its troubles. Any other destination has one of its own, of its own name.
+ */
+struct queue_site {
+    struct queue_site *timed_next, **timed_at; /* in window.timed while it waits for a time */
+    struct queue_destination *destinations;
+    struct queue_ring resting;
+    uint32_t connections; /* that it may have now: grows with success, shrinks with trouble */
+    uint32_t credit;      /* successes towards one more, once there was trouble             */
+    bool shrunk;          /* there was trouble since the start                              */
+    uint32_t active;      /* attempts under way to all its destinations                     */
+    uint32_t troubles;    /* in a row                                                       */
+    int64_t until_ms;     /* nothing is given before: back-off; 0: open                     */
+    int64_t rate_ms;      /* the next attempt not before, by the rate                       */
+    enum ipc_health health;
+    int64_t good_ms, bad_ms; /* when it last took mail, when it was last in trouble; 0: never */
+    uint64_t delivered, deferred, failed;
+    size_t said_len; /* what it said, or what happened, last */
+    uint8_t said[QUEUE_SAID_MAX];
+    size_t key_len;
+    uint8_t key[];
+};
+
+struct queue_site *queue_site_of(struct queue *q, struct sp_view key);
+void queue_site_join(struct queue *q, struct queue_destination *d, struct sp_view key);
+void queue_site_leave(struct queue *q, struct queue_destination *d);
+
+/* Attempts at once. */
+uint32_t queue_site_room(const struct queue_site *s, const struct config_route *route);
+/* One more is given now. */
+void queue_site_count(struct queue_site *s, const struct config_route *route, int64_t now_ms);
+/* One has ended: who rests may go. */
+void queue_site_wake(struct queue *q, struct queue_site *s, uint32_t room);
+
+/* What an attempt has learnt. */
+void queue_site_note(struct queue *q, struct queue_site *s, const struct config_route *route,
+                     enum ipc_health health, uint32_t pause_s, struct sp_view said);
+/* Forget its troubles. */
+void queue_site_reopen(struct queue *q, struct queue_site *s);
+/* Wait for until_ms or rate_ms. */
+void queue_site_time(struct queue *q, struct queue_site *s);
+/* Whose time has come. */
+void queue_sites_tick(struct queue *q, int64_t now_ms);
+
+/* --- window.c, park.c ----------------------------------------------------------------------- */
 
 struct queue_target {
     struct queue_target *next;
     uint32_t number;
-    uint32_t attempts;                    /* before this one         */
-    struct sp_rcpt_parameters parameters; /* its view is behind address */
+    uint32_t attempts; /* before this one */
+    bool warned;       /* the sender knows that it is late */
+    struct sp_rcpt_parameters parameters;
     size_t address_len;
-    uint8_t address[];
+    uint8_t address[]; /* and what parameters point to */
 };
 
-/* Recipients of one message with one route: what one attempt delivers. All are leased in the store. */
+/* Recipients of one message with one destination: what one attempt delivers. All are leased in the store. */
 struct queue_item {
     struct queue_item *next; /* in its destination's line */
     struct queue_destination *destination;
@@ -83,27 +199,21 @@ struct queue_item {
     uint8_t text[];
 };
 
-struct queue_line {
-    struct queue_item *first, **end;
-};
-
-/* Where items go: one per route that has any. */
-struct queue_destination {
-    struct queue_destination *next, *previous; /* in the ring of those with waiting items */
-    bool ringed;
-    struct queue_line fresh, retries;
-    uint32_t turns;  /* leases given: each fifth is a retry's */
-    uint32_t active; /* items under way                       */
-    size_t route_len;
-    uint8_t route[];
-};
-
 struct queue_window {
-    struct sp_table destinations;   /* by route                                                       */
-    struct queue_destination *ring; /* whose turn is next                                             */
-    size_t stored, fresh;           /* recipients in memory, under way or not, by where they came from */
-    size_t active;                  /* of both, those under way                                       */
-    int64_t next_ms;                /* when to ask the store again                                    */
+    struct sp_table destinations; /* by name */
+    struct sp_table sites;        /* by key  */
+    struct sp_table suspended;    /* name -> since, see queue_is_suspended */
+    struct queue_ring ring;       /* whose turn is next                                       */
+    struct queue_ring parking;
+    struct queue_destination *refill; /* want what is parked, by refill_next                  */
+    struct queue_site *timed;
+    size_t stored, fresh; /* recipients in memory, under way or not, by where they came from  */
+    size_t active;        /* of both, those under way                                         */
+    int64_t next_ms;      /* when to ask the store for what is due                            */
+    int64_t wake_ms;      /* when the first site's time comes; STORE_NEVER                    */
+    int64_t park_ms;      /* park nothing before: the store failed                            */
+    int64_t walk_ms;      /* when to look for parked recipients of destinations that are not in memory */
+    struct sp_buf walked; /* up to this name                                                  */
 };
 
 void queue_window_init(struct queue *q);
@@ -115,23 +225,49 @@ void queue_item_add(struct queue_item *item, const struct store_recipient *r);
 void queue_item_free(struct queue *q, struct queue_item *item, int64_t due_ms);
 
 /* Say where an item will go, before it is put: its message is not yet on disk. */
-void queue_item_aim(struct queue *q, struct queue_item *item, struct sp_view route);
+void queue_item_aim(struct queue_item *item, struct queue_destination *d);
 /* Put an item that was aimed, new or once under way, behind the others of its destination. */
 void queue_window_put(struct queue *q, struct queue_item *item);
+/* Take the next one out of a destination's lines. NULL: none waits. */
+struct queue_item *queue_window_take(struct queue *q, struct queue_destination *d);
 /* Room for n recipients of a new message? */
 bool queue_window_has_room(const struct queue *q, size_t n);
+/* Is recipients of a new message for this destination to be parked at once? */
+bool queue_window_is_crowded(const struct queue *q, const struct queue_destination *d);
 /* Is there room for recipients that the store has? */
 bool queue_window_wants_more(const struct queue *q);
-/* Lease from the store what is due, a bounded number. true: there may be more now. */
+/* Lease from the store what is due, park what cannot go: a bounded number. true: there may be more now. */
 bool queue_window_fill(struct queue *q, int64_t now_ms);
+/* The earliest time that something of this has to be done without an event. */
+int64_t queue_window_next_ms(const struct queue *q);
+
+enum queue_go { QUEUE_GO, QUEUE_REST, QUEUE_SKIP };
 /* The next item that may go, taken out of its line; `may_go` judges destinations. NULL: none. */
 struct queue_item *queue_window_next(struct queue *q,
-                                     bool (*may_go)(struct queue *q, const struct queue_destination *d));
+                                     enum queue_go (*may_go)(struct queue *q, struct queue_destination *d));
 
-static inline struct sp_view queue_route(const struct queue_item *item)
-{
-    return (struct sp_view){item->destination->route, item->destination->route_len};
-}
+/* What the store gives, gathered into items: recipients of a message come one after another. A store_visit.
+ */
+struct queue_filling {
+    struct queue *q;
+    struct queue_destination *only; /* all is of this destination; NULL: each to its own */
+    struct queue_item *items;       /* of the message that is being read, by `next`      */
+    struct queue_item *crowd;       /* to be parked, by `next`                           */
+    size_t n;
+};
+void queue_fill_one(void *filling, const struct store_mail *mail, const struct store_recipient *r);
+void queue_fill_end(struct queue_filling *f);
+
+/* Park these items, by `next`, in a transaction of their own. They are freed, or put back. */
+void queue_park(struct queue *q, struct queue_item *items);
+/* A bounded piece of each: park what must not wait in memory, fetch what was parked, look for more. */
+bool queue_park_some(struct queue *q, int64_t now_ms);
+bool queue_refill(struct queue *q, int64_t now_ms);
+bool queue_walk_parked(struct queue *q, int64_t now_ms);
+/* It may have room: fetch what is parked for it. */
+void queue_ask_refill(struct queue *q, struct queue_destination *d);
+
+static inline struct sp_view queue_route(const struct queue_item *item) { return item->destination->route; }
 
 static inline struct sp_view queue_address(const struct queue_target *t)
 {

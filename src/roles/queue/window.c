@@ -1,7 +1,8 @@
 /*
  * The window: recipients that are leased from the store and wait in memory, a bounded number however long the
- * queue is. New messages have room of their own, and a destination's retries get each fifth turn only, so
- * that a new message is tried at once whatever earlier ones have met. Destinations take turns.
+ * queue is, and of one destination only a share of it. New messages have room of their own, and a
+ * destination's retries get each fifth turn only, so that a new message is tried at once whatever earlier
+ * ones have met. Destinations take turns.
  */
 #include "roles/queue/queue.h"
 
@@ -47,6 +48,7 @@ void queue_item_add(struct queue_item *item, const struct store_recipient *r)
     uint8_t *at = t->address;
     t->number = r->number;
     t->attempts = r->attempts;
+    t->warned = r->warned;
     t->address_len = keep(&at, r->address).len;
     t->parameters = r->parameters;
     t->parameters.orcpt = keep(&at, r->parameters.orcpt);
@@ -58,6 +60,7 @@ void queue_item_add(struct queue_item *item, const struct store_recipient *r)
 void queue_item_free(struct queue *q, struct queue_item *item, int64_t due_ms)
 {
     struct queue_window *w = &q->window;
+    struct queue_destination *d = item->destination;
     if (item->counted)
         *(item->counted_fresh ? &w->fresh : &w->stored) -= item->target_n;
     while (item->targets) {
@@ -69,52 +72,17 @@ void queue_item_free(struct queue *q, struct queue_item *item, int64_t due_ms)
     if (due_ms < w->next_ms)
         w->next_ms = due_ms;
     free(item);
+    d->item_n--;
+    queue_destination_drop(q, d);
 }
 
-/* --- destinations --------------------------------------------------------------------------- */
-
-static void join_ring(struct queue_window *w, struct queue_destination *d)
+void queue_item_aim(struct queue_item *item, struct queue_destination *d)
 {
-    if (d->ringed)
-        return;
-    d->ringed = true;
-    if (!w->ring) {
-        w->ring = d->next = d->previous = d;
-        return;
-    }
-    d->next = w->ring;
-    d->previous = w->ring->previous;
-    d->previous->next = d;
-    d->next->previous = d;
+    item->destination = d;
+    d->item_n++;
 }
 
-static void leave_ring(struct queue_window *w, struct queue_destination *d)
-{
-    d->ringed = false;
-    if (d->next == d) {
-        w->ring = NULL;
-        return;
-    }
-    d->previous->next = d->next;
-    d->next->previous = d->previous;
-    if (w->ring == d)
-        w->ring = d->next;
-}
-
-static struct queue_destination *destination_of(struct queue_window *w, struct sp_view route)
-{
-    struct queue_destination *d = sp_table_get(&w->destinations, route);
-    if (d)
-        return d;
-    d = os_new(sizeof *d + route.len);
-    uint8_t *at = d->route;
-    d->route_len = keep(&at, route).len;
-    d->fresh.end = &d->fresh.first;
-    d->retries.end = &d->retries.first;
-    int status = sp_table_put(&w->destinations, route, d);
-    (void)status; /* os_heap never says no */
-    return d;
-}
+/* --- lines ---------------------------------------------------------------------------------- */
 
 static struct queue_item *take_first(struct queue_line *line)
 {
@@ -128,34 +96,17 @@ static struct queue_item *take_first(struct queue_line *line)
     return item;
 }
 
-/* --- the window ----------------------------------------------------------------------------- */
-
-void queue_window_init(struct queue *q)
+struct queue_item *queue_window_take(struct queue *q, struct queue_destination *d)
 {
-    uint64_t seed;
-    os_random(&seed, sizeof seed);
-    q->window = (struct queue_window){0};
-    sp_table_init(&q->window.destinations, &os_heap, seed);
-}
-
-void queue_window_fini(struct queue *q)
-{
-    size_t cursor = 0;
-    struct sp_view key;
-    void *value;
-    while (sp_table_next(&q->window.destinations, &cursor, &key, &value)) {
-        struct queue_destination *d = value;
-        struct queue_item *item;
-        while ((item = take_first(&d->fresh)) || (item = take_first(&d->retries)))
-            queue_item_free(q, item, STORE_NEVER);
-        free(d);
-    }
-    sp_table_fini(&q->window.destinations);
-}
-
-void queue_item_aim(struct queue *q, struct queue_item *item, struct sp_view route)
-{
-    item->destination = destination_of(&q->window, route);
+    bool retry = d->turns++ % RETRY_EACH == RETRY_EACH - 1;
+    struct queue_item *item = take_first(retry ? &d->retries : &d->fresh);
+    if (!item)
+        item = take_first(retry ? &d->fresh : &d->retries);
+    if (item)
+        d->waiting -= item->target_n;
+    if (!d->fresh.first && !d->retries.first)
+        queue_destination_stand(q, d, QUEUE_NOWHERE);
+    return item;
 }
 
 void queue_window_put(struct queue *q, struct queue_item *item)
@@ -168,7 +119,49 @@ void queue_window_put(struct queue *q, struct queue_item *item)
     item->counted = true;
     *line->end = item;
     line->end = &item->next;
-    join_ring(w, d);
+    d->waiting += item->target_n;
+    if (d->stand == QUEUE_NOWHERE)
+        queue_destination_place(q, d);
+}
+
+/* --- the window ----------------------------------------------------------------------------- */
+
+void queue_window_init(struct queue *q)
+{
+    struct queue_window *w = &q->window;
+    uint64_t seed;
+    os_random(&seed, sizeof seed);
+    *w = (struct queue_window){.wake_ms = STORE_NEVER};
+    sp_table_init(&w->destinations, &os_heap, seed);
+    sp_table_init(&w->sites, &os_heap, seed);
+    sp_table_init(&w->suspended, &os_heap, seed);
+    sp_buf_init(&w->walked, &os_heap, 1 << 20);
+}
+
+static void free_values(struct sp_table *t)
+{
+    size_t cursor = 0;
+    struct sp_view key;
+    for (void *value; sp_table_next(t, &cursor, &key, &value);)
+        free(value);
+    sp_table_fini(t);
+}
+
+void queue_window_fini(struct queue *q)
+{
+    struct queue_window *w = &q->window;
+    size_t cursor = 0;
+    struct sp_view key;
+    for (void *value; sp_table_next(&w->destinations, &cursor, &key, &value);) {
+        struct queue_destination *d = value;
+        d->item_n++; /* it is freed below, not with its last item */
+        for (struct queue_item *item; (item = take_first(&d->fresh)) || (item = take_first(&d->retries));)
+            queue_item_free(q, item, STORE_NEVER);
+    }
+    free_values(&w->destinations);
+    free_values(&w->sites);
+    free_values(&w->suspended);
+    sp_buf_fini(&w->walked);
 }
 
 bool queue_window_has_room(const struct queue *q, size_t n)
@@ -177,27 +170,42 @@ bool queue_window_has_room(const struct queue *q, size_t n)
     return q->window.fresh == 0 || q->window.fresh + n <= QUEUE_FRESH_MAX;
 }
 
-/* What the store gives, gathered into items: recipients of a message come one after another. */
-struct filling {
-    struct queue *q;
-    struct queue_item *items; /* of the message that is being read, by `next` */
-    size_t n;
-};
+bool queue_window_is_crowded(const struct queue *q, const struct queue_destination *d)
+{
+    return d->waiting >= QUEUE_SHARE_MAX || queue_destination_is_blocked(q, d, q->wall_ms());
+}
 
-static void put_all(struct filling *f)
+bool queue_window_wants_more(const struct queue *q) { return q->window.stored <= QUEUE_WINDOW_MAX / 2; }
+
+int64_t queue_window_next_ms(const struct queue *q)
+{
+    const struct queue_window *w = &q->window;
+    int64_t next = w->wake_ms < w->walk_ms ? w->wake_ms : w->walk_ms;
+    /* A full window is filled again when results make room, not by time. */
+    return queue_window_wants_more(q) && w->next_ms < next ? w->next_ms : next;
+}
+
+/* --- filling -------------------------------------------------------------------------------- */
+
+static void put_all(struct queue_filling *f)
 {
     while (f->items) {
         struct queue_item *item = f->items;
         f->items = item->next;
-        item->next = NULL;
-        queue_window_put(f->q, item);
+        if (queue_window_is_crowded(f->q, item->destination) && !f->only) {
+            item->next = f->crowd;
+            f->crowd = item;
+        } else {
+            item->next = NULL;
+            queue_window_put(f->q, item);
+        }
     }
 }
 
-static void take_due(void *ctx, const struct store_mail *mail, const struct store_recipient *r)
+void queue_fill_one(void *filling, const struct store_mail *mail, const struct store_recipient *r)
 {
-    struct filling *f = ctx;
-    struct queue_destination *d = destination_of(&f->q->window, r->route);
+    struct queue_filling *f = filling;
+    struct queue_destination *d = f->only ? f->only : queue_destination_of(f->q, r->route, r->address);
     if (f->items && f->items->mail.id != mail->id)
         put_all(f);
     struct queue_item *item = f->items;
@@ -206,7 +214,7 @@ static void take_due(void *ctx, const struct store_mail *mail, const struct stor
     if (!item) {
         item = queue_item_new(mail, false);
         item->fresh = r->attempts == 0;
-        item->destination = d;
+        queue_item_aim(item, d);
         item->next = f->items;
         f->items = item;
     }
@@ -215,16 +223,20 @@ static void take_due(void *ctx, const struct store_mail *mail, const struct stor
     f->n++;
 }
 
-bool queue_window_wants_more(const struct queue *q) { return q->window.stored <= QUEUE_WINDOW_MAX / 2; }
+void queue_fill_end(struct queue_filling *f)
+{
+    put_all(f);
+    queue_park(f->q, f->crowd);
+}
 
-bool queue_window_fill(struct queue *q, int64_t now_ms)
+static bool fill_with_due(struct queue *q, int64_t now_ms)
 {
     struct queue_window *w = &q->window;
-    if (now_ms < w->next_ms || !queue_window_wants_more(q))
+    if (now_ms < w->next_ms || now_ms < w->park_ms || !queue_window_wants_more(q))
         return false;
-    struct filling f = {.q = q};
-    int status = store_lease(q->store, now_ms, FILL_AT_ONCE, take_due, &f, &w->next_ms);
-    put_all(&f);
+    struct queue_filling f = {.q = q};
+    int status = store_lease(q->store, now_ms, FILL_AT_ONCE, queue_fill_one, &f, &w->next_ms);
+    queue_fill_end(&f);
     if (status) {
         enum { PAUSE_MS = 1000 };
         os_log(OS_WARN, "store-failed", OS_STR("what", "lease"), OS_STR("error", store_error(q->store)));
@@ -234,22 +246,34 @@ bool queue_window_fill(struct queue *q, int64_t now_ms)
     return w->next_ms <= now_ms && queue_window_wants_more(q);
 }
 
+bool queue_window_fill(struct queue *q, int64_t now_ms)
+{
+    queue_sites_tick(q, now_ms);
+    bool more = queue_park_some(q, now_ms);
+    more |= queue_refill(q, now_ms);
+    more |= fill_with_due(q, now_ms);
+    return queue_walk_parked(q, now_ms) || more;
+}
+
 struct queue_item *queue_window_next(struct queue *q,
-                                     bool (*may_go)(struct queue *q, const struct queue_destination *d))
+                                     enum queue_go (*may_go)(struct queue *q, struct queue_destination *d))
 {
     struct queue_window *w = &q->window;
-    for (struct queue_destination *d = w->ring, *end = NULL; d && d != end; d = d->next) {
-        if (!end)
-            end = d;
-        if (!may_go(q, d))
+    struct queue_destination *end = NULL;
+    while (w->ring.first && w->ring.first != end) {
+        struct queue_destination *d = w->ring.first;
+        enum queue_go go = may_go(q, d);
+        if (go == QUEUE_REST) {
+            queue_destination_stand(q, d, QUEUE_RESTING);
             continue;
-        bool retry = d->turns++ % RETRY_EACH == RETRY_EACH - 1;
-        struct queue_item *item = take_first(retry ? &d->retries : &d->fresh);
-        if (!item)
-            item = take_first(retry ? &d->fresh : &d->retries);
-        w->ring = d->next;
-        if (!d->fresh.first && !d->retries.first)
-            leave_ring(w, d);
+        }
+        w->ring.first = d->next; /* the next one's turn */
+        if (go == QUEUE_SKIP) {
+            end = end ? end : d;
+            continue;
+        }
+        struct queue_item *item = queue_window_take(q, d);
+        queue_ask_refill(q, d);
         return item;
     }
     return NULL;

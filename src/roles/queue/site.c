@@ -1,0 +1,221 @@
+/*
+ * Sites: how much the servers behind destinations may be given now. The number of connections grows with each
+ * success and is halved by trouble; after trouble nothing is tried for a while, twice as long each time, and
+ * then with one connection. However many messages wait for a site that is down, one at a time finds that out.
+ */
+#include "roles/queue/queue.h"
+
+#include "base/view.h"
+#include "os/heap.h"
+#include "os/log.h"
+
+#include <stdlib.h>
+
+enum {
+    CONNECTIONS_FIRST = 3,     /* to a site that is not known yet                                     */
+    LEASES_PER_CONNECTION = 4, /* under way, so that none of its connections waits                    */
+    LEASES_LEAST = 64,         /* to a route of one destination that has its full number              */
+    MINUTE_MS = 60000
+};
+
+/* --- in and out ----------------------------------------------------------------------------- */
+
+struct queue_site *queue_site_of(struct queue *q, struct sp_view key)
+{
+    struct queue_site *s = sp_table_get(&q->window.sites, key);
+    if (s)
+        return s;
+    s = os_new(sizeof *s + key.len);
+    memcpy(s->key, key.p, key.len);
+    s->key_len = key.len;
+    s->connections = CONNECTIONS_FIRST;
+    int status = sp_table_put(&q->window.sites, key, s);
+    (void)status; /* os_heap never says no */
+    return s;
+}
+
+void queue_site_join(struct queue *q, struct queue_destination *d, struct sp_view key)
+{
+    struct queue_site *s = queue_site_of(q, key);
+    d->site = s;
+    d->site_next = s->destinations;
+    s->destinations = d;
+    s->active += d->active;
+}
+
+static void stop_timing(struct queue_site *s)
+{
+    if (!s->timed_at)
+        return;
+    *s->timed_at = s->timed_next;
+    if (s->timed_next)
+        s->timed_next->timed_at = s->timed_at;
+    s->timed_at = NULL;
+    s->timed_next = NULL;
+}
+
+static void forget(struct queue *q, struct queue_site *s)
+{
+    stop_timing(s);
+    (void)sp_table_take(&q->window.sites, sp_view_make(s->key, s->key_len)); /* it is s */
+    free(s);
+}
+
+void queue_site_leave(struct queue *q, struct queue_destination *d)
+{
+    struct queue_site *s = d->site;
+    struct queue_destination **at = &s->destinations;
+    while (*at != d)
+        at = &(*at)->site_next;
+    *at = d->site_next;
+    s->active -= d->active;
+    d->site = NULL;
+    bool remembered = s->until_ms > q->wall_ms() && q->window.sites.n <= QUEUE_SITES_MAX;
+    if (!s->destinations && !remembered)
+        forget(q, s);
+}
+
+/* --- how much ------------------------------------------------------------------------------- */
+
+static uint32_t connections_of(const struct queue_site *s, const struct config_route *route)
+{
+    return s->connections < route->connections ? s->connections : route->connections;
+}
+
+uint32_t queue_site_room(const struct queue_site *s, const struct config_route *route)
+{
+    if (s->troubles > 0)
+        return 1; /* it finds out */
+    uint32_t room = connections_of(s, route) * LEASES_PER_CONNECTION;
+    return s->connections >= route->connections && room < LEASES_LEAST ? LEASES_LEAST : room;
+}
+
+void queue_site_time(struct queue *q, struct queue_site *s)
+{
+    struct queue_window *w = &q->window;
+    int64_t at = s->until_ms > s->rate_ms ? s->until_ms : s->rate_ms;
+    if (!s->timed_at) {
+        s->timed_next = w->timed;
+        s->timed_at = &w->timed;
+        if (w->timed)
+            w->timed->timed_at = &s->timed_next;
+        w->timed = s;
+    }
+    if (at < w->wake_ms)
+        w->wake_ms = at;
+}
+
+void queue_site_count(struct queue_site *s, const struct config_route *route, int64_t now_ms)
+{
+    s->active++;
+    if (route->rate == 0)
+        return;
+    s->rate_ms = (s->rate_ms > now_ms ? s->rate_ms : now_ms) + MINUTE_MS / route->rate;
+}
+
+void queue_site_wake(struct queue *q, struct queue_site *s, uint32_t room)
+{
+    for (uint32_t n = s->active; n < room && s->resting.first; n++)
+        queue_destination_place(q, s->resting.first);
+}
+
+static void place_all(struct queue *q, struct queue_site *s)
+{
+    for (struct queue_destination *d = s->destinations; d; d = d->site_next)
+        queue_destination_place(q, d);
+}
+
+void queue_sites_tick(struct queue *q, int64_t now_ms)
+{
+    struct queue_window *w = &q->window;
+    if (now_ms < w->wake_ms)
+        return;
+    w->wake_ms = STORE_NEVER;
+    for (struct queue_site *s = w->timed, *next; s; s = next) {
+        next = s->timed_next;
+        if (s->until_ms > now_ms || s->rate_ms > now_ms) {
+            queue_site_time(q, s);
+            continue;
+        }
+        stop_timing(s);
+        s->until_ms = 0;
+        if (s->destinations)
+            place_all(q, s);
+        else
+            forget(q, s);
+    }
+}
+
+/* --- what is learnt ------------------------------------------------------------------------- */
+
+static void grow(struct queue_site *s, const struct config_route *route)
+{
+    s->troubles = 0;
+    if (s->connections >= route->connections)
+        return;
+    /* Until the first trouble each success adds one; from then on it takes a success of each connection. */
+    if (s->shrunk && ++s->credit < s->connections)
+        return;
+    s->credit = 0;
+    s->connections++;
+}
+
+/* As the pauses of messages: doubling, with up to a sixteenth more so that sites do not come back together.
+ */
+static int64_t back_off_ms(const struct queue *q, uint32_t troubles)
+{
+    const struct config_queue *c = &q->role->config->queue;
+    uint64_t pause = (uint64_t)c->back_off_first_s * 1000, most = (uint64_t)c->back_off_most_s * 1000;
+    for (uint32_t i = 1; i < troubles && pause < most; i++)
+        pause *= 2;
+    if (pause > most)
+        pause = most;
+    uint32_t random;
+    os_random(&random, sizeof random);
+    return (int64_t)(pause + random % (pause / 16 + 1));
+}
+
+static void back_off(struct queue *q, struct queue_site *s, enum ipc_health health, uint32_t pause_s)
+{
+    int64_t now = q->wall_ms(), pause;
+    s->bad_ms = now;
+    if (s->until_ms > now)
+        return; /* what was under way when it began tells nothing new */
+    s->troubles++;
+    s->shrunk = true;
+    s->credit = 0;
+    s->connections = health == IPC_HEALTH_BUSY && s->connections > 1 ? s->connections / 2 : 1;
+    pause = back_off_ms(q, s->troubles);
+    if (pause < (int64_t)pause_s * 1000)
+        pause = (int64_t)pause_s * 1000;
+    s->until_ms = now + pause;
+    queue_site_time(q, s);
+    os_log(OS_INFO, "destination-paused", OS_VIEW("site", sp_view_make(s->key, s->key_len)),
+           OS_NUM("seconds", (uint64_t)pause / 1000), OS_NUM("troubles", s->troubles),
+           OS_NUM("connections", s->connections), OS_VIEW("reply", sp_view_make(s->said, s->said_len)));
+    place_all(q, s);
+}
+
+void queue_site_note(struct queue *q, struct queue_site *s, const struct config_route *route,
+                     enum ipc_health health, uint32_t pause_s, struct sp_view said)
+{
+    if (health == IPC_HEALTH_UNTOLD)
+        return;
+    s->health = health;
+    if (said.len) {
+        s->said_len = said.len < sizeof s->said ? said.len : sizeof s->said;
+        memcpy(s->said, said.p, s->said_len);
+    }
+    if (health == IPC_HEALTH_GOOD) {
+        s->good_ms = q->wall_ms();
+        grow(s, route);
+    } else {
+        back_off(q, s, health, pause_s);
+    }
+}
+
+void queue_site_reopen(struct queue *q, struct queue_site *s)
+{
+    s->until_ms = 0;
+    place_all(q, s);
+}

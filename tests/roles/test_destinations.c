@@ -1,0 +1,279 @@
+/* The queue role and destinations that are slow, down, shared, limited or suspended. */
+#include "roles/queue_bench.h"
+
+static struct queue_destination *destination(struct bench *b, const char *name)
+{
+    return queue_destination_find(bench_queue(b), sp_view_of(name));
+}
+
+static struct queue_site *site(struct bench *b, const char *key)
+{
+    return sp_table_get(&bench_queue(b)->window.sites, sp_view_of(key));
+}
+
+static size_t attempts(struct bench *b) { return b->delivery[0].attempts + b->delivery[1].attempts; }
+
+static void everybody(struct bench *b, enum ipc_health health, const char *site)
+{
+    for (size_t i = 0; i < BENCH_DELIVERIES; i++) {
+        b->delivery[i].health = health;
+        b->delivery[i].site = site;
+    }
+}
+
+static void deliver_nothing(struct bench *b)
+{
+    for (size_t i = 0; i < BENCH_DELIVERIES; i++)
+        b->delivery[i].deliver = false;
+}
+
+static void submit_many(struct bench *b, size_t n, const char *route)
+{
+    size_t before = b->smtpd.n;
+    for (size_t i = 0; i < n; i++)
+        (void)bench_submit_one(b, "a@example.org", route);
+    bench_until(b, &b->smtpd.n, before + n);
+    bench_settle(b);
+}
+
+static size_t parked_in_store(struct bench *b, const char *name)
+{
+    size_t n = 0;
+    assert_int_equal(store_count_parked(bench_queue(b)->store, sp_view_of(name), 100000, &n), SP_OK);
+    return n;
+}
+
+#define QUICK "queue {\nretry-first = 60s\nback-off-first = 10s\nback-off-most = 80s\nattempts = 1000\n}"
+
+static void test_one_message_finds_out_whether_a_site_is_up_again(void **state)
+{
+    (void)state;
+    struct bench *b = bench_new(QUICK);
+    bench_deliver(b, IPC_OUTCOME_DEFERRED, 0, "connection refused");
+    everybody(b, IPC_HEALTH_DOWN, NULL);
+    submit_many(b, 1, "relay");
+    size_t before = attempts(b);
+    assert_int_equal(before, 1);
+    submit_many(b, 200, "relay");
+    assert_int_equal(attempts(b), before); /* nothing is given while it backs off */
+    assert_int_equal(parked_in_store(b, "relay"), 200);
+    assert_true(bench_queue(b)->window.fresh == 0);
+
+    int64_t pause = 10000;
+    for (size_t i = 1; i <= 5; i++) { /* 10, 20, 40, 80, 80 seconds and up to a sixteenth */
+        bench_pass(b, pause - 1);
+        assert_int_equal(attempts(b), before + i - 1);
+        bench_pass(b, pause / 16 + 1);
+        assert_int_equal(attempts(b), before + i);
+        pause = pause < 80000 ? pause * 2 : pause;
+    }
+    assert_int_equal(site(b, "relay")->troubles, 6);
+
+    bench_deliver(b, IPC_OUTCOME_DELIVERED, 250, "250 Ok");
+    everybody(b, IPC_HEALTH_GOOD, NULL);
+    bench_pass(b, 90000);
+    bench_pass(b, 90000); /* those that were tried have a pause of their own */
+    bench_pass(b, 900000);
+    assert_int_equal(bench_list(b).n, 0);
+    assert_int_equal(bench_queue(b)->window.destinations.n, 0);
+    assert_int_equal(bench_queue(b)->window.sites.n, 0);
+    bench_free(b);
+}
+
+static void test_a_slow_destination_delays_nobody(void **state)
+{
+    (void)state;
+    enum { MANY = 3000 };
+    struct bench *b = bench_new(QUICK);
+    for (size_t i = 0; i < MANY; i += 500)
+        submit_many(b, 500, "relay"); /* some attempts are under way, and hang */
+    size_t hanging = attempts(b);
+    struct queue *q = bench_queue(b);
+    assert_true(hanging > 0 && hanging <= 64);
+    assert_int_equal(q->window.fresh + parked_in_store(b, "relay"), MANY);
+    /* Of a batch that is not committed nobody waits yet. */
+    assert_in_range(destination(b, "relay")->waiting, 1, QUEUE_SHARE_MAX + QUEUE_BATCH_MAX);
+    uint64_t id = bench_submit_one(b, "b@example.org", "other");
+    bench_settle(b);
+    assert_int_equal(attempts(b), hanging + 1);
+    struct bench_end *end =
+        bench_last(&b->delivery[0])->m.as.attempt.id == id ? b->delivery : b->delivery + 1;
+    assert_int_equal(bench_last(end)->m.as.attempt.id, id);
+
+    bench_kill(b); /* and all that is there again, out of the store */
+    for (size_t i = 0; i < BENCH_DELIVERIES; i++)
+        bench_forget_seen(&b->delivery[i]);
+    bench_deliver(b, IPC_OUTCOME_DELIVERED, 250, "250 Ok");
+    everybody(b, IPC_HEALTH_GOOD, NULL);
+    bench_start(b);
+    struct bench_end *relay = &b->delivery[0];
+    bench_settle(b);
+    relay = b->delivery[0].attempts > b->delivery[1].attempts ? &b->delivery[0] : &b->delivery[1];
+    bench_until(b, &relay->attempts, MANY);
+    bench_settle(b);
+    assert_int_equal(bench_list(b).n, 0);
+    assert_int_equal(attempts(b), MANY + 1); /* each once */
+    bench_free(b);
+}
+
+static void test_mail_that_is_due_does_not_crowd_out_others(void **state)
+{
+    (void)state;
+    enum { MANY = 2500 };
+    struct bench *b = bench_new(QUICK);
+    bench_deliver(b, IPC_OUTCOME_DEFERRED, 450, "450 4.2.0 later");
+    everybody(b, IPC_HEALTH_GOOD, NULL);
+    for (size_t i = 0; i < MANY; i += 500)
+        submit_many(b, 500, "relay");
+    assert_int_equal(attempts(b), MANY);
+    bench_now_ms++;
+    submit_many(b, 1, "other");
+    assert_int_equal(attempts(b), MANY + 1);
+    deliver_nothing(b);
+    bench_pass(b, 70000); /* all are due; the one to other last */
+    bench_settle(b);
+    struct queue_destination *other = destination(b, "other");
+    assert_non_null(other);
+    assert_int_equal(other->active, 1);
+    assert_in_range(destination(b, "relay")->waiting, 1, QUEUE_SHARE_MAX + 256);
+    bench_free(b);
+}
+
+static void test_connections_grow_and_shrink(void **state)
+{
+    (void)state;
+    struct bench *b = bench_new(QUICK);
+    submit_many(b, 1, "relay");
+    struct bench_end *end = bench_deliverer(b);
+    assert_int_equal(bench_last(end)->m.as.attempt.connections, 3);
+    bench_deliver(b, IPC_OUTCOME_DELIVERED, 250, "250 Ok");
+    everybody(b, IPC_HEALTH_GOOD, NULL);
+    bench_answer_attempt(end, &bench_last(end)->m.as.attempt);
+    submit_many(b, 20, "relay");
+    submit_many(b, 1, "relay");
+    assert_int_equal(bench_last(end)->m.as.attempt.connections, 3); /* nothing waited: it was forgotten */
+    deliver_nothing(b);
+    submit_many(b, 100, "relay");
+    assert_int_equal(destination(b, "relay")->active, 12);
+    struct ipc_attempt first = bench_last(end)->m.as.attempt;
+    end->deliver = true;
+    bench_answer_attempt(end, &first);
+    bench_until(b, &end->attempts, 120);
+    bench_settle(b);
+    assert_int_equal(site(b, "relay")->connections, 10);
+    end->health = IPC_HEALTH_BUSY;
+    end->outcome =
+        (struct ipc_outcome){.kind = IPC_OUTCOME_DEFERRED, .code = 421, .reply = SP_LIT("421 too many")};
+    submit_many(b, 1, "relay");
+    struct queue_site *s = site(b, "relay");
+    assert_int_equal(s->connections, 5);
+    assert_int_equal(s->troubles, 1);
+    assert_true(sp_view_eq(sp_view_make(s->said, s->said_len), SP_LIT("421 too many")));
+    bench_free(b);
+}
+
+static void test_a_pause_that_was_asked_for_is_kept(void **state)
+{
+    (void)state;
+    struct bench *b = bench_new(QUICK);
+    bench_deliver(b, IPC_OUTCOME_DEFERRED, 451, "451 4.7.1 come back in an hour");
+    everybody(b, IPC_HEALTH_BUSY, NULL);
+    b->delivery[0].pause_s = b->delivery[1].pause_s = 3600;
+    submit_many(b, 1, "relay");
+    assert_int_equal(site(b, "relay")->until_ms, bench_now_ms + 3600000);
+    bench_free(b);
+}
+
+static void test_destinations_of_one_site_share_its_troubles(void **state)
+{
+    (void)state;
+    struct bench *b = bench_new(QUICK);
+    bench_deliver(b, IPC_OUTCOME_DELIVERED, 250, "250 Ok");
+    everybody(b, IPC_HEALTH_GOOD, "mx.example.net");
+    deliver_nothing(b);
+    submit_many(b, 2, "relay");
+    submit_many(b, 2, "other");
+    for (size_t i = 0; i < BENCH_DELIVERIES; i++) {
+        struct bench_end *end = &b->delivery[i];
+        for (size_t k = 0, n = end->n; k < n; k++)
+            if (k % 2 == 0)
+                bench_answer_attempt(end, &end->seen[k].m.as.attempt);
+    }
+    bench_settle(b);
+    struct queue_destination *relay = destination(b, "relay"), *other = destination(b, "other");
+    assert_non_null(relay);
+    assert_non_null(other);
+    assert_ptr_equal(relay->site, other->site);
+    assert_int_equal(relay->site->active, relay->active + other->active);
+    bench_deliver(b, IPC_OUTCOME_DEFERRED, 0, "connection timed out");
+    everybody(b, IPC_HEALTH_DOWN, "mx.example.net");
+    size_t before = attempts(b);
+    submit_many(b, 1, "other");
+    assert_int_equal(attempts(b), before + 1);
+    submit_many(b, 5, "relay");
+    assert_int_equal(attempts(b), before + 1); /* its servers are the same, and they are down */
+    bench_free(b);
+}
+
+static void test_a_rate_is_kept(void **state)
+{
+    (void)state;
+    struct bench *b = bench_new(QUICK "route \"slow\" {\nkind = relay\nhost = \"127.0.0.3\"\nrate = 60\n}");
+    bench_deliver(b, IPC_OUTCOME_DELIVERED, 250, "250 Ok");
+    everybody(b, IPC_HEALTH_GOOD, NULL);
+    submit_many(b, 10, "slow");
+    assert_int_equal(attempts(b), 1);
+    for (size_t i = 2; i <= 10; i++) {
+        bench_pass(b, 999);
+        assert_int_equal(attempts(b), i - 1);
+        bench_pass(b, 1);
+        assert_int_equal(attempts(b), i);
+    }
+    assert_int_equal(bench_list(b).n, 0);
+    bench_free(b);
+}
+
+static void test_what_is_suspended_waits_and_survives(void **state)
+{
+    (void)state;
+    struct bench *b = bench_new(QUICK);
+    struct queue *q = bench_queue(b);
+    bench_deliver(b, IPC_OUTCOME_DELIVERED, 250, "250 Ok");
+    everybody(b, IPC_HEALTH_GOOD, NULL);
+    assert_int_equal(store_begin(q->store), SP_OK);
+    assert_int_equal(store_suspend(q->store, SP_LIT("example.net"), bench_now_ms), SP_OK);
+    assert_int_equal(store_commit(q->store), SP_OK);
+    queue_read_suspensions(q);
+    const char *free_one[][2] = {{"relay", "b@example.com"}};
+    submit_many(b, 3, "relay"); /* to example.net */
+    (void)bench_submit(b, "a@example.org", free_one, 1);
+    bench_settle(b);
+    assert_int_equal(attempts(b), 1); /* the other domain of the same route */
+    assert_int_equal(parked_in_store(b, "relay/example.net"), 3);
+    bench_kill(b);
+    bench_start(b);
+    q = bench_queue(b);
+    bench_pass(b, 86400000);
+    assert_int_equal(attempts(b), 1);
+    assert_int_equal(store_begin(q->store), SP_OK);
+    assert_int_equal(store_resume(q->store, SP_LIT("example.net")), SP_OK);
+    assert_int_equal(store_commit(q->store), SP_OK);
+    queue_read_suspensions(q);
+    bench_pass(b, 1);
+    assert_int_equal(attempts(b), 4);
+    assert_int_equal(bench_list(b).n, 0);
+    bench_free(b);
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_one_message_finds_out_whether_a_site_is_up_again),
+    cmocka_unit_test(test_a_slow_destination_delays_nobody),
+    cmocka_unit_test(test_mail_that_is_due_does_not_crowd_out_others),
+    cmocka_unit_test(test_connections_grow_and_shrink),
+    cmocka_unit_test(test_a_pause_that_was_asked_for_is_kept),
+    cmocka_unit_test(test_destinations_of_one_site_share_its_troubles),
+    cmocka_unit_test(test_a_rate_is_kept),
+    cmocka_unit_test(test_what_is_suspended_waits_and_survives),
+};
+
+TAP_MAIN(tests)
