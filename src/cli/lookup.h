@@ -3,30 +3,24 @@
 #define CLI_LOOKUP_H
 
 #include "base/nearest.h"
-#include "reference/reference.h"
+#include "pages/pages.h"
 
 enum cli_lookup_kind {
-    CLI_LOOKUP_NOTHING,   /* not understood                                              */
-    CLI_LOOKUP_CODE,      /* 503: `code`; `entry` when it has a page                     */
-    CLI_LOOKUP_ENHANCED,  /* 5.5.1: `enhanced`; `meaning` when it is registered          */
-    CLI_LOOKUP_REASON,    /* data-before-rcpt: `reason`                                  */
-    CLI_LOOKUP_REPLY,     /* 503 5.5.1 DATA needs ...: `code`, `text` and what is in it  */
-    CLI_LOOKUP_CHALLENGE  /* VXNlcm5hbWU6: as REPLY with `code` 334                      */
+    CLI_LOOKUP_NOTHING,  /* not understood                                                   */
+    CLI_LOOKUP_SUBJECT,  /* 503, 5.5.1, AUTH, data-before-rcpt, google: `subjects`           */
+    CLI_LOOKUP_REPLY,    /* 503 5.5.1 DATA needs ...: `code` and `text`                      */
+    CLI_LOOKUP_CHALLENGE /* VXNlcm5hbWU6: as REPLY with `code` 334                           */
 };
 
 enum { CLI_LOOKUP_TEXT_MAX = 16384 };
 
 struct cli_lookup {
-    enum cli_lookup_kind            kind;
-    int                             code;
-    const struct reference_code    *entry;
-    bool                            has_enhanced;
-    struct reference_enhanced       enhanced;
-    const struct reference_meaning *meaning;
-    const struct reference_reason  *reason;
-    const char                     *text;    /* what follows the code; in `words`                      */
-    char                           *decoded; /* a 334's challenge, fit to be printed; NULL for none    */
-    char                           *words;   /* what was asked for, trimmed; owned                     */
+    enum cli_lookup_kind kind;
+    struct pages_subject subjects[PAGES_SAME_NAME_MAX];
+    size_t subjects_n; /* 0 but for SUBJECT                              */
+    int code;
+    const char *text; /* what follows the code; in `words`              */
+    char *words;      /* what was asked for, trimmed; owned             */
 };
 
 /*
@@ -38,12 +32,14 @@ void cli_lookup_free(struct cli_lookup *lookup);
 
 enum { CLI_NEAREST_MAX = 6 };
 
-/* Names of pages that the words may have meant, nearest first. */
+/* Pages that the words may have meant, nearest first: by spelling, then by the words that their texts hold.
+ */
 struct cli_nearest {
-    char   names[CLI_NEAREST_MAX][SP_WORD_MAX + 1];
+    struct pages_subject subjects[CLI_NEAREST_MAX];
     size_t distance[CLI_NEAREST_MAX];
     size_t n;
 };
-void cli_lookup_nearest(const struct cli_lookup *lookup, struct cli_nearest *nearest_out);
+void cli_lookup_nearest(const struct cli_lookup *lookup, enum reference_lang lang,
+                        struct cli_nearest *nearest_out);
 
 #endif

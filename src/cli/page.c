@@ -37,15 +37,6 @@ static bool wants_colour(FILE *to)
     return isatty(fileno(to)) && !(no && *no) && term && strcmp(term, "dumb") != 0;
 }
 
-void cli_page_init(struct cli_page *page, FILE *to)
-{
-    size_t screen = screen_of(to);
-    *page = (struct cli_page){.to = to,
-                              .screen = screen,
-                              .width = screen < TEXT_WIDEST ? screen : TEXT_WIDEST,
-                              .colour = wants_colour(to)};
-}
-
 static const char *code(const struct cli_page *page, const char *escape)
 {
     return page->colour ? escape : "";
@@ -157,4 +148,105 @@ void cli_page_beside(struct cli_page *page, const char *left, const char *right)
     cli_lines_free(&a);
     cli_lines_free(&b);
     page->begun = true;
+}
+
+/* --- the blocks of a page ------------------------------------------------------------------------ */
+
+enum { INDENT = 2, STEP = 3 };
+
+static struct cli_page *page_of(struct pages_out *out) { return (struct cli_page *)out; }
+
+static void put_title(struct pages_out *out, const char *key, const char *kind, const char *name)
+{
+    (void)kind;
+    page_of(out)->indent = 0;
+    cli_page_title(page_of(out), key, name);
+}
+
+static void put_lead(struct pages_out *out, const char *text)
+{
+    cli_page_text(page_of(out), 0, text);
+    page_of(out)->indent = 0;
+}
+
+static void put_heading(struct pages_out *out, const char *anchor, const char *text)
+{
+    (void)anchor;
+    page_of(out)->indent = INDENT;
+    page_of(out)->below_transcript = false;
+    cli_page_heading(page_of(out), text);
+}
+
+static void put_subheading(struct pages_out *out, const char *anchor, const char *text)
+{
+    (void)anchor;
+    page_of(out)->indent = INDENT + STEP;
+    page_of(out)->below_transcript = false;
+    cli_page_subheading(page_of(out), INDENT, text);
+}
+
+static void put_text(struct pages_out *out, const char *text)
+{
+    struct cli_page *page = page_of(out);
+    if (page->below_transcript)
+        cli_page_gap(page);
+    page->below_transcript = false;
+    cli_page_text(page, page->indent, text);
+}
+
+static void put_transcript(struct pages_out *out, const struct reference_transcript *transcript)
+{
+    struct cli_page *page = page_of(out);
+    if (page->indent > INDENT)
+        cli_page_gap(page);
+    cli_page_transcript(page, page->indent + STEP, transcript);
+    page->below_transcript = true;
+}
+
+static void put_facts(struct pages_out *out, const struct pages_facts *facts)
+{
+    size_t widest = 0;
+    for (size_t i = 0; i < facts->n; i++) {
+        size_t columns = cli_columns(facts->fact[i].label);
+        widest = columns > widest ? columns : widest;
+    }
+    if (page_of(out)->indent == 0)
+        cli_page_gap(page_of(out));
+    for (size_t i = 0; i < facts->n; i++)
+        cli_page_fact(page_of(out), widest, facts->fact[i].label, facts->fact[i].value);
+}
+
+static void put_beside(struct pages_out *out, const char *const titles[2], const char *const texts[2])
+{
+    struct cli_page *page = page_of(out);
+    if (cli_page_is_wide(page)) {
+        cli_page_gap(page);
+        cli_page_beside(page, titles[0], titles[1]);
+        cli_page_gap(page);
+        cli_page_beside(page, texts[0], texts[1]);
+        return;
+    }
+    for (size_t i = 0; i < 2; i++) {
+        cli_page_subheading(page, INDENT, titles[i]);
+        cli_page_text(page, INDENT + STEP, texts[i]);
+    }
+}
+
+static void put_small(struct pages_out *out, const char *text)
+{
+    cli_page_gap(page_of(out));
+    cli_page_text(page_of(out), 0, text);
+}
+
+static const struct pages_ops ops = {put_title,      put_heading, put_subheading, put_lead, put_text,
+                                     put_transcript, put_facts,   put_beside,     put_small};
+
+void cli_page_init(struct cli_page *page, FILE *to)
+{
+    size_t screen = screen_of(to);
+    *page = (struct cli_page){.out = {&ops, REFERENCE_EN},
+                              .to = to,
+                              .screen = screen,
+                              .width = screen < TEXT_WIDEST ? screen : TEXT_WIDEST,
+                              .colour = wants_colour(to)};
 }

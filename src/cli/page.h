@@ -8,14 +8,17 @@
 #include <stdio.h>
 
 #include "cli/wrap.h"
-#include "reference/reference.h"
+#include "pages/pages.h"
 
 struct cli_page {
-    FILE  *to;
-    size_t screen; /* columns of the screen                    */
-    size_t width;  /* columns of running text: not over 100    */
-    bool   colour; /* escape codes are welcome                 */
-    bool   begun;  /* something is printed: leave a line free  */
+    struct pages_out out; /* for pages_write; its language is English until it is set */
+    FILE *to;
+    size_t screen;         /* columns of the screen                    */
+    size_t width;          /* columns of running text: not over 100    */
+    bool colour;           /* escape codes are welcome                 */
+    bool begun;            /* something is printed: leave a line free  */
+    size_t indent;         /* of the text of the part being written    */
+    bool below_transcript; /* the text that follows needs a free line */
 };
 
 /* Look at the stream and the environment (COLUMNS, NO_COLOR, TERM). */

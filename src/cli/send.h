@@ -1,6 +1,6 @@
 /*
- * `sallyport send`: what was asked for (send.c), the message (send_message.c), the conversation as it is shown
- * (send_show.c), and the run that connects them (send_run.c).
+ * `sallyport send`: what was asked for (send.c), the message (send_message.c), the conversation as it is
+ * shown (send_show.c), and the run that connects them (send_run.c).
  */
 #ifndef CLI_SEND_H
 #define CLI_SEND_H

@@ -1,4 +1,5 @@
-/* `sallyport user`: the words that have a file of their own. Each returns a sysexits code; words[0] is the word itself. */
+/* `sallyport user`: the words that have a file of their own. Each returns a sysexits code; words[0] is the
+ * word itself. */
 #ifndef CLI_USER_PARTS_H
 #define CLI_USER_PARTS_H
 
@@ -9,7 +10,7 @@
 
 /* user.c */
 enum { USER_TIME_TEXT = 32 };
-void    user_time_text(uint64_t wall_ms, char text_out[USER_TIME_TEXT]);
+void user_time_text(uint64_t wall_ms, char text_out[USER_TIME_TEXT]);
 json_t *user_json(const struct ipc_user *u);
 
 /* user_app.c: app-password NAME LABEL, revoke NAME LABEL */

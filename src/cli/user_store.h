@@ -13,14 +13,15 @@ struct user_store;
  * Open the users of a data folder. NULL after the fault was printed; *code_out is then the sysexits code.
  */
 struct user_store *user_store_open(const char *data, int *code_out);
-void               user_store_close(struct user_store *s);
+void user_store_close(struct user_store *s);
 
 /*
  * Do what this message of a tool asks for (user_add, user_passwd, user_enable, user_remove,
  * user_app_add, user_app_remove, user_may_send, user_import).
  *   text_out  for INVALID and UNAVAILABLE: what is wrong; appended
  */
-enum ipc_user_result user_store_change(struct user_store *s, const struct ipc_message *wish, struct sp_buf *text_out);
+enum ipc_user_result user_store_change(struct user_store *s, const struct ipc_message *wish,
+                                       struct sp_buf *text_out);
 
 /*
  * The next users behind this name, in the order of names.

@@ -12,6 +12,12 @@ extern const struct reference_pair reference_data_pairs[];
 extern const size_t reference_data_pairs_n;
 extern const struct reference_meaning reference_data_meanings[];
 extern const size_t reference_data_meanings_n;
+extern const struct reference_topic reference_data_topics[];
+extern const size_t reference_data_topics_n;
+extern const struct reference_provider reference_data_providers[];
+extern const size_t reference_data_providers_n;
+extern const struct reference_signature reference_data_signatures[];
+extern const size_t reference_data_signatures_n;
 extern const struct reference_text reference_data_words[REFERENCE_WORD_N];
 
 #endif

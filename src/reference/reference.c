@@ -63,11 +63,18 @@ const struct reference_reason *reference_reason_find(struct sp_view id)
     return NULL;
 }
 
-const struct reference_pair *reference_pair_find(int a, int b)
+static bool same(const char *a, const char *b)
+{
+    while (*a != '\0' && *a == *b)
+        a++, b++;
+    return *a == *b;
+}
+
+const struct reference_pair *reference_pair_find(const char *a, const char *b)
 {
     for (size_t i = 0; i < reference_data_pairs_n; i++) {
         const struct reference_pair *pair = &reference_data_pairs[i];
-        if ((pair->a == a && pair->b == b) || (pair->a == b && pair->b == a))
+        if ((same(pair->a, a) && same(pair->b, b)) || (same(pair->a, b) && same(pair->b, a)))
             return pair;
     }
     return NULL;
@@ -233,6 +240,9 @@ const char *reference_explain(int code, struct sp_view text, enum reference_lang
     const struct reference_reason *reason = reference_reason_find(reference_bracketed(text));
     if (reason && reason->code == code)
         return reference_in(&reason->meaning, lang);
+    const struct reference_signature *signature = reference_signature_find(code, text);
+    if (signature)
+        return reference_in(&signature->meaning, lang);
     const struct reference_code *entry = reference_code_find(code);
     const struct reference_text *variant = entry ? reference_variant_find(entry, text) : NULL;
     if (variant)

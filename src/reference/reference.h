@@ -40,6 +40,31 @@ struct reference_transcript {
 enum reference_retry { REFERENCE_RETRIES(X) REFERENCE_RETRY_N };
 #undef X
 
+/* NAME, spelling. Whose word stands behind an entry. */
+#define REFERENCE_STANDINGS(X)                                                                               \
+    X(STANDARD, "standard")     /* an RFC in force                                   */                      \
+    X(OBSOLETE, "obsolete")     /* an RFC that another has replaced, or marked so    */                      \
+    X(PRIVATE, "private")       /* its maker's own                                   */                      \
+    X(DRAFT, "draft")           /* a draft that never became an RFC                  */                      \
+    X(UNOFFICIAL, "unofficial") /* nobody's: programs say it all the same            */
+
+#define X(name, word) REFERENCE_##name,
+enum reference_standing { REFERENCE_STANDINGS(X) REFERENCE_STANDING_N };
+#undef X
+
+/* NAME, spelling. Who can mend it; a set of these is kept as bits, 1 << REFERENCE_BY_NAME. */
+#define REFERENCE_ACTORS(X)                                                                                  \
+    X(NOBODY, "nobody")                                                                                      \
+    X(PROGRAM, "program")     /* who writes the sending program                      */                      \
+    X(SENDER, "sender")       /* the person who sends                                */                      \
+    X(OPERATOR, "operator")   /* who runs the sending host or its domain             */                      \
+    X(SERVER, "server")       /* who runs the server that answers                    */                      \
+    X(RECIPIENT, "recipient") /* whose mailbox it is                                 */
+
+#define X(name, word) REFERENCE_BY_##name,
+enum reference_actor { REFERENCE_ACTORS(X) REFERENCE_ACTOR_N };
+#undef X
+
 /* One of several situations in which a code is seen. */
 struct reference_case {
     struct reference_text title, when, fix;
@@ -60,6 +85,9 @@ struct reference_code {
     struct reference_text summary; /* one line                                 */
     struct reference_text description, when, fix;
     enum reference_retry retry;
+    enum reference_standing standing;
+    unsigned actors;             /* who can mend it                           */
+    const char *const *sources;  /* where no RFC says it; NULL ends the list  */
     const char *const *commands; /* that it answers; NULL ends the list       */
     const char *const *enhanced; /* codes that come with it; NULL ends        */
     const char *const *rfc;      /* "5321 4.2.2"; NULL ends                   */
@@ -80,7 +108,7 @@ struct reference_reason {
 };
 
 struct reference_pair {
-    int a, b; /* a < b */
+    const char *a, *b; /* names of pages: "334", "PLAIN" */
     struct reference_text difference, which;
 };
 
@@ -88,6 +116,62 @@ struct reference_pair {
 struct reference_meaning {
     int subject, detail;        /* 5.7.1: 7, 1 */
     struct reference_text text; /* one line; silent about the class */
+    struct reference_text fix;
+    unsigned actors;
+};
+
+#define REFERENCE_TOPIC_KINDS(X) X(COMMAND, "command") X(KEYWORD, "keyword") X(MECHANISM, "mechanism")
+
+#define X(name, word) REFERENCE_##name,
+enum reference_topic_kind { REFERENCE_TOPIC_KINDS(X) REFERENCE_TOPIC_KIND_N };
+#undef X
+
+enum reference_tls { REFERENCE_TLS_OPTIONAL, REFERENCE_TLS_ADVISED, REFERENCE_TLS_REQUIRED };
+
+/* A command, an EHLO keyword or a SASL mechanism. */
+struct reference_topic {
+    enum reference_topic_kind kind;
+    const char *name;           /* "SCRAM-SHA-256"                              */
+    const char *const *aliases; /* other names of the entry; NULL ends          */
+    enum reference_standing standing;
+    struct reference_text title; /* one line: what it is or does                 */
+    struct reference_text description, when, fix;
+    const char *syntax;         /* as it is typed; "" where there is none       */
+    const char *first;          /* mechanisms: who speaks first, client, server */
+    const char *prompts[2];     /* mechanisms: 334s with and without initial response */
+    enum reference_tls tls;     /* mechanisms                                   */
+    const int *codes;           /* that answer it; 0 ends                       */
+    const char *const *rfc, *const *sources, *const *related; /* NULL ends        */
+    struct reference_transcript transcript;
+};
+
+/* Who runs or writes servers that say things in words of their own. */
+struct reference_provider {
+    const char *id, *name; /* "google", "Google" */
+    struct reference_text description;
+    const char *const *sources;
+};
+
+struct reference_range {
+    int class, subject, low, high; /* 4.7.500 to 4.7.699 */
+};
+
+/* A reply known by its text, or by a number that only one provider uses. */
+struct reference_signature {
+    const char *id;
+    const struct reference_provider *provider;
+    const int *codes; /* 0 ends */
+    const struct reference_range *ranges;
+    size_t ranges_n;
+    const char *const *texts; /* lower case; '*' stands for anything; NULL ends */
+    bool by_number;           /* the ranges alone tell it                       */
+    bool reused;              /* the registry gives the number another meaning  */
+    const char *said;         /* a reply as it is sent                          */
+    enum reference_retry retry;
+    unsigned actors;
+    struct reference_text meaning; /* one line */
+    struct reference_text fix;
+    const char *const *sources;
 };
 
 /* Headings, labels and the sentences a comparison without a written page is made of. */
@@ -103,7 +187,23 @@ struct reference_meaning {
     X(RETRY_GO_ON) X(RETRY_REORDER) X(RETRY_LATER) X(RETRY_CHANGED)                                         \
     X(SUBJECT_0) X(SUBJECT_1) X(SUBJECT_2) X(SUBJECT_3) X(SUBJECT_4) X(SUBJECT_5) X(SUBJECT_6) X(SUBJECT_7) \
     X(ENHANCED_CLASS_2) X(ENHANCED_CLASS_4) X(ENHANCED_CLASS_5)                                             \
-    X(UNLISTED_CODE) X(UNLISTED_ENHANCED)                                                                   \
+    X(WHO) X(STANDING) X(SOURCE) X(SYNTAX) X(SPEAKS_FIRST) X(PROMPTS) X(PROMPTS_WITH) X(TLS) X(ANSWERS)      \
+    X(SAID) X(REGISTERED) X(REUSED) X(PROVIDER) X(PROVIDERS) X(PROVIDERS_SAY) X(KIND) X(EXAMPLE) X(RECOGNISED)     \
+    X(STANDING_STANDARD) X(STANDING_OBSOLETE) X(STANDING_PRIVATE) X(STANDING_DRAFT) X(STANDING_UNOFFICIAL)     \
+    X(BY_NOBODY) X(BY_PROGRAM) X(BY_SENDER) X(BY_OPERATOR) X(BY_SERVER) X(BY_RECIPIENT)                       \
+    X(KIND_CODE) X(KIND_ENHANCED) X(KIND_COMMAND) X(KIND_KEYWORD) X(KIND_MECHANISM) X(KIND_REASON)             \
+    X(KINDS_CODE) X(KINDS_ENHANCED) X(KINDS_COMMAND) X(KINDS_KEYWORD) X(KINDS_MECHANISM) X(KINDS_REASON)       \
+    X(FIRST_CLIENT) X(FIRST_SERVER) X(TLS_REQUIRED) X(TLS_ADVISED) X(TLS_OPTIONAL)                            \
+    X(WHEN_COMMAND) X(WHEN_KEYWORD) X(WHEN_MECHANISM) X(FIX_TOPIC) X(COMPARISONS) X(COMPARED) X(SAME_FACTS)  \
+    X(MENU) X(ALSO_NAMED) \
+    X(SITE_TITLE) X(SITE_LEAD) X(SITE_SEARCH) X(SITE_SEARCH_HINT) X(SITE_NO_RESULT) X(SITE_RESULTS) \
+    X(SITE_NEEDS_SCRIPT) X(SITE_SKIP) X(SITE_LIGHT) X(SITE_HOME) X(SITE_STATES) X(SITE_STATES_TEXT) \
+    X(SITE_STATES_HINT) X(SITE_ON_THIS_PAGE) X(SITE_START) X(SITE_LINE) X(SITE_MEANING) X(SITE_FROM_C) \
+    X(SITE_FROM_S) X(SITE_OTHER_LANGUAGE) X(SITE_MADE_BY) X(SITE_CODES_LEAD) X(SITE_ENHANCED_LEAD) \
+    X(SITE_COMMANDS_LEAD) X(SITE_KEYWORDS_LEAD) X(SITE_MECHANISMS_LEAD) X(SITE_REASONS_LEAD) \
+    X(SITE_PROVIDERS_LEAD) X(SITE_COMPARED_LEAD) X(NOTE_BASE64) X(NOTE_EMPTY) X(NOTE_CANCEL) \
+    X(NOTE_ANSWER) X(NOTE_PASSWORD) X(NOTE_CONTENT) X(NOTE_END) X(NOTE_DOT) X(NOTE_BLANK) \
+    X(NOTE_UNKNOWN) X(NOTE_MORE) X(NOTE_HOST) X(UNLISTED_CODE) X(UNLISTED_ENHANCED)                                                                   \
     X(COMPOSED) X(SAME_CLASS) X(OTHER_CLASS) X(UNKNOWN) X(NEAREST) X(UNKNOWN_HINT)
 /* clang-format on */
 
@@ -121,8 +221,28 @@ static inline const char *reference_in(const struct reference_text *text, enum r
 const struct reference_code *reference_code_find(int code);
 const struct reference_reason *reference_reason_find(struct sp_view id);
 
-/* The written comparison of two codes, in either order, or NULL. */
-const struct reference_pair *reference_pair_find(int a, int b);
+/* The written comparison of two pages by their names, in either order, or NULL. */
+const struct reference_pair *reference_pair_find(const char *a, const char *b);
+
+/* A command, keyword or mechanism by a name of it in any case, or NULL. */
+const struct reference_topic *reference_topic_find(enum reference_topic_kind kind, struct sp_view name);
+
+/* A provider by its id in any case, or NULL. */
+const struct reference_provider *reference_provider_find(struct sp_view id);
+
+/*
+ * What a provider means by this reply: by its text, or else by an enhanced code of the provider's own.
+ *
+ *   code  as received
+ *   text  what follows the code; of a reply with several lines, any one of them
+ *
+ * NULL: no provider's words.
+ */
+const struct reference_signature *reference_signature_find(int code, struct sp_view text);
+
+/* Does the signature go with this enhanced code? */
+struct reference_enhanced;
+bool reference_signature_has(const struct reference_signature *signature, const struct reference_enhanced *enhanced);
 
 /* The meaning of X.subject.detail, or NULL when it is not registered. */
 const struct reference_meaning *reference_meaning_find(int subject, int detail);
@@ -131,6 +251,19 @@ const struct reference_meaning *reference_meaning_find(int subject, int detail);
 const struct reference_code *reference_codes(size_t *n_out);
 const struct reference_reason *reference_reasons(size_t *n_out);
 const struct reference_pair *reference_pairs(size_t *n_out);
+const struct reference_meaning *reference_meanings(size_t *n_out);
+
+/* By kind, then by name. */
+const struct reference_topic *reference_topics(size_t *n_out);
+
+/* In the order of the catalogue. */
+const struct reference_provider *reference_providers(size_t *n_out);
+const struct reference_signature *reference_signatures(size_t *n_out);
+
+/* "unofficial", "operator", "mechanism": the spelling in JSON. */
+const char *reference_standing_name(enum reference_standing standing);
+const char *reference_actor_name(enum reference_actor actor);
+const char *reference_topic_kind_name(enum reference_topic_kind kind);
 
 /* "later": the retry's spelling in JSON. */
 const char *reference_retry_name(enum reference_retry retry);
@@ -161,8 +294,8 @@ const struct reference_text *reference_variant_find(const struct reference_code 
  *
  *   code  as received; any number
  *   text  what follows the code and its space or hyphen; the last line of a reply with several.
- *         A known [reason-id] at its end is explained first, then a known text, then an
- *         enhanced code that does not usually come with this code, then the code, then its
+ *         A known [reason-id] at its end is explained first, then a provider's words, then a
+ *         known text, then an enhanced code that does not usually come with this code, then the code, then its
  *         first digit.
  *
  * Never NULL.

@@ -86,6 +86,101 @@ static void test_reasons(void **state)
         }
 }
 
+/* Every topic and provider, in both languages, on a narrow screen. */
+static void test_topics(void **state)
+{
+    (void)state;
+    size_t n;
+    char name[128];
+    at_width("60");
+    const struct reference_topic *topics = reference_topics(&n);
+    for (size_t i = 0; i < n; i++)
+        for (int lang = 0; lang < LANGS; lang++) {
+            snprintf(name, sizeof name, "%s %s", reference_topic_kind_name(topics[i].kind), topics[i].name);
+            assert_int_equal(OUT("explain", name, "--lang", langs[lang]), EX_OK);
+            assert_fits(name, captured, 60);
+            assert_non_null(
+                strstr(captured, reference_word(REFERENCE_WORD_FIX_TOPIC, (enum reference_lang)lang)));
+        }
+    const struct reference_provider *providers = reference_providers(&n);
+    for (size_t i = 0; i < n; i++)
+        for (int lang = 0; lang < LANGS; lang++) {
+            assert_int_equal(OUT("explain", providers[i].id, "--lang", langs[lang]), EX_OK);
+            assert_fits(providers[i].id, captured, 60);
+        }
+}
+
+static void test_enhanced(void **state)
+{
+    (void)state;
+    size_t n;
+    at_width("70");
+    const struct reference_meaning *meanings = reference_meanings(&n);
+    assert_true(n >= 70);
+    for (size_t i = 0; i < n; i++)
+        for (int lang = 0; lang < LANGS; lang++) {
+            char name[32];
+            snprintf(name, sizeof name, "5.%d.%d", meanings[i].subject, meanings[i].detail);
+            assert_int_equal(OUT("explain", name, "--lang", langs[lang]), EX_OK);
+            assert_fits(name, captured, 70);
+            assert_non_null(strstr(captured, reference_word(REFERENCE_WORD_FIX, (enum reference_lang)lang)));
+        }
+    /* A number of a provider's own, and one that a provider gives another meaning. */
+    assert_int_equal(OUT("explain", "5.7.139", "--lang", "en"), EX_OK);
+    assert_non_null(strstr(captured, "OAuth is needed"));
+    assert_int_equal(OUT("explain", "4.7.27", "--lang", "en"), EX_OK);
+    assert_non_null(strstr(captured, "means something else in the registry"));
+}
+
+/* AUTH is two things, and both are shown. */
+static void test_same_name(void **state)
+{
+    (void)state;
+    at_width("100");
+    assert_int_equal(OUT("explain", "auth", "--lang", "en"), EX_OK);
+    assert_non_null(strstr(captured, "Begins a login"));
+    assert_non_null(strstr(captured, "login mechanisms that the server offers"));
+    assert_int_equal(OUT("explain", "keyword", "AUTH", "--lang", "en"), EX_OK);
+    assert_null(strstr(captured, "Begins a login"));
+}
+
+/* Whatever two names are given, the five headings are there, and no side of the difference is empty. */
+static void test_any_two_pages(void **state)
+{
+    (void)state;
+    static const char *const names[] = {
+        "334",  "571",           "5.7.8", "4.2.2", "5.7.139", "AUTH",   "STARTTLS", "PIPELINING",
+        "SIZE", "SCRAM-SHA-256", "PLAIN", "LOGIN", "XCLIENT", "SPNEGO", "google",   "data-before-rcpt",
+        "599"};
+    enum { N = sizeof names / sizeof *names };
+    at_width("120");
+    for (size_t a = 0; a < N; a++)
+        for (size_t b = 0; b < N; b++) {
+            if (a == b)
+                continue;
+            assert_int_equal(OUT("compare", names[a], names[b], "--lang", langs[a % 2]), EX_OK);
+            assert_fits(names[a], captured, 120);
+            for (enum reference_word w = REFERENCE_WORD_DIFFERENCE; w <= REFERENCE_WORD_WHICH; w++) {
+                char heading[128];
+                snprintf(heading, sizeof heading, "\n%s\n", reference_word(w, (enum reference_lang)(a % 2)));
+                const char *at = strstr(captured, heading);
+                assert_non_null(at);
+                assert_true(strlen(at) > strlen(heading) + 20);
+            }
+        }
+}
+
+static void test_markdown(void **state)
+{
+    (void)state;
+    assert_int_equal(OUT("explain", "334", "--markdown", "--lang", "en"), EX_OK);
+    assert_non_null(strstr(captured, "# 334: Server challenge"));
+    assert_non_null(strstr(captured, "\n```\n-- TLS is on"));
+    assert_int_equal(OUT("compare", "334", "503", "--markdown", "--lang", "vi"), EX_OK);
+    assert_non_null(strstr(captured, "\n## Sự khác biệt chính\n"));
+    assert_int_equal(OUT("explain", "250-8BITMIME <x> *y*", "--markdown"), EX_OK);
+}
+
 static void test_five_headings(void **state)
 {
     (void)state;
@@ -124,7 +219,7 @@ static void test_order(void **state)
 {
     (void)state;
     at_width("80");
-    const struct reference_pair *pair = reference_pair_find(334, 503);
+    const struct reference_pair *pair = reference_pair_find("334", "503");
     assert_int_equal(OUT("compare", "503", "334", "--json"), EX_OK);
     json_t *json = json_loads(captured, 0, NULL);
     assert_int_equal(json_integer_value(json_object_get(json_object_get(json, "a"), "code")), 503);
@@ -168,6 +263,10 @@ static void test_json(void **state)
             json_decref(json);
         }
         json_decref(explain_json("5.5.1", langs[lang], "enhanced"));
+        json_decref(explain_json("STARTTLS", langs[lang], "command"));
+        json_decref(explain_json("PIPELINING", langs[lang], "keyword"));
+        json_decref(explain_json("PLAIN", langs[lang], "mechanism"));
+        json_decref(explain_json("microsoft", langs[lang], "provider"));
         json_decref(explain_json("599", langs[lang], "code"));
         json_decref(explain_json("550 5.1.1 \xff not UTF-8", langs[lang], "reply"));
     }
@@ -197,20 +296,24 @@ static void test_lookup(void **state)
         const char *word;
         enum cli_lookup_kind kind;
     } asked[] = {
-        {"503", CLI_LOOKUP_CODE},
-        {" 503 ", CLI_LOOKUP_CODE},
-        {"571", CLI_LOOKUP_CODE},
-        {"5.5.1", CLI_LOOKUP_ENHANCED},
-        {"5.7.139", CLI_LOOKUP_ENHANCED},
-        {"5.7.1 Relay access denied", CLI_LOOKUP_ENHANCED},
-        {"data-before-rcpt", CLI_LOOKUP_REASON},
-        {"[data-before-rcpt]", CLI_LOOKUP_REASON},
-        {"Data-Before-RCPT", CLI_LOOKUP_REASON},
+        {"503", CLI_LOOKUP_SUBJECT},
+        {" 503 ", CLI_LOOKUP_SUBJECT},
+        {"571", CLI_LOOKUP_SUBJECT},
+        {"5.5.1", CLI_LOOKUP_SUBJECT},
+        {"5.7.139", CLI_LOOKUP_SUBJECT},
+        {"5.7.1 Relay access denied", CLI_LOOKUP_SUBJECT},
+        {"data-before-rcpt", CLI_LOOKUP_SUBJECT},
+        {"[data-before-rcpt]", CLI_LOOKUP_SUBJECT},
+        {"Data-Before-RCPT", CLI_LOOKUP_SUBJECT},
         {"503 5.5.1 DATA needs RCPT TO first [data-before-rcpt]", CLI_LOOKUP_REPLY},
         {"250-PIPELINING", CLI_LOOKUP_REPLY},
         {"S: 503 5.5.1 no", CLI_LOOKUP_REPLY},
         {"<** 535 5.7.8 no\r\n", CLI_LOOKUP_REPLY},
         {"<-  334 VXNlcm5hbWU6", CLI_LOOKUP_REPLY},
+        {"AUTH", CLI_LOOKUP_SUBJECT},
+        {"scram-sha-256", CLI_LOOKUP_SUBJECT},
+        {"keyword size", CLI_LOOKUP_SUBJECT},
+        {"X.7.8", CLI_LOOKUP_SUBJECT},
         {"VXNlcm5hbWU6", CLI_LOOKUP_CHALLENGE},
         {"UGFzc3dvcmQA", CLI_LOOKUP_CHALLENGE},
         {"PDEyMy40NTZAbXguZXhhbXBsZT4=", CLI_LOOKUP_CHALLENGE},
@@ -240,24 +343,30 @@ static void test_reply(void **state)
     assert_non_null(strstr(captured, "is remembered"));
     assert_int_equal(OUT("explain", "334 VXNlcm5hbWU6"), EX_OK);
     assert_non_null(strstr(captured, "Decoded:         \"Username:\""));
+    assert_int_equal(
+        OUT("explain", "535 5.7.139 Authentication unsuccessful, basic authentication is disabled"), EX_OK);
+    assert_non_null(strstr(captured, "Microsoft no longer takes a password here"));
+    assert_non_null(strstr(captured, "Who says it:"));
 }
 
 static void test_unknown(void **state)
 {
     (void)state;
     assert_int_equal(ERR("explain", "data-befor-rcpt", "--lang", "en"), EX_DATAERR);
-    assert_non_null(strstr(captured, "Nearest: data-before-rcpt,"));
+    assert_non_null(strstr(captured, "Nearest:\n  data-before-rcpt  "));
     assert_int_equal(ERR("explain", "5033", "--lang", "en"), EX_DATAERR);
-    assert_non_null(strstr(captured, "Nearest: 503\n"));
+    assert_non_null(strstr(captured, "\n  503  Bad sequence"));
+    assert_int_equal(ERR("explain", "bad sequence", "--lang", "en"), EX_DATAERR);
+    assert_non_null(strstr(captured, "Nearest:\n  503  "));
+    assert_int_equal(ERR("explain", "STARTLS", "--lang", "en"), EX_DATAERR);
+    assert_non_null(strstr(captured, "Nearest:\n  STARTTLS  "));
     assert_int_equal(ERR("explain", "recipients", "--lang", "vi"), EX_DATAERR);
     assert_non_null(strstr(captured, "too-many-recipients"));
     assert_non_null(strstr(captured, reference_word(REFERENCE_WORD_UNKNOWN, REFERENCE_VI)));
     assert_int_equal(OUT("explain", "nothing-of-the-kind-at-all"), EX_DATAERR);
     assert_string_equal(captured, "");
-    assert_int_equal(ERR("compare", "334", "533"), EX_DATAERR);
-    assert_non_null(strstr(captured, "no page for '533'; near it: 503"));
-    assert_int_equal(ERR("compare", "data-before-rcpt", "334"), EX_DATAERR);
-    assert_non_null(strstr(captured, "belongs to 503"));
+    assert_int_equal(ERR("compare", "334", "5033", "--lang", "en"), EX_DATAERR);
+    assert_non_null(strstr(captured, "no page for '5033'; near it: 503"));
     assert_int_equal(ERR("compare", "334"), EX_USAGE);
     assert_int_equal(ERR("compare", "334", "334"), EX_USAGE);
     assert_int_equal(ERR("compare", "334", "503", "535"), EX_USAGE);
@@ -307,7 +416,7 @@ static void on_a_terminal(void)
     assert_non_null(to);
     cli_page_init(&page, to);
     cli_lookup(&word, 1, &l);
-    cli_page_lookup(&page, &l, REFERENCE_EN);
+    cli_page_lookup(&page.out, &l);
     cli_lookup_free(&l);
     assert_int_equal(page.screen, 50);
     assert_int_equal(fflush(to), 0);
@@ -374,12 +483,23 @@ static void test_wrap(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_codes),         cmocka_unit_test(test_reasons),
-    cmocka_unit_test(test_five_headings), cmocka_unit_test(test_any_two_codes),
-    cmocka_unit_test(test_order),         cmocka_unit_test(test_json),
-    cmocka_unit_test(test_lookup),        cmocka_unit_test(test_reply),
-    cmocka_unit_test(test_unknown),       cmocka_unit_test(test_default_language),
-    cmocka_unit_test(test_terminal),      cmocka_unit_test(test_wrap),
+    cmocka_unit_test(test_codes),
+    cmocka_unit_test(test_reasons),
+    cmocka_unit_test(test_topics),
+    cmocka_unit_test(test_enhanced),
+    cmocka_unit_test(test_same_name),
+    cmocka_unit_test(test_any_two_pages),
+    cmocka_unit_test(test_markdown),
+    cmocka_unit_test(test_five_headings),
+    cmocka_unit_test(test_any_two_codes),
+    cmocka_unit_test(test_order),
+    cmocka_unit_test(test_json),
+    cmocka_unit_test(test_lookup),
+    cmocka_unit_test(test_reply),
+    cmocka_unit_test(test_unknown),
+    cmocka_unit_test(test_default_language),
+    cmocka_unit_test(test_terminal),
+    cmocka_unit_test(test_wrap),
 };
 
 int main(void)

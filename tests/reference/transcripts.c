@@ -249,9 +249,23 @@ static void test_reasons(void **state)
     }
 }
 
+static void test_topics(void **state)
+{
+    (void)state;
+    size_t n;
+    const struct reference_topic *topics = reference_topics(&n);
+    for (size_t i = 0; i < n; i++) {
+        char page[128];
+        snprintf(page, sizeof page, "%ss.toml, %s", reference_topic_kind_name(topics[i].kind),
+                 topics[i].name);
+        check(page, &topics[i].transcript);
+    }
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_codes),
     cmocka_unit_test(test_reasons),
+    cmocka_unit_test(test_topics),
 };
 
 TAP_MAIN(tests)

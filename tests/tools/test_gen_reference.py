@@ -144,12 +144,12 @@ class Catalogue(unittest.TestCase):
         self.assert_refused("reference/codes/503.toml", "nested-message")
 
     def test_a_pair_in_the_wrong_order(self):
-        self.spoil("pairs/334-503.toml", "[334, 503]", "[503, 334]")
-        self.assert_refused("reference/pairs/334-503.toml: codes", "the smaller first")
+        self.spoil("pairs/334-503.toml", '["334", "503"]', '["503", "334"]')
+        self.assert_refused("reference/pairs/334-503.toml: pages", "in the order of their names")
 
     def test_a_pair_of_an_unknown_code(self):
-        self.spoil("pairs/334-503.toml", "[334, 503]", "[334, 599]")
-        self.assert_refused("reference/pairs/334-503.toml: codes: 599")
+        self.spoil("pairs/334-503.toml", '["334", "503"]', '["334", "598"]')
+        self.assert_refused("reference/pairs/334-503.toml: pages: there is no page for 598")
 
     def test_a_variant_of_two_minds(self):
         self.spoil("codes/334.toml", 'starts = "eyJ"', 'starts = "eyJ"\nis = "eyJ"')
@@ -164,8 +164,48 @@ class Catalogue(unittest.TestCase):
         self.assert_refused("reference/codes/503.toml: related", "numbers")
 
     def test_an_enhanced_code_in_full(self):
-        self.spoil("enhanced.toml", '"7.1" =', '"5.7.1" =')
+        self.spoil("enhanced.toml", '["7.1"]', '["5.7.1"]')
         self.assert_refused("reference/enhanced.toml: 5.7.1", "subject.detail")
+
+    def test_a_topic_that_leads_nowhere(self):
+        self.spoil("commands.toml", 'related = ["HELO",', 'related = ["HALLO",')
+        self.assert_refused("reference/commands.toml: EHLO.related: there is no other page HALLO")
+
+    def test_a_topic_answered_by_an_unknown_code(self):
+        self.spoil("commands.toml", "codes = [221, 501]", "codes = [222, 501]")
+        self.assert_refused("reference/commands.toml: QUIT.codes: 222")
+
+    def test_a_code_of_an_unknown_command(self):
+        self.spoil("codes/253.toml", '["ETRN"]', '["ETURN"]')
+        self.assert_refused("reference/codes/253.toml: commands: ETURN is not in commands.toml")
+
+    def test_a_topic_in_one_language(self):
+        self.spoil("mechanisms.toml", "title.vi = ", "# ")
+        self.assert_refused("reference/mechanisms.toml: ", "title.vi: missing")
+
+    def test_a_topic_of_no_origin(self):
+        self.spoil("keywords.toml", 'rfc = ["2920 3"]', "rfc = []")
+        self.assert_refused("reference/keywords.toml: PIPELINING.rfc: neither an RFC nor a source")
+
+    def test_a_mechanism_spoken_first_by_nobody(self):
+        self.spoil("mechanisms.toml", 'first = "client"', 'first = "both"')
+        self.assert_refused("first: must be one of client, server")
+
+    def test_a_code_that_nobody_acts_on(self):
+        self.spoil("codes/503.toml", 'act = ["program"]', 'act = ["nobody", "program"]')
+        self.assert_refused("reference/codes/503.toml: act", "nobody alone")
+
+    def test_a_provider_with_an_unknown_code(self):
+        self.spoil("providers.toml", "codes = [432]", "codes = [433]")
+        self.assert_refused("reference/providers.toml", "433")
+
+    def test_a_provider_that_is_known_by_nothing(self):
+        self.spoil("providers.toml", 'texts = ["please log in*web browser", "weblogin required", "webloginrequired"]', "texts = []")
+        self.assert_refused("google-web-login.texts", "neither a text nor the number")
+
+    def test_a_provider_in_capitals(self):
+        self.spoil("providers.toml", '"please log in*web browser"', '"Please log in*web browser"')
+        self.assert_refused("google-web-login.texts", "lower-case ASCII")
 
     def test_everything_is_said_at_once(self):
         self.spoil("codes/211.toml", "name.vi = ", "# ")
