@@ -52,6 +52,9 @@ static void serve(struct sp_view mechanism, bool has_initial, bool right, struct
             demand(len > 0 && len <= SASL_TOKEN_MAX);
             at = sasl_server_token_is(s, right ? SP_LIT("demo") : SP_LIT(""), SP_LIT("{}"));
             demand(at == (right ? SASL_SERVER_YES : SASL_SERVER_CHALLENGE));
+        } else if (at == SASL_SERVER_ASK_EXTERNAL) {
+            at = sasl_server_external_is(s, right ? SP_LIT("demo") : SP_LIT(""));
+            demand(at == (right ? SASL_SERVER_YES : SASL_SERVER_NO));
         } else {
             demand(sasl_server_user(s).len > 0);
             at = sasl_server_give_verifier(s, &v, right);
@@ -70,7 +73,7 @@ static void speak(struct sp_view mechanism, struct sp_view rest)
     struct sasl_client *c = NULL;
     int status = sasl_client_new(mechanism, &demo, &os_heap, &c);
     if (status == SP_ERR_MISUSE) {
-        demo.token = true;
+        demo.token = demo.certificate = true;
         status = sasl_client_new(mechanism, &demo, &os_heap, &c);
     }
     demand(status == SP_OK);

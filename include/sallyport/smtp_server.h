@@ -195,6 +195,13 @@ struct sp_view sp_server_output(struct sp_server *s);
 /* The first n octets of the output were sent (n <= output.len). */
 void sp_server_sent(struct sp_server *s, size_t n);
 
+/*
+ * Leave a mechanism of the options out of EHLO for this session: AUTH with it is still asked, so that the caller can say
+ * why not. One at a time; an empty view lists all again.
+ *   mechanism  borrowed for the session's life
+ */
+void sp_server_withhold(struct sp_server *s, struct sp_view mechanism);
+
 /* The handshake that SP_SERVER_START_TLS asked for is done: all learned in clear is forgotten (RFC 3207 4.2). */
 SP_MUST_USE int sp_server_secured(struct sp_server *s, uint64_t now_ms);
 

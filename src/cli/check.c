@@ -94,21 +94,21 @@ static int read_named(const char *path, const char *what, struct sp_buf *out, bo
 }
 
 /* Certificate and key are there and belong together. */
-static int check_identity(const struct config *c)
+static int check_identity(const char *certificate_path, const char *key_path, const char *const names[2])
 {
     struct sp_buf certificate, key, error;
     bool no_certificate, no_key;
     sp_buf_init(&certificate, &os_heap, PEM_MAX);
     sp_buf_init(&key, &os_heap, PEM_MAX);
     sp_buf_init(&error, &os_heap, ERROR_MAX);
-    int code = read_named(c->tls_certificate, "tls-certificate", &certificate, &no_certificate);
-    int key_code = read_named(c->tls_key, "tls-key", &key, &no_key);
+    int code = read_named(certificate_path, names[0], &certificate, &no_certificate);
+    int key_code = read_named(key_path, names[1], &key, &no_key);
     if (code == EX_OK)
         code = key_code;
     if (!no_certificate && !no_key) {
         struct os_tls_context *tls = os_tls_server_new(sp_buf_view(&certificate), sp_buf_view(&key), &error);
         if (!tls) {
-            fprintf(stderr, "%s: %.*s\n", c->tls_certificate, (int)error.len, (const char *)error.p);
+            fprintf(stderr, "%s: %.*s\n", certificate_path, (int)error.len, (const char *)error.p);
             code = EX_CONFIG;
         }
         os_tls_unref(tls);
@@ -133,12 +133,44 @@ static int check_route_files(const struct config_route *r)
         code = code != EX_OK ? code : ca_code;
     }
     sp_buf_fini(&b);
+    if (r->certificate_file) {
+        int own_code = check_identity(r->certificate_file, r->key_file,
+                                      (const char *const[]){"certificate-file", "key-file"});
+        code = code != EX_OK ? code : own_code;
+    }
+    return code;
+}
+
+/* What the server shows, or what it trusts: read, and tried as far as this user may. */
+static int check_client_ca(const struct config_listener *l)
+{
+    struct sp_buf pem, error;
+    bool unread;
+    sp_buf_init(&pem, &os_heap, PEM_MAX);
+    sp_buf_init(&error, &os_heap, ERROR_MAX);
+    int code = read_named(l->client_ca, "client-ca", &pem, &unread);
+    if (!unread) {
+        struct os_tls_context *tls = os_tls_client_trusting(OS_TLS_ANY, sp_buf_view(&pem), &error);
+        if (!tls) {
+            fprintf(stderr, "%s: %.*s\n", l->client_ca, (int)error.len, (const char *)error.p);
+            code = EX_CONFIG;
+        }
+        os_tls_unref(tls);
+    }
+    sp_buf_fini(&pem);
+    sp_buf_fini(&error);
     return code;
 }
 
 static int check_files(const struct config *c)
 {
-    int code = c->tls_certificate ? check_identity(c) : EX_OK;
+    int code = c->tls_certificate ? check_identity(c->tls_certificate, c->tls_key,
+                                                   (const char *const[]){"tls-certificate", "tls-key"})
+                                  : EX_OK;
+    for (size_t i = 0; i < c->listener_n; i++) {
+        int listener_code = c->listeners[i].client_ca ? check_client_ca(&c->listeners[i]) : EX_OK;
+        code = code != EX_OK ? code : listener_code;
+    }
     for (size_t i = 0; i < c->route_n; i++) {
         int route_code = check_route_files(&c->routes[i]);
         code = code != EX_OK ? code : route_code;

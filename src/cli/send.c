@@ -29,6 +29,8 @@ static struct cli_option options[] = {
     {.name = "verify", .help = "send nothing unless the certificate is valid; the rule with --auth, except to this machine"},
     {.name = "insecure", .help = "log in even without a valid certificate, or without TLS"},
     {.name = "ca-file", .argument = "FILE", .help = "authorities to trust (PEM) instead of the system's"},
+    {.name = "cert", .argument = "FILE", .help = "a certificate to show in TLS (PEM), and to log in with by EXTERNAL"},
+    {.name = "key", .argument = "FILE", .help = "its private key (PEM); default the same file"},
     {.name = "helo", .argument = "NAME", .help = "our name in EHLO; default this host's"},
     {.name = "pipeline", .help = "send commands in groups where the server allows it; default one by one"},
     {.name = "timeout", .argument = "SECONDS", .help = "for each answer; default 30"},
@@ -200,6 +202,12 @@ static int keep_password(struct send_plan *p, const char *text)
     return EX_OK;
 }
 
+/* The certificate says who it is: a user's name may be left out. */
+static bool wants_external(const struct send_plan *p)
+{
+    return p->mechanism && strcasecmp(p->mechanism, "EXTERNAL") == 0;
+}
+
 static int obtain_password(struct send_plan *p, const char *given)
 {
     const char *file = cli_value(options, p->token ? "token-file" : "password-file");
@@ -212,12 +220,31 @@ static int obtain_password(struct send_plan *p, const char *given)
     }
     if (file)
         return cli_read_password_file("send", file, &p->password);
+    if (p->cert_file && (!environment || wants_external(p)))
+        return EX_OK; /* there is another way to log in */
     if (environment)
         return keep_password(p, environment);
     (void)snprintf(prompt, sizeof prompt,
                    "Password of %.*s at %.255s: ", (int)(p->user.len > 100 ? 100 : p->user.len),
                    (const char *)p->user.p, p->host);
     return cli_ask_password("send", prompt, &p->password);
+}
+
+static int parse_certificate(struct send_plan *p)
+{
+    const char *key = cli_value(options, "key");
+    p->cert_file = cli_value(options, "cert");
+    p->key_file = key ? key : p->cert_file;
+    if (key && !p->cert_file)
+        return cli_usage_fault("send", "--key goes with --cert FILE");
+    if (p->cert_file && p->tls == SEND_TLS_OFF)
+        return cli_usage_fault("send", "--cert is shown in TLS, and --tls is off");
+    if (wants_external(p) && !p->cert_file)
+        return cli_usage_fault("send",
+                               "EXTERNAL logs in by a certificate: --cert FILE, and --key FILE, are needed");
+    if (wants_external(p) && (cli_option(options, "password-file")->given || p->token))
+        return cli_usage_fault("send", "EXTERNAL takes neither a password nor a token");
+    return EX_OK;
 }
 
 static int parse_auth(struct send_plan *p)
@@ -229,13 +256,13 @@ static int parse_auth(struct send_plan *p)
     p->token = cli_option(options, "token-file")->given;
     if (p->floor && !sasl_client_knows(sp_view_of(p->floor)))
         return cli_usage_fault("send", "--min-mechanism: '%s' is not a mechanism of this client", p->floor);
-    if (!auth && (p->mechanism || password || p->token))
+    if (!auth && ((p->mechanism && !wants_external(p)) || password || p->token))
         return cli_usage_fault("send", "--mechanism, --password-file and --token-file go with --auth USER");
+    p->auth = auth || wants_external(p);
     if (!auth)
         return EX_OK;
     if (p->token && (password || strchr(auth, ':')))
         return cli_usage_fault("send", "--token-file and a password exclude each other");
-    p->auth = true;
     size_t len = strcspn(auth, ":");
     if (sp_buf_add(&p->user, sp_view_make(auth, len)) || len == 0)
         return cli_usage_fault("send", "--auth needs a user name of at most 1,024 octets");
@@ -288,6 +315,8 @@ static int parse(struct send_plan *p, const struct cli_operands *operands)
         code = parse_auth(p);
     if (!code)
         code = parse_tls(p);
+    if (!code)
+        code = parse_certificate(p);
     if (!code)
         code = parse_message(p, operands);
     if (!code)

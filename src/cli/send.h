@@ -20,6 +20,7 @@ struct send_plan {
     bool verify;        /* the certificate must be valid, else nothing is sent */
     bool auth_in_clear; /* the password may be shown to who listens            */
     const char *ca_file;
+    const char *cert_file, *key_file; /* what we show in TLS; NULL: nothing */
     char hello[256];
     struct sp_view sender;
     char default_sender[320];

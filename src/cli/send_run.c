@@ -1,4 +1,6 @@
 /* One client, one mail, one exit code. */
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -6,6 +8,9 @@
 #include "cli/options.h"
 #include "cli/send.h"
 #include "os/heap.h"
+#include "roles/supervisor/file.h"
+
+enum { PEM_MAX = 1 << 20 };
 
 struct run {
     const struct send_plan *plan;
@@ -138,8 +143,10 @@ static bool has_eight_bit(struct sp_view v)
 static void plan_client(struct run *r)
 {
     const struct send_plan *p = r->plan;
-    r->credentials = (struct sasl_credentials){
-        .user = sp_buf_view(&p->user), .password = sp_buf_view(&p->password), .token = p->token};
+    r->credentials = (struct sasl_credentials){.user = sp_buf_view(&p->user),
+                                               .password = sp_buf_view(&p->password),
+                                               .token = p->token,
+                                               .certificate = p->cert_file != NULL};
     r->options.host = p->host;
     r->options.port = p->port;
     r->options.implicit_tls = p->tls == SEND_TLS_IMPLICIT;
@@ -166,6 +173,33 @@ static void plan_client(struct run *r)
                                       .send_eight_bit = true};
 }
 
+static int read_pem(const char *path, struct sp_buf *out)
+{
+    int status = file_read(AT_FDCWD, path, out);
+    return status == SP_OK ? EX_OK
+                           : cli_fault("send", EX_NOINPUT, "%s cannot be read: %s", path,
+                                       status == SP_ERR_LONG ? "it is too long" : strerror(errno));
+}
+
+static int show_certificate(struct run *r)
+{
+    const struct send_plan *p = r->plan;
+    struct sp_buf certificates, key, error;
+    sp_buf_init(&certificates, &os_heap, PEM_MAX);
+    sp_buf_init(&key, &os_heap, PEM_MAX);
+    sp_buf_init(&error, &os_heap, 4096);
+    int code = read_pem(p->cert_file, &certificates);
+    if (!code)
+        code = read_pem(p->key_file, &key);
+    if (!code && os_tls_client_present(r->options.tls, sp_buf_view(&certificates), sp_buf_view(&key), &error))
+        code = cli_fault("send", EX_DATAERR, "%s cannot be shown: %.*s", p->cert_file, (int)error.len,
+                         (const char *)error.p);
+    sp_buf_fini(&certificates);
+    sp_buf_fini_secret(&key);
+    sp_buf_fini(&error);
+    return code;
+}
+
 static int open_all(struct run *r)
 {
     struct sp_buf error;
@@ -176,6 +210,8 @@ static int open_all(struct run *r)
     if (r->dns && r->plan->tls != SEND_TLS_OFF)
         r->options.tls =
             os_tls_client_new(r->plan->verify ? OS_TLS_VERIFIED : OS_TLS_ANY, r->plan->ca_file, &error);
+    if (r->options.tls && r->plan->cert_file)
+        code = show_certificate(r);
     if (!r->dns || (r->plan->tls != SEND_TLS_OFF && !r->options.tls))
         code =
             cli_fault("send", r->dns ? EX_NOINPUT : EX_OSERR, "%.*s", (int)error.len, (const char *)error.p);

@@ -66,8 +66,7 @@ static int choose(struct client *c, struct sasl_offer *offer_out, struct sp_view
                             .binding = &c->binding,
                             .floor = c->options->floor,
                             .failed = c->mechanism};
-    return sasl_client_choose(offer_out, c->options->mechanism, c->options->credentials->token, mechanism_out,
-                              why);
+    return sasl_client_choose(offer_out, c->options->mechanism, c->options->credentials, mechanism_out, why);
 }
 
 bool client_login(struct client *c)

@@ -13,6 +13,8 @@
 enum { CONFIG_TEXT_MAX = 2 << 20 }; /* octets of a text; it must fit into one ipc message */
 
 enum config_tls { CONFIG_TLS_OFF, CONFIG_TLS_STARTTLS, CONFIG_TLS_IMPLICIT };
+/* Of a client's certificate: a subjectAltName of these kinds, or the subject's common name. In the order of os/stream.h. */
+enum config_client_name { CONFIG_CLIENT_EMAIL, CONFIG_CLIENT_DNS, CONFIG_CLIENT_COMMON_NAME };
 enum config_auth { CONFIG_AUTH_OFF, CONFIG_AUTH_OFFERED, CONFIG_AUTH_REQUIRED };
 
 /* listener "NAME" { ... } */
@@ -26,6 +28,8 @@ struct config_listener {
     const enum sasl_mechanism_id *mechanisms; /* as named; none: all that is possible       */
     size_t            mechanism_n;
     uint32_t          offered_tls, offered_clear; /* sets of 1 << id: what EHLO lists with TLS, and without */
+    const char       *client_ca;     /* NULL: clients are not asked for certificates         */
+    enum config_client_name client_name; /* what in a certificate names the user             */
     struct os_network *relay_from;   /* networks that may relay without AUTH                */
     size_t            relay_from_n;
     bool              last;          /* listen-last: listens when all else is up            */
@@ -46,6 +50,8 @@ struct config_route {
     const char            *ca_file;       /* NULL: the system's                 */
     const char            *user;          /* NULL: no AUTH                      */
     const char            *password_file; /* read by the supervisor             */
+    const char            *certificate_file; /* that it shows; NULL: none; read by the supervisor */
+    const char            *key_file;
     enum sasl_mechanism_id min_mechanism; /* none weaker; SASL_ID_NONE: any     */
     uint32_t               rate;          /* messages a minute to a destination; 0: any number */
     uint32_t               connections;   /* at once to this destination, per delivery process; default 10 */

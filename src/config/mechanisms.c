@@ -63,8 +63,15 @@ void config_mechanisms_text(uint32_t set, struct sp_buf *out)
 /* Why this listener can never offer it, and what would be right; NULL: it can. */
 static const char *find_obstacle(const struct config *c, const struct config_listener *l, unsigned needs)
 {
+    if (needs & SASL_NEEDS_CERTIFICATE && !l->client_ca)
+        return "needs client-ca, the authorities that sign the certificates of clients; allowed: with "
+               "client-ca";
+    if (needs & SASL_NEEDS_CERTIFICATE && c->users.source == CONFIG_SOURCE_DOVECOT)
+        return "needs a source that says whether a user exists, and Dovecot's socket says it of passwords "
+               "alone; "
+               "allowed: with users { source = built-in } or password-file";
     if (needs & SASL_NEEDS_CHANNEL && l->tls == CONFIG_TLS_OFF)
-        return "is bound to a TLS connection, and this listener has tls = off; allowed: with tls = starttls "
+        return "works over TLS alone, and this listener has tls = off; allowed: with tls = starttls "
                "or "
                "implicit";
     if (needs & SASL_NEEDS_VERIFIER && c->users.source != CONFIG_SOURCE_BUILT_IN)

@@ -40,6 +40,34 @@ static void check_same_address(const struct rules *r, const struct config_listen
                   config_text(r->faults->arena, "listener \"%s\" has this address already", other->name));
 }
 
+static bool names_external(const struct config_listener *l)
+{
+    for (size_t i = 0; i < l->mechanism_n; i++)
+        if (l->mechanisms[i] == SASL_ID_external)
+            return true;
+    return l->mechanism_n == 0;
+}
+
+static void check_client_ca(const struct rules *r, const struct config_listener *l)
+{
+    if (!l->client_ca) {
+        if (given(r, "client-name"))
+            fault(r, "client-name", "has no effect without client-ca");
+    } else if (l->tls == CONFIG_TLS_OFF) {
+        fault(r, "client-ca",
+              "nobody could show a certificate with tls = off; allowed: with tls = starttls or implicit");
+    } else if (l->auth == CONFIG_AUTH_OFF) {
+        fault(r, "client-ca", "has no effect with auth = off; allowed: with auth = offered or required");
+    } else if (!names_external(l)) {
+        fault(r, "client-ca", "has no effect, since mechanisms does not name EXTERNAL");
+    } else if (r->config->users.source == CONFIG_SOURCE_DOVECOT) {
+        fault(r, "client-ca",
+              "Dovecot's socket does not say whether a user exists; allowed: with users { source = built-in "
+              "} or "
+              "password-file");
+    }
+}
+
 static void check_listener(const struct rules *r)
 {
     struct config_listener *l = r->block->target;
@@ -63,6 +91,7 @@ static void check_listener(const struct rules *r)
         l->tls_required = true;
     if (given(r, "mechanisms") && l->auth == CONFIG_AUTH_OFF)
         fault(r, "mechanisms", "has no effect with auth = off; allowed: with auth = offered or required");
+    check_client_ca(r, l);
     config_mechanisms_settle(r->config, r->block, r->faults);
     check_same_address(r, l);
 }
@@ -80,9 +109,16 @@ static bool is_loopback_host(const char *host)
 
 static void check_relay_login(const struct rules *r, const struct config_route *route)
 {
-    if (given(r, "user") != given(r, "password-file"))
-        fault(r, given(r, "user") ? "user" : "password-file", "user and password-file go together");
-    if (given(r, "user") && route->host && route->tls != CONFIG_ROUTE_TLS_REQUIRED &&
+    if (given(r, "password-file") && !given(r, "user"))
+        fault(r, "password-file", "user and password-file go together");
+    if (given(r, "user") && !given(r, "password-file") && !given(r, "certificate-file"))
+        fault(r, "user", "needs password-file, or certificate-file to log in by EXTERNAL");
+    if (given(r, "certificate-file") != given(r, "key-file"))
+        fault(r, given(r, "key-file") ? "key-file" : "certificate-file",
+              "certificate-file and key-file go together");
+    if (given(r, "certificate-file") && route->tls == CONFIG_ROUTE_TLS_OFF)
+        fault(r, "certificate-file", "has no effect with tls = off");
+    if (given(r, "password-file") && route->host && route->tls != CONFIG_ROUTE_TLS_REQUIRED &&
         !is_loopback_host(route->host))
         fault(r, "user", "the password could be read on the way; allowed: with tls = required");
     if (given(r, "min-mechanism") && !given(r, "user"))
@@ -102,9 +138,9 @@ static void check_relay_login(const struct rules *r, const struct config_route *
 /* Keys of one kind are faults under another: a value that does nothing misleads. */
 static void check_foreign_keys(const struct rules *r, const struct config_route *route)
 {
-    static const char *const relay_keys[] = {"host",          "port",          "tls",
-                                             "implicit-tls",  "ca-file",       "user",
-                                             "password-file", "min-mechanism", "connections"};
+    static const char *const relay_keys[] = {"host",     "port",          "tls",           "implicit-tls",
+                                             "ca-file",  "user",          "password-file", "certificate-file",
+                                             "key-file", "min-mechanism", "connections"};
     for (size_t i = 0; i < sizeof relay_keys / sizeof *relay_keys; i++)
         if (route->kind != CONFIG_ROUTE_RELAY && given(r, relay_keys[i]))
             fault(r, relay_keys[i], "belongs to kind = relay");

@@ -83,6 +83,9 @@ enum ipc_auth_verdict { IPC_AUTH_VERDICTS(X) IPC_AUTH_VERDICT_N };
 enum ipc_keys_answer { IPC_KEYS_ANSWERS(X) IPC_KEYS_ANSWER_N };
 #undef X
 
+/* What a client has shown of itself in TLS. */
+enum ipc_certificate { IPC_CERTIFICATE_NONE, IPC_CERTIFICATE_UNVERIFIED, IPC_CERTIFICATE_VERIFIED };
+
 /* What became of a tool's wish about a user. NAME, meaning. */
 #define IPC_USER_RESULTS(X)                                                                                  \
     X(OK, "done")                                                                                            \

@@ -21,9 +21,9 @@ struct os_tls_facts {
     const char *cipher;    /* "TLS_AES_256_GCM_SHA384"                      */
     int bits;              /* secret bits of the cipher                     */
     const char *peer_name; /* subject CN or first SAN of the peer's certificate, or NULL */
-    bool peer_verified;    /* chain and name were verified                  */
-    const char
-        *peer_fault; /* why they were not: "self-signed certificate"; NULL when verified or not asked */
+    bool peer_shown;       /* the peer has shown a certificate              */
+    bool peer_verified;    /* chain and, of a server, name were verified    */
+    const char *peer_fault; /* why they were not: "self-signed certificate"; NULL when verified or not asked */
 };
 
 struct os_stream_handlers {
@@ -121,6 +121,15 @@ struct os_tls_certificate {
 
 /* The i-th certificate of the server, its own is 0. false: there is none, or no TLS. */
 bool os_stream_certificate(const struct os_stream *s, size_t i, struct os_tls_certificate *certificate_out);
+
+/* Who a certificate is for: its subjectAltNames of a kind, or its subject's common name. */
+enum os_tls_name { OS_TLS_EMAIL, OS_TLS_DNS, OS_TLS_COMMON_NAME };
+
+/*
+ * Append those of the peer's certificate, one a line, whether it was verified or not. Those that are no UTF-8 text of 1 to 255
+ * octets without control characters are left out, as is what out has no room for.
+ */
+void os_stream_add_names(const struct os_stream *s, enum os_tls_name kind, struct sp_buf *out);
 
 /* NULL while plain. */
 const struct os_tls_facts *os_stream_tls(const struct os_stream *s);

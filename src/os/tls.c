@@ -18,7 +18,7 @@
 /* A server that knows only RSA key exchange is still better met so than in clear (RFC 7435). */
 #define CLIENT_CIPHERS "HIGH:!aNULL:!eNULL:!PSK:!SRP:!DSS:!3DES"
 
-static struct os_tls_context *make_context(bool server, struct sp_buf *error)
+struct os_tls_context *tls_make_context(bool server, struct sp_buf *error)
 {
     SSL_CTX *ctx = SSL_CTX_new(server ? TLS_server_method() : TLS_client_method());
     if (!ctx || !SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) ||
@@ -70,13 +70,13 @@ static BIO *open_pem(struct sp_view pem)
     return pem.len > 0 && pem.len <= INT32_MAX ? BIO_new_mem_buf(pem.p, (int)pem.len) : NULL;
 }
 
-static const char *use_chain(SSL_CTX *ctx, struct sp_view pem)
+const char *tls_use_chain(SSL_CTX *ctx, struct sp_view pem)
 {
     const char *fault = NULL;
     BIO *in = open_pem(pem);
     X509 *leaf = in ? PEM_read_bio_X509_AUX(in, NULL, NULL, NULL) : NULL;
     if (!leaf)
-        fault = "there is no certificate in it (PEM, the server's own first)";
+        fault = "there is no certificate in it (PEM, the own one first)";
     else if (!SSL_CTX_use_certificate(ctx, leaf))
         fault = tls_reason();
     X509_free(leaf);
@@ -93,7 +93,7 @@ static const char *use_chain(SSL_CTX *ctx, struct sp_view pem)
     return fault;
 }
 
-static const char *use_key(SSL_CTX *ctx, struct sp_view pem)
+const char *tls_use_key(SSL_CTX *ctx, struct sp_view pem)
 {
     const char *fault = NULL;
     bool encrypted = false;
@@ -118,14 +118,14 @@ struct os_tls_context *os_tls_server_new(struct sp_view certificates_pem, struct
 {
     static const unsigned char session_context[] = "sallyport";
     ERR_clear_error();
-    struct os_tls_context *t = make_context(true, error);
+    struct os_tls_context *t = tls_make_context(true, error);
     if (!t)
         return NULL;
-    const char *what = "certificate: ", *fault = use_chain(t->ctx, certificates_pem);
+    const char *what = "certificate: ", *fault = tls_use_chain(t->ctx, certificates_pem);
     ERR_clear_error();
     if (!fault) {
         what = "key: ";
-        fault = use_key(t->ctx, key_pem);
+        fault = tls_use_key(t->ctx, key_pem);
     }
     if (!fault && !SSL_CTX_set_session_id_context(t->ctx, session_context, sizeof session_context - 1))
         fault = tls_reason();
@@ -206,24 +206,17 @@ void os_tls_set_ticket_keys(struct os_tls_context *t, struct sp_view keys)
 
 /* --- clients -------------------------------------------------------------------------------- */
 
-/* The opportunistic go on whatever is found; SSL_get_verify_result remembers it for the facts. */
-static int accept_any(int ok, X509_STORE_CTX *chain)
-{
-    (void)ok, (void)chain;
-    return 1;
-}
-
 static struct os_tls_context *make_client(enum os_tls_verify verify, struct sp_buf *error)
 {
     ERR_clear_error();
-    struct os_tls_context *t = make_context(false, error);
+    struct os_tls_context *t = tls_make_context(false, error);
     if (!t)
         return NULL;
     t->verify = verify;
     /* Whoever accepts any certificate gains nothing by refusing a short key: clear text is worse. */
     if (verify == OS_TLS_ANY)
         SSL_CTX_set_security_level(t->ctx, 1);
-    SSL_CTX_set_verify(t->ctx, SSL_VERIFY_PEER, verify == OS_TLS_ANY ? accept_any : tls_note_refused);
+    SSL_CTX_set_verify(t->ctx, SSL_VERIFY_PEER, verify == OS_TLS_ANY ? tls_accept_any : tls_note_refused);
     return t;
 }
 

@@ -21,6 +21,22 @@ enum os_tls_verify {
 struct os_tls_context *os_tls_server_new(struct sp_view certificates_pem, struct sp_view key_pem,
                                          struct sp_buf *error);
 
+/*
+ * A further context of a server's, with the same certificate and key, that asks clients for a certificate. Whatever they
+ * show the handshake goes on: os_tls_facts says whether one of these authorities has signed it.
+ *   authorities_pem  of which there must be one at least; clients are told their names
+ * NULL when OpenSSL refuses them. The ticket keys are to be set anew; a session of one context is none of another's.
+ */
+struct os_tls_context *os_tls_server_asking(const struct os_tls_context *like, struct sp_view authorities_pem,
+                                            struct sp_buf *error);
+
+/*
+ * What a client shows of itself when it is asked: certificate (leaf first) and key.
+ * SP_ERR_SYNTAX: OpenSSL refuses them; error says why.
+ */
+SP_MUST_USE int os_tls_client_present(struct os_tls_context *t, struct sp_view certificates_pem, struct sp_view key_pem,
+                                      struct sp_buf *error);
+
 /* A client's context. ca_file: PEM file, or NULL for the system's. NULL on failure. */
 struct os_tls_context *os_tls_client_new(enum os_tls_verify verify, const char *ca_file,
                                          struct sp_buf *error);

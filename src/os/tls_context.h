@@ -11,6 +11,7 @@ struct os_tls_context {
     SSL_CTX *ctx;
     unsigned refs;
     bool server;
+    bool asks; /* clients for a certificate */
     enum os_tls_verify verify;
     uint8_t keys[OS_TLS_TICKET_KEY_N][OS_TLS_TICKET_KEY_LEN]; /* of tickets, newest first */
     size_t key_n;
@@ -18,6 +19,16 @@ struct os_tls_context {
 
 /* One handshake, with the name that a client expects or NULL. NULL: OpenSSL refuses the name. */
 SSL *tls_begin(struct os_tls_context *t, int fd, const char *server_name);
+
+/* A context of either side with what all have in common. NULL on failure. */
+struct os_tls_context *tls_make_context(bool server, struct sp_buf *error);
+
+/* Give a context its certificates, leaf first, and the leaf's key. NULL, or what is wrong with them. */
+const char *tls_use_chain(SSL_CTX *ctx, struct sp_view pem);
+const char *tls_use_key(SSL_CTX *ctx, struct sp_view pem);
+
+/* A verify callback that goes on whatever is found; SSL_get_verify_result remembers it. */
+int tls_accept_any(int ok, X509_STORE_CTX *chain);
 
 /* A verify callback that refuses what is faulty, and remembers whose it was for tls_explain. */
 int tls_note_refused(int ok, X509_STORE_CTX *chain);

@@ -98,14 +98,16 @@ struct os_tls_facts *tls_facts_new(SSL *ssl, const struct os_tls_context *t, con
 {
     struct os_tls_facts *f = os_new(sizeof *f);
     X509 *leaf = SSL_get0_peer_certificate(ssl);
+    bool judged = t->server ? t->asks : server_name != NULL;
     *f = (struct os_tls_facts){
         .version = SSL_get_version(ssl),
         .cipher = SSL_get_cipher_name(ssl),
         .bits = SSL_get_cipher_bits(ssl, NULL),
-        .peer_verified = leaf && !t->server && server_name && SSL_get_verify_result(ssl) == X509_V_OK,
+        .peer_shown = leaf != NULL,
+        .peer_verified = leaf && judged && SSL_get_verify_result(ssl) == X509_V_OK,
     };
     f->peer_name = leaf ? name_of(leaf) : NULL;
-    if (leaf && !t->server && server_name && !f->peer_verified)
+    if (leaf && judged && !f->peer_verified)
         f->peer_fault = X509_verify_cert_error_string(SSL_get_verify_result(ssl));
     ERR_clear_error();
     return f;

@@ -2,13 +2,23 @@
 
 #include "sasl/mechanism.h"
 
+/* Who shows a certificate may have no password: then nothing that takes one. */
+static bool suits(const struct sasl_mechanism *m, const struct sasl_credentials *c)
+{
+    if (m->external)
+        return c->certificate;
+    if (m->bearer != c->token)
+        return false;
+    return !c->certificate || c->password.len > 0;
+}
+
 int sasl_client_new(struct sp_view mechanism, const struct sasl_credentials *credentials,
                     const struct sp_allocator *alloc, struct sasl_client **client_out)
 {
     const struct sasl_mechanism *m = sasl_mechanism_find(mechanism);
     if (!m)
         return SP_ERR_ABSENT;
-    if (m->bearer != credentials->token)
+    if (!suits(m, credentials))
         return SP_ERR_MISUSE;
     struct sasl_client *c = alloc->resize(alloc->ctx, NULL, 0, sizeof *c);
     if (!c)
@@ -65,11 +75,11 @@ static bool offers(struct sp_view offered, struct sp_view name)
     return false;
 }
 
-static void add_ours(bool token, struct sp_buf *why)
+static void add_ours(const struct sasl_credentials *c, struct sp_buf *why)
 {
     const char *between = "";
     for (size_t i = 0; i < sasl_mechanism_n; i++) {
-        if (sasl_mechanisms[i]->bearer != token)
+        if (!suits(sasl_mechanisms[i], c))
             continue;
         sp_buf_add_str(why, between);
         sp_buf_add_str(why, sasl_mechanisms[i]->name);
@@ -77,23 +87,33 @@ static void add_ours(bool token, struct sp_buf *why)
     }
 }
 
+/* Why a mechanism does not suit. */
+static const char *name_lack(const struct sasl_mechanism *m, const struct sasl_credentials *c)
+{
+    if (m->external)
+        return " needs a certificate to show in TLS, and there is none";
+    if (m->bearer != c->token)
+        return m->bearer ? " takes a token, and there is a password"
+                         : " takes a password, and there is a token";
+    return " takes a password, and there is none";
+}
+
 /* What stood in the way of a mechanism that both sides have. */
 enum obstacle { NO_MECHANISM, UNSAFE, WEAK };
 
-static void say_why(const struct sasl_offer *offer, struct sp_view wanted, bool token, enum obstacle obstacle,
-                    struct sp_buf *why)
+static void say_why(const struct sasl_offer *offer, struct sp_view wanted, const struct sasl_credentials *c,
+                    enum obstacle obstacle, struct sp_buf *why)
 {
     struct sp_view ours = wanted, offered = offer->mechanisms;
     if (wanted.len && !sasl_mechanism_find(wanted)) {
         sp_buf_add(why, wanted);
         sp_buf_add_str(why, " is not a mechanism of this client; it has ");
-        add_ours(token, why);
+        add_ours(c, why);
         return;
     }
-    if (wanted.len && sasl_mechanism_find(wanted)->bearer != token) {
+    if (wanted.len && !suits(sasl_mechanism_find(wanted), c)) {
         sp_buf_add(why, wanted);
-        sp_buf_add_str(why, token ? " takes a password, and there is a token"
-                                  : " takes a token, and there is a password");
+        sp_buf_add_str(why, name_lack(sasl_mechanism_find(wanted), c));
         return;
     }
     if (sp_view_trim(offered).len == 0) {
@@ -120,7 +140,7 @@ static void say_why(const struct sasl_offer *offer, struct sp_view wanted, bool 
     if (ours.len)
         sp_buf_add(why, ours);
     else
-        add_ours(token, why);
+        add_ours(c, why);
 }
 
 /* Somebody in the middle can take names out of a list, not put proofs into a mechanism. */
@@ -159,8 +179,9 @@ static size_t place_of(struct sp_view name)
     return i;
 }
 
-int sasl_client_choose(const struct sasl_offer *offer, struct sp_view wanted, bool token,
-                       struct sp_view *mechanism_out, struct sp_buf *why_out)
+int sasl_client_choose(const struct sasl_offer *offer, struct sp_view wanted,
+                       const struct sasl_credentials *credentials, struct sp_view *mechanism_out,
+                       struct sp_buf *why_out)
 {
     enum obstacle obstacle = NO_MECHANISM;
     size_t failed_at = place_of(offer->failed), floor_at = place_of(offer->floor);
@@ -168,8 +189,8 @@ int sasl_client_choose(const struct sasl_offer *offer, struct sp_view wanted, bo
     for (size_t i = 0; i < sasl_mechanism_n; i++) {
         const struct sasl_mechanism *m = sasl_mechanisms[i];
         struct sp_view name = sp_view_of(m->name);
-        if (m->bearer != token || (m->plus && !can_bind) || !offers(offer->mechanisms, name) ||
-            (wanted.len && !sp_view_eq_nocase(wanted, name)))
+        if (!suits(m, credentials) || ((m->plus || m->external) && !can_bind) ||
+            !offers(offer->mechanisms, name) || (wanted.len && !sp_view_eq_nocase(wanted, name)))
             continue;
         if (!is_left(i, failed_at, floor_at)) {
             obstacle = i > floor_at ? WEAK : obstacle;
@@ -182,6 +203,6 @@ int sasl_client_choose(const struct sasl_offer *offer, struct sp_view wanted, bo
         *mechanism_out = name;
         return SP_OK;
     }
-    say_why(offer, wanted, token, obstacle, why_out);
+    say_why(offer, wanted, credentials, obstacle, why_out);
     return SP_ERR_ABSENT;
 }

@@ -14,6 +14,7 @@ struct sasl_credentials {
     struct sp_view user;
     struct sp_view password;
     bool token; /* password is a bearer token: it goes to OAuth mechanisms only, and a password never does */
+    bool certificate; /* TLS shows one: EXTERNAL can be used, and without a password nothing else. user may be empty then */
 };
 
 /* What a mechanism is chosen by, and what the connection is. Borrowed for the life of the exchange. */
@@ -33,11 +34,11 @@ struct sasl_client;
 /*
  * Begin an exchange.
  *
- *   mechanism   one name, any case: SCRAM-SHA-256, SCRAM-SHA-1, OAUTHBEARER, XOAUTH2, PLAIN, LOGIN
+ *   mechanism   one name, any case: EXTERNAL, SCRAM-SHA-256, ...
  *   client_out  owned by the caller: sasl_client_free
  *
  * SP_ERR_ABSENT: not a mechanism of ours. SP_ERR_MISUSE: it takes a token and there is a password, or the
- * other way round. SP_ERR_NOMEM.
+ * other way round, or a certificate that is not there. SP_ERR_NOMEM.
  */
 SP_MUST_USE int sasl_client_new(struct sp_view mechanism, const struct sasl_credentials *credentials,
                                 const struct sp_allocator *alloc, struct sasl_client **client_out);
@@ -79,10 +80,10 @@ void sasl_client_bind(struct sasl_client *c, const struct sasl_offer *offer);
  * The best mechanism both sides have.
  *
  *   wanted      a mechanism's name, or empty for the strongest
- *   token       there is a token, not a password
+ *   credentials what there is: mechanisms that need something else are passed over
  *   why_out     when SP_ERR_ABSENT: a sentence that says what was offered and what would be needed
  */
-SP_MUST_USE int sasl_client_choose(const struct sasl_offer *offer, struct sp_view wanted, bool token,
+SP_MUST_USE int sasl_client_choose(const struct sasl_offer *offer, struct sp_view wanted, const struct sasl_credentials *credentials,
                                    struct sp_view *mechanism_out, struct sp_buf *why_out);
 
 #endif

@@ -38,6 +38,7 @@ struct sasl_client {
 struct sasl_mechanism {
     const char *name;
     bool shows_password; /* to whoever reads along: wants TLS     */
+    bool external;       /* the certificate of TLS, no password   */
     bool bearer;         /* takes a token, never a password       */
     bool client_first;   /* the client may speak with the command */
     bool server_first;   /* and here it must not                  */

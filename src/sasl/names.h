@@ -7,15 +7,17 @@
 
 /* What a mechanism needs; bits. */
 enum sasl_need {
-    SASL_NEEDS_CHANNEL = 1,   /* a TLS connection to be bound to                                     */
-    SASL_NEEDS_VERIFIER = 2,  /* a source of users that has SCRAM verifiers                          */
-    SASL_NEEDS_ISSUER = 4,    /* an issuer of tokens whose keys are known                            */
-    SASL_NEEDS_PRIVACY = 8,   /* it shows a password or token to whoever reads along                */
-    SASL_NEEDS_NAMING = 16    /* offered only where somebody names it                                */
+    SASL_NEEDS_CHANNEL = 1,     /* a TLS connection                                                  */
+    SASL_NEEDS_CERTIFICATE = 2, /* a certificate of the client, shown in it                          */
+    SASL_NEEDS_VERIFIER = 4,    /* a source of users that has SCRAM verifiers                        */
+    SASL_NEEDS_ISSUER = 8,      /* an issuer of tokens whose keys are known                          */
+    SASL_NEEDS_PRIVACY = 16,    /* it shows a password or token to whoever reads along               */
+    SASL_NEEDS_NAMING = 32      /* offered only where somebody names it                              */
 };
 
 /* ID, name, needs. Strongest first: the order of EHLO and of a client's choice. */
 #define SASL_MECHANISMS(X)                                                                                   \
+    X(external, "EXTERNAL", SASL_NEEDS_CHANNEL | SASL_NEEDS_CERTIFICATE)                                     \
     X(scram_sha_256_plus, "SCRAM-SHA-256-PLUS", SASL_NEEDS_CHANNEL | SASL_NEEDS_VERIFIER)                    \
     X(scram_sha_1_plus, "SCRAM-SHA-1-PLUS", SASL_NEEDS_CHANNEL | SASL_NEEDS_VERIFIER)                        \
     X(scram_sha_256, "SCRAM-SHA-256", SASL_NEEDS_VERIFIER)                                                   \

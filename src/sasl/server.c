@@ -115,6 +115,13 @@ enum sasl_server_state sasl_server_token_is(struct sasl_server *s, struct sp_vie
     return sasl_server_take_user(s, user) ? (s->state = SASL_SERVER_YES) : s->state;
 }
 
+enum sasl_server_state sasl_server_external_is(struct sasl_server *s, struct sp_view user)
+{
+    if (user.len == 0)
+        return sasl_server_refuse(s, SASL_FAULT_REFUSED);
+    return sasl_server_take_user(s, user) ? (s->state = SASL_SERVER_YES) : s->state;
+}
+
 enum sasl_server_state sasl_server_give_verifier(struct sasl_server *s, const struct sasl_verifier *v,
                                                  bool usable)
 {

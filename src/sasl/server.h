@@ -9,6 +9,7 @@
  *     case SASL_SERVER_ASK_PASSWORD: state = sasl_server_password_is(s, right);
  *     case SASL_SERVER_ASK_VERIFIER: state = sasl_server_give_verifier(s, &verifier, usable);
  *     case SASL_SERVER_ASK_TOKEN:    state = sasl_server_token_is(s, user, json);
+ *     case SASL_SERVER_ASK_EXTERNAL: state = sasl_server_external_is(s, user);
  *     case SASL_SERVER_YES:          sasl_server_user(s) is who he says
  *     case SASL_SERVER_NO:           sasl_server_fault(s) says why
  *     }
@@ -28,6 +29,7 @@ enum sasl_server_state {
     SASL_SERVER_ASK_PASSWORD, /* is sasl_server_password the password of sasl_server_user?         */
     SASL_SERVER_ASK_VERIFIER, /* the verifier of sasl_server_user is needed                        */
     SASL_SERVER_ASK_TOKEN,    /* does sasl_server_password, a token, speak for sasl_server_user?   */
+    SASL_SERVER_ASK_EXTERNAL, /* does what the client has shown outside, in TLS, speak for sasl_server_user? */
     SASL_SERVER_YES,
     SASL_SERVER_NO,
     SASL_SERVER_BROKEN        /* out of memory, or OpenSSL failed: nobody's fault among the two    */
@@ -91,6 +93,12 @@ enum sasl_server_state sasl_server_give_verifier(struct sasl_server *s, const st
  *   error_json   when it is refused: what the client is told before the end, RFC 7628 3.2.2
  */
 enum sasl_server_state sasl_server_token_is(struct sasl_server *s, struct sp_view user, struct sp_view error_json);
+
+/*
+ * The answer to ASK_EXTERNAL.
+ *   user  who it is: becomes sasl_server_user, which is empty where the client left it to the server; empty: nobody
+ */
+enum sasl_server_state sasl_server_external_is(struct sasl_server *s, struct sp_view user);
 
 /* Borrowed until the next call that changes the state. */
 struct sp_view sasl_server_challenge(const struct sasl_server *s);

@@ -211,6 +211,8 @@ void sp_server_sent(struct sp_server *s, size_t n)
 
 /* --- what happens around the session ------------------------------------------------------ */
 
+void sp_server_withhold(struct sp_server *s, struct sp_view mechanism) { s->withheld = mechanism; }
+
 int sp_server_secured(struct sp_server *s, uint64_t now_ms)
 {
     if (s->dead)

@@ -57,6 +57,7 @@ struct sp_server {
     int last_code;
     const char *last_reason;
     struct smtp_fault fault;
+    struct sp_view withheld; /* a mechanism that EHLO does not list */
     struct sp_view named; /* a keyword of the client's to name in a refusal; letters, digits, hyphens */
 };
 
@@ -106,7 +107,10 @@ void smtp_server_answer(struct sp_server *s, struct sp_view line);
  * refusal. */
 enum smtp_reply_id smtp_server_argument(struct sp_server *s, struct sp_view line, size_t at);
 
-/* Mechanisms offered on the link as it is; what EHLO lists. */
+/* Append those that EHLO lists. */
+void smtp_server_add_mechanisms(const struct sp_server *s, struct sp_buf *out);
+
+/* Mechanisms offered on the link as it is. */
 struct sp_view smtp_server_mechanisms(const struct sp_server *s);
 
 /* Decode base64 into s->secret. SP_ERR_SYNTAX: it is none. SP_ERR_NOMEM: the session is dead. */

@@ -214,6 +214,20 @@ struct sp_view smtp_server_mechanisms(const struct sp_server *s)
     return s->tls ? s->options.mechanisms_tls : s->options.mechanisms_plain;
 }
 
+void smtp_server_add_mechanisms(const struct sp_server *s, struct sp_buf *out)
+{
+    struct sp_view word, rest = smtp_server_mechanisms(s);
+    bool first = true;
+    while (sp_view_word(&rest, ' ', &word)) {
+        if (sp_view_eq_nocase(word, s->withheld))
+            continue;
+        if (!first)
+            sp_buf_add_u8(out, ' ');
+        sp_buf_add(out, word);
+        first = false;
+    }
+}
+
 /* auth = "AUTH" SP sasl-mech [SP initial-response] ; initial-response = base64 / "=" ; RFC 4954 8 */
 static enum smtp_reply_id parse_auth(struct sp_server *s, struct sp_view line, size_t at)
 {

@@ -58,7 +58,7 @@ static void add_value(struct sp_server *s, struct sp_buf *b, uint8_t name)
         sp_buf_add_dec(b, s->line_max);
         break;
     case 'm':
-        sp_buf_add(b, smtp_server_mechanisms(s));
+        smtp_server_add_mechanisms(s, b);
         break;
     case 's':
         sp_buf_add_dec(b, s->options.max_message_octets);
@@ -155,6 +155,14 @@ static void say_extensions(struct sp_server *s, unsigned met_for[2])
     }
 }
 
+/* AUTH without a mechanism behind it says nothing: the only one may be withheld. */
+static unsigned met_to_list_auth(const struct sp_server *s)
+{
+    struct sp_view mechanisms = smtp_server_mechanisms(s);
+    unsigned met = smtp_server_met(s, IN_AUTH);
+    return sp_view_eq_nocase(mechanisms, s->withheld) ? met & ~(unsigned)NEED_MECHANISM : met;
+}
+
 void smtp_server_say(struct sp_server *s, enum smtp_reply_id reply)
 {
     const struct smtp_reply_row *row = &smtp_replies[reply];
@@ -162,7 +170,7 @@ void smtp_server_say(struct sp_server *s, enum smtp_reply_id reply)
         return;
     say_line(s, reply, reply != R_EXTENSIONS, row->text);
     if (reply == R_EXTENSIONS)
-        say_extensions(s, (unsigned[]){smtp_server_met(s, IN_STARTTLS), smtp_server_met(s, IN_AUTH)});
+        say_extensions(s, (unsigned[]){smtp_server_met(s, IN_STARTTLS), met_to_list_auth(s)});
     note(s, row->code, row->reason);
 }
 

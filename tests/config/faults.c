@@ -208,7 +208,8 @@ static void listener_rules(void **state)
 
 #define TRUSTED "listener m { address = \"127.0.0.1:26\"\nauth = required\n"
 #define ALL_MECHANISMS                                                                                       \
-    "SCRAM-SHA-256-PLUS, SCRAM-SHA-1-PLUS, SCRAM-SHA-256, SCRAM-SHA-1, CRAM-MD5, OAUTHBEARER, XOAUTH2, "     \
+    "EXTERNAL, SCRAM-SHA-256-PLUS, SCRAM-SHA-1-PLUS, SCRAM-SHA-256, SCRAM-SHA-1, CRAM-MD5, OAUTHBEARER, "    \
+    "XOAUTH2, "                                                                                              \
     "PLAIN, LOGIN"
 
 static void mechanisms(void **state)
@@ -231,7 +232,7 @@ static void mechanisms(void **state)
         "f:6: listener \"m\"/mechanisms: SCRAM-SHA-1 needs verifiers, which only users { source = built-in } "
         "has; allowed: PLAIN, LOGIN");
     FAULT(TRUSTED "tls = off\nauth-in-clear = yes\nmechanisms = { PLAIN, SCRAM-SHA-1-PLUS }\n}\n",
-          "f:8: listener \"m\"/mechanisms: SCRAM-SHA-1-PLUS is bound to a TLS connection, and this listener "
+          "f:8: listener \"m\"/mechanisms: SCRAM-SHA-1-PLUS works over TLS alone, and this listener "
           "has "
           "tls = off; allowed: with tls = starttls or implicit");
     FAULT(TRUSTED "auth-in-clear = yes\nmechanisms = { SCRAM-SHA-1-PLUS }\n}\n",
@@ -241,6 +242,31 @@ static void mechanisms(void **state)
     FAULT(LISTENER "mechanisms = { PLAIN }\n}\n",
           "f:5: listener \"m\"/mechanisms: has no effect with auth = off; allowed: with auth = offered or "
           "required");
+}
+
+static void client_certificates(void **state)
+{
+    (void)state;
+    FAULT(TRUSTED "mechanisms = { EXTERNAL }\n}\n",
+          "f:6: listener \"m\"/mechanisms: EXTERNAL needs client-ca, the authorities that sign the "
+          "certificates of "
+          "clients; allowed: with client-ca");
+    FAULT(TRUSTED "client-name = dns\n}\n",
+          "f:6: listener \"m\"/client-name: has no effect without client-ca");
+    FAULT(TRUSTED "client-ca = x\nclient-name = cn\n}\n",
+          "f:7: listener \"m\"/client-name: 'cn' is not one of the words; allowed: email dns common-name");
+    FAULT(
+        TRUSTED "client-ca = x\ntls = off\nauth-in-clear = yes\n}\n",
+        "f:6: listener \"m\"/client-ca: nobody could show a certificate with tls = off; allowed: with tls = "
+        "starttls or implicit");
+    FAULT(LISTENER "client-ca = x\n}\n", "f:5: listener \"m\"/client-ca: has no effect with auth = off; "
+                                         "allowed: with auth = offered or required");
+    FAULT(TRUSTED "client-ca = x\nmechanisms = { PLAIN }\n}\n",
+          "f:6: listener \"m\"/client-ca: has no effect, since mechanisms does not name EXTERNAL");
+    FAULT(TRUSTED "client-ca = x\n}\nusers {\nsource = dovecot\npath = /d\n}\n",
+          "f:6: listener \"m\"/client-ca: Dovecot's socket does not say whether a user exists; allowed: with "
+          "users "
+          "{ source = built-in } or password-file");
 }
 
 #define RELAY "route r { kind = relay\n host = smtp.example.net\n"
@@ -255,12 +281,19 @@ static void route_rules(void **state)
           "f:4: route \"r\"/path: is missing: kind = maildir needs the folder, such as \"/var/mail/%d/%l\"");
     FAULT("route r { kind = hold\n host = x\n}\n", "f:5: route \"r\"/host: belongs to kind = relay");
     FAULT(RELAY "path = x\n}\n", "f:6: route \"r\"/path: belongs to kind = maildir");
-    FAULT(RELAY "tls = required\nuser = x\n}\n", "f:7: route \"r\"/user: user and password-file go together");
+    FAULT(RELAY "tls = required\nuser = x\n}\n",
+          "f:7: route \"r\"/user: needs password-file, or certificate-file to log in by EXTERNAL");
     FAULT(RELAY "tls = required\npassword-file = x\n}\n",
           "f:7: route \"r\"/password-file: user and password-file go together");
     FAULT(RELAY "user = x\npassword-file = y\n}\n",
           "f:6: route \"r\"/user: the password could be read on the way; allowed: with tls = required");
     FAULT(RELAY "tls = off\nimplicit-tls = yes\n}\n", "f:7: route \"r\"/implicit-tls: contradicts tls = off");
+    FAULT(RELAY "tls = required\nuser = x\ncertificate-file = y\n}\n",
+          "f:8: route \"r\"/certificate-file: certificate-file and key-file go together");
+    FAULT(RELAY "tls = required\nkey-file = y\n}\n",
+          "f:7: route \"r\"/key-file: certificate-file and key-file go together");
+    FAULT(RELAY "tls = off\ncertificate-file = y\nkey-file = y\n}\n",
+          "f:7: route \"r\"/certificate-file: has no effect with tls = off");
     FAULT(RELAY "min-mechanism = PLAIN\n}\n", "f:6: route \"r\"/min-mechanism: has no effect without user");
     FAULT(RELAY "tls = required\nuser = x\npassword-file = y\nmin-mechanism = XOAUTH2\n}\n",
           "f:9: route \"r\"/min-mechanism: XOAUTH2 takes a token, and a route logs in with a password; "
@@ -343,6 +376,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(open_relays),
     cmocka_unit_test(listener_rules),
     cmocka_unit_test(mechanisms),
+    cmocka_unit_test(client_certificates),
     cmocka_unit_test(route_rules),
     cmocka_unit_test(whole),
     cmocka_unit_test(all_faults_are_told_in_the_order_of_their_lines),

@@ -127,8 +127,9 @@ static void chooses(const char *offered, const char *wanted, bool secure, const 
 {
     struct sp_buf why = fresh();
     struct sp_view chosen = {0};
-    int status = sasl_client_choose(&(struct sasl_offer){sp_view_of(offered), secure, NULL},
-                                    sp_view_of(wanted), false, &chosen, &why);
+    int status =
+        sasl_client_choose(&(struct sasl_offer){sp_view_of(offered), secure, NULL}, sp_view_of(wanted),
+                           &(struct sasl_credentials){.token = false}, &chosen, &why);
     assert_int_equal(status, mechanism ? SP_OK : SP_ERR_ABSENT);
     if (mechanism)
         assert_view(chosen, sp_view_of(mechanism));
@@ -167,7 +168,8 @@ static void next(const char *failed, const char *floor, const char *mechanism)
                                .binding = &binding,
                                .floor = sp_view_of(floor),
                                .failed = sp_view_of(failed)};
-    int status = sasl_client_choose(&offer, SP_LIT(""), false, &chosen, &why);
+    int status =
+        sasl_client_choose(&offer, SP_LIT(""), &(struct sasl_credentials){.token = false}, &chosen, &why);
     assert_int_equal(status, mechanism ? SP_OK : SP_ERR_ABSENT);
     if (mechanism)
         assert_view(chosen, sp_view_of(mechanism));
@@ -182,7 +184,9 @@ static void a_floor_says_what_it_kept_away(void **state)
     const struct sasl_offer offer = {
         .mechanisms = SP_LIT("PLAIN LOGIN"), .secure = true, .floor = SP_LIT("SCRAM-SHA-256")};
     (void)state;
-    assert_int_equal(sasl_client_choose(&offer, SP_LIT(""), false, &chosen, &why), SP_ERR_ABSENT);
+    assert_int_equal(
+        sasl_client_choose(&offer, SP_LIT(""), &(struct sasl_credentials){.token = false}, &chosen, &why),
+        SP_ERR_ABSENT);
     assert_view(sp_buf_view(&why), SP_LIT("the server offers AUTH PLAIN LOGIN, and nothing weaker than "
                                           "SCRAM-SHA-256 may be used"));
     sp_buf_fini(&why);

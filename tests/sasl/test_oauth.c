@@ -166,21 +166,21 @@ static void tokens_and_passwords_keep_apart(void **state)
     assert_int_equal(sasl_client_new(SP_LIT("OAUTHBEARER"), &password, &os_heap, &c), SP_ERR_MISUSE);
     assert_int_equal(sasl_client_new(SP_LIT("XOAUTH2"), &password, &os_heap, &c), SP_ERR_MISUSE);
     assert_int_equal(sasl_client_choose(&(struct sasl_offer){SP_LIT("PLAIN XOAUTH2"), true, NULL}, SP_LIT(""),
-                                        true, &chosen, &why),
+                                        &token, &chosen, &why),
                      SP_OK);
     assert_view(chosen, SP_LIT("XOAUTH2"));
     assert_int_equal(sasl_client_choose(&(struct sasl_offer){SP_LIT("PLAIN XOAUTH2"), true, NULL}, SP_LIT(""),
-                                        false, &chosen, &why),
+                                        &password, &chosen, &why),
                      SP_OK);
     assert_view(chosen, SP_LIT("PLAIN"));
-    assert_int_equal(sasl_client_choose(&(struct sasl_offer){SP_LIT("PLAIN"), true, NULL}, SP_LIT(""), true,
+    assert_int_equal(sasl_client_choose(&(struct sasl_offer){SP_LIT("PLAIN"), true, NULL}, SP_LIT(""), &token,
                                         &chosen, &why),
                      SP_ERR_ABSENT);
     assert_int_equal(sasl_client_choose(&(struct sasl_offer){SP_LIT("XOAUTH2"), false, NULL}, SP_LIT(""),
-                                        true, &chosen, &why),
+                                        &token, &chosen, &why),
                      SP_ERR_ABSENT);
     assert_int_equal(sasl_client_choose(&(struct sasl_offer){SP_LIT("PLAIN"), true, NULL}, SP_LIT("PLAIN"),
-                                        true, &chosen, &why),
+                                        &token, &chosen, &why),
                      SP_ERR_ABSENT);
     sp_buf_fini(&why);
 }

@@ -703,6 +703,36 @@ static void test_output_that_nobody_takes(void **c)
     finish(&h);
 }
 
+static bool says(const struct host *h, const char *text)
+{
+    return memmem(h->out.p, h->out.len, text, strlen(text)) != NULL;
+}
+
+/* EHLO does not list it, the caller is asked nevertheless; when it is the only one there is no AUTH to list.
+ */
+static void test_a_mechanism_is_withheld(void **state)
+{
+    (void)state;
+    for (int alone = 0; alone < 2; alone++) {
+        struct host h;
+        struct sp_server_options o = host_options();
+        o.mechanisms_plain = alone ? SP_LIT("EXTERNAL") : SP_LIT("EXTERNAL PLAIN");
+        host_init(&h, &o);
+        host_open(&h, false);
+        sp_server_withhold(h.s, SP_LIT("EXTERNAL"));
+        type(&h, "EHLO client.example", 250);
+        assert_int_equal(says(&h, "AUTH PLAIN\r\n"), !alone);
+        assert_int_equal(says(&h, "AUTH"), !alone);
+        type(&h, "AUTH EXTERNAL =", 535);
+        type(&h, "AUTH FANCY", 504);
+        assert_false(says(&h, "EXTERNAL"));
+        sp_server_withhold(h.s, (struct sp_view){0});
+        type(&h, "EHLO client.example", 250);
+        assert_true(says(&h, alone ? "AUTH EXTERNAL\r\n" : "AUTH EXTERNAL PLAIN\r\n"));
+        finish(&h);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -730,6 +760,7 @@ int main(void)
         cmocka_unit_test(test_large_message),
         cmocka_unit_test(test_over_the_limit),
         cmocka_unit_test(test_output_that_nobody_takes),
+        cmocka_unit_test(test_a_mechanism_is_withheld),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);

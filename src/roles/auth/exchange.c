@@ -41,6 +41,9 @@ void auth_exchange_end(struct exchange *x)
     sasl_server_free(x->sasl);
     free(x->offered_clear);
     free(x->offered_tls);
+    free(x->certificate_names);
+    free(x->certificate_fault);
+    free(x->detail);
     explicit_bzero(x, sizeof *x);
     free(x);
 }
@@ -97,6 +100,9 @@ void auth_exchange_begin(struct auth *a, struct os_edge *smtpd, const struct ipc
                            .session = m->session,
                            .sasl = sasl,
                            .tls = m->tls != 0,
+                           .certificate = (enum ipc_certificate)m->certificate,
+                           .certificate_names = os_text(m->certificate_names),
+                           .certificate_fault = os_text(m->certificate_fault),
                            .client = note_of(m->client),
                            .session_name = note_of(m->session_name),
                            .offered_clear = os_text(m->offered_clear),

@@ -33,6 +33,10 @@ struct exchange {
     bool token; /* instead of a password */
     bool awaits_keys; /* of the issuer, for its token */
     enum sasl_token_fault token_fault;
+    enum ipc_certificate certificate; /* that the client has shown */
+    char *certificate_names, *certificate_fault;
+    const char *why; /* it is refused, where no fault and no login says so; NULL: they do */
+    char *detail;
     struct note client, session_name;
     struct auth_record record;
     char *offered_clear, *offered_tls;
@@ -45,6 +49,12 @@ void auth_exchange_end(struct exchange *x);
 
 /* Do what comes next in this state; x may be gone afterwards. */
 void auth_exchange_run(struct exchange *x, enum sasl_server_state state);
+
+/* steps.c: find a user by name into x->login. false: the source cannot be read; it is logged. */
+bool auth_look_up(struct exchange *x, struct sp_view name);
+
+/* external.c: judge the certificate, and go on. */
+void auth_check_external(struct exchange *x);
 
 /* --- verdict.c: each of the first four ends the exchange ------------------------------------ */
 

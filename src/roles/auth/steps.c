@@ -11,14 +11,16 @@ enum { KEYS_WAIT_MS = 12000 }; /* longer than the fetch of the keys may take */
 
 /* --- the steps ---------------------------------------------------------------------------- */
 
-static bool look_up(struct exchange *x)
+bool auth_look_up(struct exchange *x, struct sp_view name)
 {
     if (x->auth->passwords) {
-        users_passwords_find(x->auth->passwords, sasl_server_user(x->sasl), &x->login);
+        users_passwords_find(x->auth->passwords, name, &x->login);
         return true;
     }
-    return users_find(x->auth->users, sasl_server_user(x->sasl), &x->login) == SP_OK;
+    return users_find(x->auth->users, name, &x->login) == SP_OK;
 }
+
+static bool look_up(struct exchange *x) { return auth_look_up(x, sasl_server_user(x->sasl)); }
 
 /* The hash of another server has done its work: from now on this user is like any other. */
 static void keep_imported(struct exchange *x, const struct sasl_verifier *v)
@@ -216,6 +218,9 @@ void auth_exchange_run(struct exchange *x, enum sasl_server_state state)
         break;
     case SASL_SERVER_ASK_TOKEN:
         check_token(x, IPC_KEYS_KEPT);
+        break;
+    case SASL_SERVER_ASK_EXTERNAL:
+        auth_check_external(x);
         break;
     case SASL_SERVER_YES:
         if (x->verifier_given)

@@ -123,8 +123,12 @@ static bool lacks_secret(const struct exchange *x)
 void auth_say_no(struct exchange *x)
 {
     enum sasl_fault fault = sasl_server_fault(x->sasl);
-    struct sp_view user = sasl_server_user(x->sasl);
-    if (fault != SASL_FAULT_REFUSED)
+    struct sp_view user = sasl_server_user(x->sasl), names = sp_view_of(x->certificate_names);
+    if (user.len == 0 && x->why)
+        (void)sp_view_word(&names, '\n', &user); /* who it may have been */
+    if (x->why)
+        auth_log_attempt(x, user, x->why, NULL, x->detail);
+    else if (fault != SASL_FAULT_REFUSED)
         auth_log_attempt(x, user, "malformed", sasl_fault_id(fault), sasl_fault_text(fault));
     else if (x->token)
         auth_log_attempt(x, user, sasl_token_fault_id(x->token_fault), NULL,

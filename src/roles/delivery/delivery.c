@@ -29,6 +29,8 @@ static void take_credential(struct delivery *d, const struct ipc_credential *m)
     keep(&c->user, m->user);
     keep(&c->password, m->password);
     keep(&c->authorities_pem, m->authorities_pem);
+    keep(&c->certificates_pem, m->certificates_pem);
+    keep(&c->key_pem, m->key_pem);
     c->next = d->credentials;
     d->credentials = c;
 }
@@ -47,6 +49,8 @@ static void forget_older_credentials(struct delivery *d, uint32_t generation)
         sp_buf_fini(&c->user);
         sp_buf_fini_secret(&c->password);
         sp_buf_fini(&c->authorities_pem);
+        sp_buf_fini(&c->certificates_pem);
+        sp_buf_fini_secret(&c->key_pem);
         free(c);
     }
 }

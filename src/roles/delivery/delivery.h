@@ -148,7 +148,7 @@ void delivery_link_leave(struct delivery_link *l); /* QUIT, when idle */
 struct delivery_credential {
     struct delivery_credential *next;
     uint32_t generation;
-    struct sp_buf route, user, password, authorities_pem;
+    struct sp_buf route, user, password, authorities_pem, certificates_pem, key_pem;
 };
 
 struct delivery {

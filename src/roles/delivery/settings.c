@@ -32,6 +32,11 @@ static struct os_tls_context *make_tls(const struct config_route *route, const s
         route->ca_file
             ? os_tls_client_trusting(verify, c ? sp_buf_view(&c->authorities_pem) : SP_LIT(""), &error)
             : os_tls_client_new(verify, NULL, &error);
+    if (tls && c && c->certificates_pem.len > 0 &&
+        os_tls_client_present(tls, sp_buf_view(&c->certificates_pem), sp_buf_view(&c->key_pem), &error)) {
+        os_tls_unref(tls);
+        tls = NULL;
+    }
     if (!tls)
         os_log(OS_WARN, "route-tls", OS_STR("route", route->name), OS_VIEW("why", sp_buf_view(&error)));
     sp_buf_fini(&error);
@@ -53,6 +58,7 @@ static void take_credential(struct delivery_pool *p, const struct delivery_crede
     struct sp_view all = sp_buf_view(&p->secret);
     p->credentials.user = sp_view_sub(all, 0, best->user.len);
     p->credentials.password = sp_view_from(all, best->user.len);
+    p->credentials.certificate = best->certificates_pem.len > 0;
     p->options.credentials = &p->credentials;
 }
 

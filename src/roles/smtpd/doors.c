@@ -136,7 +136,7 @@ void doors_open(struct smtpd *smtpd, struct sp_view name, int fd)
     } else {
         d = os_new(sizeof *d);
         d->smtpd = smtpd;
-        d->terms = terms_new(smtpd->role->config, listener);
+        d->terms = terms_new(smtpd, listener);
         d->next = smtpd->doors;
         smtpd->doors = d;
     }
@@ -155,7 +155,7 @@ void doors_renew(struct smtpd *smtpd)
             continue;
         }
         terms_unref(d->terms);
-        d->terms = terms_new(smtpd->role->config, listener);
+        d->terms = terms_new(smtpd, listener);
         link = &d->next;
     }
 }

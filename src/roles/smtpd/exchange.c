@@ -53,6 +53,25 @@ static void unbind(struct bound *b)
     sp_buf_fini(&b->end_point);
 }
 
+enum { CERTIFICATE_NAMES_MAX = 8192 };
+
+/* What the client has shown of itself, for the one mechanism that asks. */
+static enum ipc_certificate read_certificate(const struct session *s, struct sp_view mechanism,
+                                             struct sp_buf *names, const char **fault_out)
+{
+    const struct os_tls_facts *tls = os_stream_tls(s->stream);
+    *fault_out = "";
+    sp_buf_init(names, &os_heap, CERTIFICATE_NAMES_MAX);
+    if (!sp_view_eq(mechanism, SP_LIT("EXTERNAL")) || !tls || !tls->peer_shown)
+        return IPC_CERTIFICATE_NONE;
+    if (!tls->peer_verified) {
+        *fault_out = tls->peer_fault ? tls->peer_fault : "";
+        return IPC_CERTIFICATE_UNVERIFIED;
+    }
+    os_stream_add_names(s->stream, s->terms->client_name, names);
+    return IPC_CERTIFICATE_VERIFIED;
+}
+
 /* A client that could have bound, and says that it was not offered, was lied to by somebody in the middle. */
 static bool offers_to_bind(const struct session *s)
 {
@@ -74,6 +93,9 @@ int exchange_begin(struct session *s, const struct sp_server_event *ev)
     wait_for_auth(s);
     struct bound bound;
     bind_to_channel(s, ev->as.auth.mechanism, &bound);
+    struct sp_buf names;
+    const char *fault;
+    enum ipc_certificate certificate = read_certificate(s, ev->as.auth.mechanism, &names, &fault);
     struct ipc_message begin = {.type = IPC_TYPE_auth_begin,
                                 .as.auth_begin = {.session = s->number,
                                                   .mechanism = ev->as.auth.mechanism,
@@ -84,12 +106,16 @@ int exchange_begin(struct session *s, const struct sp_server_event *ev)
                                                   .binding_exporter = sp_buf_view(&bound.exporter),
                                                   .binding_unique = sp_buf_view(&bound.unique),
                                                   .binding_end_point = sp_buf_view(&bound.end_point),
+                                                  .certificate = (uint8_t)certificate,
+                                                  .certificate_names = sp_buf_view(&names),
+                                                  .certificate_fault = sp_view_of(fault),
                                                   .client = sp_view_of(s->client),
                                                   .session_name = sp_view_of(s->name),
                                                   .offered_clear = s->terms->options.mechanisms_plain,
                                                   .offered_tls = s->terms->options.mechanisms_tls}};
     (void)os_edge_send(auth, &begin); /* an edge that is gone is told to exchange_note_auth_gone */
     unbind(&bound);
+    sp_buf_fini(&names);
     return SP_OK;
 }
 

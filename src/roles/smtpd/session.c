@@ -88,7 +88,7 @@ static void start_tls(struct session *s)
 {
     send_output(s);
     s->handshaking = true;
-    os_stream_start_tls(s->stream, s->smtpd->tls, NULL, s->terms->options.timeouts.tls_ms);
+    os_stream_start_tls(s->stream, s->terms->tls, NULL, s->terms->options.timeouts.tls_ms);
 }
 
 static void advance(struct session *s)
@@ -167,6 +167,9 @@ static void note_secure(void *ctx, const struct os_tls_facts *tls)
     struct session *s = ctx;
     trace_tls(s, tls);
     s->handshaking = false;
+    if (!tls->peer_verified) /* without a certificate that is good there is nothing to offer; who tries hears
+                                why */
+        sp_server_withhold(s->engine, SP_LIT("EXTERNAL"));
     session_forget_user(s);
     if (s->terms->implicit_tls)
         check(s, sp_server_open(s->engine, true, os_mono_ms()));
@@ -213,7 +216,7 @@ void session_begin(struct smtpd *smtpd, int fd, const struct session_door *door)
     trace_begin(s);
     if (terms->implicit_tls) {
         s->handshaking = true;
-        os_stream_start_tls(s->stream, smtpd->tls, NULL, terms->options.timeouts.tls_ms);
+        os_stream_start_tls(s->stream, terms->tls, NULL, terms->options.timeouts.tls_ms);
         return;
     }
     check(s, sp_server_open(s->engine, false, s->born_ms));

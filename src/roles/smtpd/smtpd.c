@@ -6,6 +6,7 @@
 #include "os/log.h"
 #include "roles/smtpd/doors.h"
 #include "roles/smtpd/exchange.h"
+#include "roles/smtpd/identity.h"
 #include "roles/smtpd/mail.h"
 #include "roles/smtpd/room.h"
 #include "roles/smtpd/session.h"
@@ -17,36 +18,7 @@
 
 struct smtpd smtpd_self;
 
-/* --- TLS ------------------------------------------------------------------------------------------- */
-
-static void take_identity(struct smtpd *smtpd, const struct ipc_tls_identity *m)
-{
-    struct sp_buf error;
-    sp_buf_init(&error, &os_heap, 4096);
-    os_tls_unref(smtpd->next_tls);
-    smtpd->next_tls = os_tls_server_new(m->certificates_pem, m->key_pem, &error);
-    if (!smtpd->next_tls) /* the supervisor has tried it before */
-        os_panic("tls", "the certificate cannot be used: %.*s", (int)error.len, (const char *)error.p);
-    sp_buf_fini(&error);
-}
-
-static void take_ticket_keys(struct smtpd *smtpd, struct sp_view keys)
-{
-    sp_buf_clear(&smtpd->ticket_keys);
-    sp_buf_add(&smtpd->ticket_keys, keys);
-    if (smtpd->tls)
-        os_tls_set_ticket_keys(smtpd->tls, keys);
-}
-
-static void use_identity(struct smtpd *smtpd)
-{
-    if (!smtpd->next_tls)
-        return;
-    os_tls_unref(smtpd->tls);
-    smtpd->tls = smtpd->next_tls;
-    smtpd->next_tls = NULL;
-    os_tls_set_ticket_keys(smtpd->tls, sp_buf_view(&smtpd->ticket_keys));
-}
+/* --- what the supervisor gives ------------------------------------------------------------------------ */
 
 static void take_tally(struct smtpd *smtpd, const struct ipc_tally *m)
 {
@@ -164,9 +136,11 @@ static void take_message(struct role *r, struct os_edge *from, const struct ipc_
         break;
     }
     if (m->type == IPC_TYPE_tls_identity)
-        take_identity(smtpd, &m->as.tls_identity);
+        identity_take(smtpd, &m->as.tls_identity);
+    else if (m->type == IPC_TYPE_client_authorities)
+        identity_take_authorities(smtpd, &m->as.client_authorities);
     else if (m->type == IPC_TYPE_ticket_keys)
-        take_ticket_keys(smtpd, m->as.ticket_keys.keys);
+        identity_take_tickets(smtpd, m->as.ticket_keys.keys);
     else if (m->type == IPC_TYPE_tally)
         take_tally(smtpd, &m->as.tally);
     else if (m->type == IPC_TYPE_listener)
@@ -178,13 +152,13 @@ static void start(struct role *r)
     struct smtpd *smtpd = r->state;
     if (!smtpd || !smtpd->tally || !smtpd->next_tls)
         os_panic("start", "the supervisor gave no certificate or no shared counts");
-    use_identity(smtpd);
+    identity_use(smtpd);
     room_init(smtpd);
 }
 
 static void reload(struct role *r)
 {
-    use_identity(r->state);
+    identity_use(r->state);
     doors_renew(r->state);
 }
 

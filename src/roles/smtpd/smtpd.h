@@ -36,6 +36,9 @@ struct terms {
     struct os_network *relay_from;
     size_t relay_from_n;
     bool implicit_tls;
+    struct os_tls_context *tls; /* counted */
+    bool asks;                  /* clients for certificates */
+    enum os_tls_name client_name; /* what in them names the user */
     uint32_t connections, connections_per_address;
 };
 
@@ -82,6 +85,7 @@ struct smtpd {
     struct role *role;
     struct os_tls_context *tls;
     struct os_tls_context *next_tls; /* of the generation to come */
+    struct asking *asking, *next_asking; /* contexts of listeners that ask clients for certificates */
     struct sp_buf ticket_keys;
     struct tally *tally;
     struct door *doors;

@@ -3,6 +3,7 @@
 #include "base/view.h"
 #include "os/heap.h"
 #include "os/log.h"
+#include "roles/smtpd/identity.h"
 
 #include <stdlib.h>
 
@@ -38,8 +39,9 @@ static void fill_options(struct sp_server_options *o, const struct config *c,
     o->auth_required = listener->auth == CONFIG_AUTH_REQUIRED;
 }
 
-struct terms *terms_new(const struct config *c, const struct config_listener *listener)
+struct terms *terms_new(const struct smtpd *smtpd, const struct config_listener *listener)
 {
+    const struct config *c = smtpd->role->config;
     struct terms *t = os_new(sizeof *t);
     t->refs = 1;
     t->name = os_text(sp_view_of(listener->name));
@@ -50,6 +52,9 @@ struct terms *terms_new(const struct config *c, const struct config_listener *li
     t->mechanisms_plain = name_mechanisms(listener->offered_clear);
     t->options.mechanisms_tls = sp_view_of(t->mechanisms_tls);
     t->options.mechanisms_plain = sp_view_of(t->mechanisms_plain);
+    t->tls = os_tls_ref(identity_of(smtpd, listener->name));
+    t->asks = listener->client_ca != NULL;
+    t->client_name = (enum os_tls_name)listener->client_name;
     t->implicit_tls = listener->tls == CONFIG_TLS_IMPLICIT;
     t->connections = c->limits.connections;
     t->connections_per_address = c->limits.connections_per_address;
@@ -71,6 +76,7 @@ void terms_unref(struct terms *t)
     if (!t || --t->refs > 0)
         return;
     free(t->relay_from);
+    os_tls_unref(t->tls);
     free(t->hostname);
     free(t->mechanisms_tls);
     free(t->mechanisms_plain);

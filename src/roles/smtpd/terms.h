@@ -5,7 +5,7 @@
 #include "roles/smtpd/smtpd.h"
 
 /* One reference, the caller's. */
-struct terms *terms_new(const struct config *c, const struct config_listener *listener);
+struct terms *terms_new(const struct smtpd *smtpd, const struct config_listener *listener);
 struct terms *terms_ref(struct terms *t);
 void terms_unref(struct terms *t);
 

@@ -43,8 +43,13 @@ void generation_free(struct generation *g)
     for (size_t i = 0; i < g->credential_n; i++) {
         sp_buf_fini_secret(&g->credentials[i].password);
         sp_buf_fini(&g->credentials[i].authorities_pem);
+        sp_buf_fini(&g->credentials[i].certificates_pem);
+        sp_buf_fini_secret(&g->credentials[i].key_pem);
     }
     free(g->credentials);
+    for (size_t i = 0; i < g->authorities_n; i++)
+        sp_buf_fini(&g->authorities[i].pem);
+    free(g->authorities);
     sp_buf_fini_secret(&g->key_pem);
     sp_buf_fini(&g->jwks);
     sp_buf_fini(&g->fetch_authorities_pem);
@@ -86,13 +91,13 @@ int generation_read(const struct supervisor_options *options, uint32_t number, s
 /* --- secrets ------------------------------------------------------------------------------- */
 
 /* OpenSSL's own judgement, so that a faulty pair is refused here and not in every smtpd. */
-static int check_identity(const struct generation *g, const char *path, struct sp_buf *error)
+static int check_identity(struct sp_view certificates_pem, struct sp_view key_pem, const char *path,
+                          struct sp_buf *error)
 {
     size_t before = error->len;
     sp_buf_add_str(error, path);
     sp_buf_add_str(error, ": ");
-    struct os_tls_context *tls =
-        os_tls_server_new(sp_buf_view(&g->certificates_pem), sp_buf_view(&g->key_pem), error);
+    struct os_tls_context *tls = os_tls_server_new(certificates_pem, key_pem, error);
     if (!tls) {
         sp_buf_add_str(error, "\n");
         return EX_CONFIG;
@@ -114,7 +119,8 @@ static int read_identity(struct generation *g, int data_folder, struct sp_buf *e
         code = data_folder_identity(data_folder, c->hostname, &g->certificates_pem, &g->key_pem, error);
     }
     return code != EX_OK ? code
-                         : check_identity(g, c->tls_certificate ? c->tls_certificate : "tls/cert.pem", error);
+                         : check_identity(sp_buf_view(&g->certificates_pem), sp_buf_view(&g->key_pem),
+                                          c->tls_certificate ? c->tls_certificate : "tls/cert.pem", error);
 }
 
 /* The first line of the file, without its end. */
@@ -136,6 +142,17 @@ static int read_password(struct credential *credential, const char *path, struct
     return EX_CONFIG;
 }
 
+static int read_certificate(struct credential *credential, const struct config_route *route,
+                            struct sp_buf *error)
+{
+    int code = read_named(route->certificate_file, &credential->certificates_pem, error);
+    if (code == EX_OK)
+        code = read_named(route->key_file, &credential->key_pem, error);
+    return code == EX_OK ? check_identity(sp_buf_view(&credential->certificates_pem),
+                                          sp_buf_view(&credential->key_pem), route->certificate_file, error)
+                         : code;
+}
+
 static int read_credential(struct credential *credential, const struct config_route *route,
                            struct sp_buf *error)
 {
@@ -143,9 +160,12 @@ static int read_credential(struct credential *credential, const struct config_ro
     credential->user = route->user;
     sp_buf_init(&credential->password, &os_heap, PASSWORD_FILE_MAX);
     sp_buf_init(&credential->authorities_pem, &os_heap, PEM_MAX);
+    sp_buf_init(&credential->certificates_pem, &os_heap, PEM_MAX);
+    sp_buf_init(&credential->key_pem, &os_heap, PEM_MAX);
     int code = route->password_file ? read_password(credential, route->password_file, error) : EX_OK;
-    return code == EX_OK && route->ca_file ? read_named(route->ca_file, &credential->authorities_pem, error)
-                                           : code;
+    if (code == EX_OK && route->ca_file)
+        code = read_named(route->ca_file, &credential->authorities_pem, error);
+    return code == EX_OK && route->certificate_file ? read_certificate(credential, route, error) : code;
 }
 
 static int read_credentials(struct generation *g, struct sp_buf *error)
@@ -154,9 +174,45 @@ static int read_credentials(struct generation *g, struct sp_buf *error)
     g->credentials = os_new((c->route_n + 1) * sizeof *g->credentials);
     for (size_t i = 0; i < c->route_n; i++) {
         const struct config_route *route = &c->routes[i];
-        if (!route->password_file && !route->ca_file)
+        if (!route->password_file && !route->ca_file && !route->certificate_file)
             continue;
         int code = read_credential(&g->credentials[g->credential_n++], route, error);
+        if (code != EX_OK)
+            return code;
+    }
+    return EX_OK;
+}
+
+/* Tried here, so that a faulty file is refused before any smtpd has it. */
+static int check_authorities(struct sp_view pem, const char *path, struct sp_buf *error)
+{
+    size_t before = error->len;
+    sp_buf_add_str(error, path);
+    sp_buf_add_str(error, ": ");
+    struct os_tls_context *tls = os_tls_client_trusting(OS_TLS_ANY, pem, error);
+    if (!tls) {
+        sp_buf_add_str(error, "\n");
+        return EX_CONFIG;
+    }
+    os_tls_unref(tls);
+    error->len = before;
+    return EX_OK;
+}
+
+static int read_authorities(struct generation *g, struct sp_buf *error)
+{
+    const struct config *c = g->config;
+    g->authorities = os_new((c->listener_n + 1) * sizeof *g->authorities);
+    for (size_t i = 0; i < c->listener_n; i++) {
+        const struct config_listener *l = &c->listeners[i];
+        if (!l->client_ca)
+            continue;
+        struct authorities *a = &g->authorities[g->authorities_n++];
+        a->listener = l->name;
+        sp_buf_init(&a->pem, &os_heap, PEM_MAX);
+        int code = read_named(l->client_ca, &a->pem, error);
+        if (code == EX_OK)
+            code = check_authorities(sp_buf_view(&a->pem), l->client_ca, error);
         if (code != EX_OK)
             return code;
     }
@@ -219,6 +275,8 @@ static int read_password_file(struct generation *g, struct sp_buf *error)
 int generation_read_secrets(struct generation *g, int data_folder, struct sp_buf *error)
 {
     int code = read_identity(g, data_folder, error);
+    if (code == EX_OK)
+        code = read_authorities(g, error);
     if (code == EX_OK)
         code = read_token_keys(g, error);
     if (code == EX_OK)

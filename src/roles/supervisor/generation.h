@@ -9,6 +9,13 @@ struct credential {
     const char *route, *user; /* of the configuration; user NULL: no AUTH */
     struct sp_buf password;
     struct sp_buf authorities_pem;
+    struct sp_buf certificates_pem, key_pem; /* that it shows */
+};
+
+/* Who signs the certificates of a listener's clients. */
+struct authorities {
+    const char *listener; /* of the configuration */
+    struct sp_buf pem;
 };
 
 struct generation {
@@ -22,6 +29,8 @@ struct generation {
     struct sp_buf passwords; /* of users/path, when that is a password file */
     struct credential *credentials;
     size_t credential_n;
+    struct authorities *authorities;
+    size_t authorities_n;
 };
 
 /*

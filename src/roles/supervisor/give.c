@@ -50,6 +50,10 @@ void give_generation(struct supervisor *sv, struct child *c)
         (void)GIVE(c, tls_identity, .generation = g->number,
                    .certificates_pem = sp_buf_view(&g->certificates_pem),
                    .key_pem = sp_buf_view(&g->key_pem));
+    for (size_t i = 0; c->kind == IPC_SMTPD && i < g->authorities_n; i++)
+        (void)GIVE(c, client_authorities, .generation = g->number,
+                   .listener = sp_view_of(g->authorities[i].listener),
+                   .authorities_pem = sp_buf_view(&g->authorities[i].pem));
     if (c->kind == IPC_FETCH)
         (void)GIVE(c, fetch_trust, .generation = g->number,
                    .authorities_pem = sp_buf_view(&g->fetch_authorities_pem));
@@ -61,7 +65,9 @@ void give_generation(struct supervisor *sv, struct child *c)
         (void)GIVE(c, credential, .generation = g->number, .route = sp_view_of(g->credentials[i].route),
                    .user = sp_view_of(g->credentials[i].user),
                    .password = sp_buf_view(&g->credentials[i].password),
-                   .authorities_pem = sp_buf_view(&g->credentials[i].authorities_pem));
+                   .authorities_pem = sp_buf_view(&g->credentials[i].authorities_pem),
+                   .certificates_pem = sp_buf_view(&g->credentials[i].certificates_pem),
+                   .key_pem = sp_buf_view(&g->credentials[i].key_pem));
 }
 
 void give_start(struct supervisor *sv, struct child *c)
