@@ -244,9 +244,9 @@ static void put_page(FILE *f)
 /* What ends every session is left out, so that the rest can be seen. */
 static bool is_drawn(unsigned input)
 {
-    static const unsigned not [] = {IN_TIMER,   IN_SLOW,    IN_SHUTDOWN, IN_EOF,
-                                    IN_DISMISS, IN_ERRORS,  IN_IDLERS,   IN_FAILURES,
-                                    IN_AHEAD,   IN_BARE_LF, IN_HTTP,     IN_TLS_HELLO};
+    static const unsigned not [] = {IN_TIMER,  IN_SLOW,   IN_SHUTDOWN, IN_EOF,   IN_DISMISS,
+                                    IN_ERRORS, IN_IDLERS, IN_FAILURES, IN_AHEAD, IN_BARE_LF,
+                                    IN_HTTP,   IN_PROXY,  IN_TLS_HELLO};
     for (size_t i = 0; i < sizeof(not ) / sizeof(not [0]); i++)
         if (not [i] == input)
             return false;

@@ -37,6 +37,8 @@ static void print_listener(const struct config_listener *l)
            l->auth_in_clear ? " (in clear too)" : "");
     if (l->relay_from_n)
         printf(", %zu network%s may relay", l->relay_from_n, l->relay_from_n == 1 ? "" : "s");
+    if (l->proxy_from_n)
+        printf(", behind proxies of %zu network%s", l->proxy_from_n, l->proxy_from_n == 1 ? "" : "s");
     puts("");
     print_mechanisms("with TLS", l->offered_tls);
     print_mechanisms("without TLS", l->offered_clear);

@@ -32,6 +32,8 @@ struct config_listener {
     enum config_client_name client_name; /* what in a certificate names the user             */
     struct os_network *relay_from;   /* networks that may relay without AUTH                */
     size_t            relay_from_n;
+    struct os_network *proxy_from;   /* whose connections begin with a PROXY header         */
+    size_t            proxy_from_n;
     bool              last;          /* listen-last: listens when all else is up            */
 };
 
@@ -81,6 +83,7 @@ struct config_limits {
     uint32_t command_timeout_s;
     uint32_t data_timeout_s;
     uint32_t message_timeout_s;
+    uint32_t proxy_timeout_s;
     uint32_t tls_timeout_s;
     uint32_t auth_slow_free, auth_slow_first_s, auth_slow_most_s, auth_slow_forget_s;
     uint32_t auth_remember_s;

@@ -3,6 +3,9 @@
 
 enum { TLS_RECORD_HANDSHAKE = 0x16 };
 
+/* Version 2 of the PROXY protocol; version 1 begins with a word. */
+static const struct sp_view proxy_signature = SP_LIT_INIT("\r\n\r\n\0\r\nQUIT\n");
+
 static size_t line_limit(void *ctx, struct sp_view start)
 {
     struct sp_server *s = ctx;
@@ -49,6 +52,10 @@ static size_t take_line(struct sp_server *s, struct sp_view in)
     bool at_start = s->line.len == 0 && !s->line.skipping;
     if (at_start && in.p[0] == TLS_RECORD_HANDSHAKE && smtp_rules[s->phase][IN_TLS_HELLO].who != ABSENT) {
         smtp_server_happen(s, IN_TLS_HELLO);
+        return in.len;
+    }
+    if (at_start && sp_view_starts(in, proxy_signature) && smtp_rules[s->phase][IN_PROXY].who != ABSENT) {
+        smtp_server_happen(s, IN_PROXY);
         return in.len;
     }
     enum smtp_line_result result = smtp_line_take(&s->line, in, line_limit, s, &used, &line);

@@ -39,7 +39,7 @@
         SAYS(p, IN_CONTROL, R_CONTROL_OCTET, p, "5321 4.1.1"),                                               \
         SAYS(p, IN_AHEAD, R_SENT_AHEAD, P_CLOSED, "2920 3.1"),                                               \
         SAYS(p, IN_BARE_LF, R_BARE_LF, P_CLOSED, "5321 2.3.8"),                                              \
-        SAYS(p, IN_HTTP, R_HTTP, P_CLOSED, "5321 7.8"),                                                      \
+        SAYS(p, IN_HTTP, R_HTTP, P_CLOSED, "5321 7.8"), SAYS(p, IN_PROXY, R_PROXY, P_CLOSED, "5321 7.8"),    \
         SAYS(p, IN_ERRORS, R_TOO_MANY_ERRORS, P_CLOSED, "5321 7.8")
 
 /* Wherever commands are read and the client was let in. */
@@ -211,6 +211,7 @@ const struct smtp_word smtp_words[] = {
 #define X(name) {SP_LIT_INIT(#name), IN_HTTP, 0, 0, SMTP_LINE_MAX},
             SMTP_HTTP_VERBS(X)
 #undef X
+                {SP_LIT_INIT("PROXY"), IN_PROXY, 0, 0, SMTP_LINE_MAX},
 };
 const size_t smtp_words_n = sizeof(smtp_words) / sizeof(smtp_words[0]);
 

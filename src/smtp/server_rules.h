@@ -95,6 +95,7 @@ enum {
     X(AHEAD, "(octets sent ahead of a reply)")                                                               \
     X(BARE_LF, "(LF without CR in a line)")                                                                  \
     X(HTTP, "(HTTP request)")                                                                                \
+    X(PROXY, "(PROXY header)")                                                                               \
     X(TLS_HELLO, "(TLS handshake in clear)")                                                                 \
     X(ANSWER, "(SASL answer)")                                                                               \
     X(CANCEL, "(SASL cancel, `*`)")                                                                          \

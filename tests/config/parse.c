@@ -43,6 +43,7 @@ static void limits_have_defaults(void **state)
     assert_int_equal(l->data_timeout_s, 180);
     assert_int_equal(l->message_timeout_s, 3600);
     assert_int_equal(l->tls_timeout_s, 60);
+    assert_int_equal(l->proxy_timeout_s, 5);
     assert_true(l->auth_slow_down);
     assert_int_equal(c->queue.retry_first_s, 300);
     assert_int_equal(c->queue.retry_most_s, 4 * 3600);

@@ -4,6 +4,7 @@
 #include "os/clock.h"
 #include "os/heap.h"
 #include "roles/smtpd/log.h"
+#include "roles/smtpd/proxy.h"
 #include "roles/smtpd/room.h"
 #include "roles/smtpd/session.h"
 #include "roles/smtpd/terms.h"
@@ -43,30 +44,38 @@ void doors_rest_over(void *ctx)
 }
 
 /* Count a connection and judge it. false: it is so far beyond the limits that nothing is said to it. */
-static bool judge(const struct door *d, struct session_door *out)
+static bool judge(struct smtpd *smtpd, struct session_door *door)
 {
-    uint32_t all, of_address, most = d->terms->connections,
-                              most_of_address = d->terms->connections_per_address;
-    tally_enter(d->smtpd->tally, terms_key(&out->from), &all, &of_address);
-    if (all > most)
-        out->refusal = SMTPD_TOO_MANY_CONNECTIONS;
-    else if (most_of_address && of_address > most_of_address)
-        out->refusal = SMTPD_TOO_MANY_FROM_ADDRESS;
+    uint32_t all, of_address, most = door->terms->connections;
+    uint32_t most_of_address = door->terms->connections_per_address;
+    tally_enter(smtpd->tally, terms_key(&door->from), &all, &of_address);
+    bool too_many_of_address = most_of_address && of_address > most_of_address;
+    door->refusal = all > most            ? SMTPD_TOO_MANY_CONNECTIONS
+                    : too_many_of_address ? SMTPD_TOO_MANY_FROM_ADDRESS
+                                          : SMTPD_FINE;
     return all <= most + BEYOND_LIMIT &&
            (!most_of_address || of_address <= most_of_address + BEYOND_OF_ADDRESS);
+}
+
+void doors_admit(struct smtpd *smtpd, int fd, struct session_door *door)
+{
+    if (judge(smtpd, door)) {
+        session_begin(smtpd, fd, door);
+        return;
+    }
+    tally_leave(smtpd->tally, terms_key(&door->from));
+    close(fd);
 }
 
 static void welcome(struct door *d, int fd, const struct os_address *from)
 {
     const int on = 1;
-    struct session_door door = {.terms = d->terms, .from = *from, .refusal = SMTPD_FINE};
+    struct session_door door = {.terms = d->terms, .from = *from};
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* slower without, not wrong */
-    if (judge(d, &door)) {
-        session_begin(d->smtpd, fd, &door);
-        return;
-    }
-    tally_leave(d->smtpd->tally, terms_key(from));
-    close(fd);
+    if (terms_is_proxy(d->terms, from))
+        proxy_begin(d->smtpd, d->terms, fd, from);
+    else
+        doors_admit(d->smtpd, fd, &door);
 }
 
 static void answer_door(evutil_socket_t listening, short what, void *ctx)
@@ -163,6 +172,7 @@ void doors_renew(struct smtpd *smtpd)
 void doors_close(struct smtpd *smtpd)
 {
     os_timer_stop(&smtpd->door_timer);
+    proxy_end_all(smtpd);
     while (smtpd->doors) {
         struct door *d = smtpd->doors;
         smtpd->doors = d->next;

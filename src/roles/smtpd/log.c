@@ -84,6 +84,7 @@ void log_ended(const struct session *s, const char *why, bool shown)
     if (!why && sp_server_last_code(s->engine) == 421)
         why = sp_server_last_reason(s->engine);
     os_log(OS_INFO, "session-ended", OS_STR("session", s->name), OS_STR("client", s->client),
+           OS_STR("proxy", s->proxied ? os_stream_peer_address(s->stream) : NULL),
            OS_STR("listener", s->terms->name), OS_STR("hello", s->hello),
            OS_STR("tls", tls ? tls->version : NULL), OS_STR("user", s->user), OS_NUM("mails", s->mails),
            OS_NUM("refusals", s->refusals), OS_NUM("ms", os_mono_ms() - s->born_ms), OS_STR("why", why),

@@ -34,7 +34,8 @@ void room_init(struct smtpd *smtpd)
 
 static bool is_free(const struct smtpd *smtpd, uint64_t reserve)
 {
-    uint64_t used = smtpd->descriptors_elsewhere + os_stream_n(smtpd->role->base) + smtpd->spool_n;
+    uint64_t used =
+        smtpd->descriptors_elsewhere + os_stream_n(smtpd->role->base) + smtpd->spool_n + smtpd->guest_n;
     for (const struct door *d = smtpd->doors; d; d = d->next)
         used++;
     return used + reserve < smtpd->descriptor_max;

@@ -199,6 +199,7 @@ void session_begin(struct smtpd *smtpd, int fd, const struct session_door *door)
     s->terms = terms_ref(terms);
     s->address = door->from;
     s->at_door = door->refusal;
+    s->proxied = door->proxied;
     os_address_host(&s->address, s->client);
     s->born_ms = os_mono_ms();
     s->born_wall_ms = (uint64_t)os_wall_ms();

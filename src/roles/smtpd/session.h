@@ -8,6 +8,7 @@
 struct session_door {
     struct terms *terms;
     struct os_address from;
+    bool proxied;               /* `from` is what a trusted proxy says */
     enum smtpd_refusal refusal; /* to be said in place of the greeting; SMTPD_FINE */
 };
 

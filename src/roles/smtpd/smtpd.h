@@ -33,8 +33,9 @@ struct terms {
     char *hostname; /* ours            */
     char *mechanisms_tls, *mechanisms_plain;
     struct sp_server_options options;
-    struct os_network *relay_from;
-    size_t relay_from_n;
+    struct os_network *relay_from, *proxy_from;
+    size_t relay_from_n, proxy_from_n;
+    uint32_t proxy_timeout_ms;
     bool implicit_tls;
     struct os_tls_context *tls; /* counted */
     bool asks;                  /* clients for certificates */
@@ -49,6 +50,9 @@ struct door {
     struct event *event;
     int fd;
 };
+
+/* A connection of a proxy whose header has not come yet; see proxy.h. */
+struct guest;
 
 /* What a session waits for from another role: until then nothing of the client is read. */
 enum session_wait { WAIT_NOTHING, WAIT_AUTH, WAIT_SPOOL, WAIT_SUBMIT };
@@ -72,6 +76,7 @@ struct session {
     uint32_t auth_index; /* the auth process that the exchange is with */
     bool auth_open;      /* an exchange is going on                    */
     bool handshaking;    /* TLS                                        */
+    bool proxied;        /* its client is the one that a PROXY header names */
     bool over;           /* the engine has closed the session          */
     bool clogged;        /* the client does not read its replies       */
     bool held;           /* not read: the queue's edge is full         */
@@ -95,6 +100,8 @@ struct smtpd {
     uint64_t descriptor_max, descriptors_elsewhere; /* see room.h */
     uint64_t spool_n;     /* large messages that are or will be written by us */
     uint64_t held_octets; /* of what clients have sent                        */
+    struct guest *guests;
+    size_t guest_n;
     struct session *sessions;
     size_t session_n;
     struct wheel wheel;

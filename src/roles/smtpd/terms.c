@@ -39,6 +39,14 @@ static void fill_options(struct sp_server_options *o, const struct config *c,
     o->auth_required = listener->auth == CONFIG_AUTH_REQUIRED;
 }
 
+static struct os_network *copy_networks(const struct os_network *networks, size_t n)
+{
+    struct os_network *copy = os_new((n + 1) * sizeof *copy);
+    for (size_t i = 0; i < n; i++)
+        copy[i] = networks[i];
+    return copy;
+}
+
 struct terms *terms_new(const struct smtpd *smtpd, const struct config_listener *listener)
 {
     const struct config *c = smtpd->role->config;
@@ -59,9 +67,10 @@ struct terms *terms_new(const struct smtpd *smtpd, const struct config_listener 
     t->connections = c->limits.connections;
     t->connections_per_address = c->limits.connections_per_address;
     t->relay_from_n = listener->relay_from_n;
-    t->relay_from = os_new((t->relay_from_n + 1) * sizeof *t->relay_from);
-    for (size_t i = 0; i < t->relay_from_n; i++)
-        t->relay_from[i] = listener->relay_from[i];
+    t->relay_from = copy_networks(listener->relay_from, listener->relay_from_n);
+    t->proxy_from_n = listener->proxy_from_n;
+    t->proxy_from = copy_networks(listener->proxy_from, listener->proxy_from_n);
+    t->proxy_timeout_ms = c->limits.proxy_timeout_s * 1000;
     return t;
 }
 
@@ -77,6 +86,7 @@ void terms_unref(struct terms *t)
         return;
     free(t->relay_from);
     os_tls_unref(t->tls);
+    free(t->proxy_from);
     free(t->hostname);
     free(t->mechanisms_tls);
     free(t->mechanisms_plain);
@@ -84,12 +94,22 @@ void terms_unref(struct terms *t)
     free(t);
 }
 
-bool terms_may_relay(const struct terms *t, const struct os_address *from)
+static bool is_among(const struct os_network *networks, size_t n, const struct os_address *a)
 {
-    for (size_t i = 0; i < t->relay_from_n; i++)
-        if (os_network_has(&t->relay_from[i], from))
+    for (size_t i = 0; i < n; i++)
+        if (os_network_has(&networks[i], a))
             return true;
     return false;
+}
+
+bool terms_may_relay(const struct terms *t, const struct os_address *from)
+{
+    return is_among(t->relay_from, t->relay_from_n, from);
+}
+
+bool terms_is_proxy(const struct terms *t, const struct os_address *from)
+{
+    return is_among(t->proxy_from, t->proxy_from_n, from);
 }
 
 struct sp_view terms_key(const struct os_address *a)

@@ -11,6 +11,9 @@ void terms_unref(struct terms *t);
 
 bool terms_may_relay(const struct terms *t, const struct os_address *from);
 
+/* Must a connection from there begin with a PROXY header? */
+bool terms_is_proxy(const struct terms *t, const struct os_address *from);
+
 /* The octets by which connections of an address are counted: a machine has a /64 of IPv6 to itself. */
 struct sp_view terms_key(const struct os_address *a);
 
