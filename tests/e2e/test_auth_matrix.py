@@ -3,6 +3,7 @@ import os
 import smtplib
 import unittest
 
+from certificates import Authority
 from harness import SALLYPORT, ServerCase, nodemailer, program, run, sallyport, swaks, wait_for
 
 USER, PASSWORD = "demo", "ge heim=,%\"'pass"
@@ -150,6 +151,70 @@ class Matrix(ServerCase):
             with self.subTest(program=name):
                 # gsasl has no implicit TLS
                 self.fill(["CRAM-MD5"], log_in, LISTENERS[:2] if name == "gsasl" else LISTENERS)
+
+
+class Certificates(ServerCase):
+    """EXTERNAL with each program that can show a certificate: of the user, and of somebody who is none."""
+
+    def setUp(self):
+        super().setUp()
+        self.folder.chmod(0o755)
+        ca = Authority(self.folder / "ca")
+        self.pairs = {name: ca.sign(name, name, f"email:{name}@example.org") for name in ("anna", "nobody")}
+        self.server = self.configure("""
+            hostname = localhost
+            data = data
+            default-route = hold
+            limits { auth-slow-down = no }
+        """ + "".join("""
+            listener %s {
+                address = "127.0.0.1:0"
+                tls = %s
+                auth = required
+                client-ca = "%s"
+            }
+        """ % (name, tls, ca.certificate) for name, tls in (("submission", "starttls"), ("submissions", "implicit"))),
+            "--user", f"anna@example.org:{PASSWORD}")
+        self.message = self.folder / "message"
+        self.message.write_bytes(b"Subject: hello\r\n\r\nhello\r\n")
+
+    def fill(self, log_in, listeners=LISTENERS[1:]):
+        """log_in(listener, user, certificate, key) -> did it work?"""
+        for listener in listeners:
+            with self.subTest(listener=listener):
+                before = len(self.server.logs("auth-ok", mechanism="EXTERNAL"))
+                self.assertTrue(log_in(listener, "anna@example.org", *self.pairs["anna"]), "the user's certificate")
+                wait_for(lambda: len(self.server.logs("auth-ok", mechanism="EXTERNAL")) == before + 1, "the log")
+                self.assertFalse(log_in(listener, "nobody@example.org", *self.pairs["nobody"]), "of nobody who is known")
+                self.server.wait_log("auth-failed", mechanism="EXTERNAL", reason="certificate-unknown-user")
+                self.assertFalse(log_in(listener, "anna@example.org", *self.pairs["nobody"]), "of somebody else")
+                self.server.wait_log("auth-failed", mechanism="EXTERNAL", reason="certificate-other-user")
+
+    def test_send(self):
+        self.fill(lambda listener, user, certificate, key: run(
+            [SALLYPORT, "send", f"127.0.0.1:{self.server.port(listener)}", self.message, "--to", "a@example.org", "--tls",
+             "implicit" if listener == "submissions" else "starttls", "--auth", user, "--cert", certificate, "--key",
+             key]).returncode == 0)
+
+    def test_gsasl(self):
+        self.fill(lambda listener, user, certificate, key: "\n235 " in run(
+            [program("gsasl"), "--smtp", "--client", "--mechanism=EXTERNAL", f"--authorization-id={user}",
+             f"--x509-ca-file={self.server.certificate}", f"--x509-cert-file={certificate}", f"--x509-key-file={key}",
+             "127.0.0.1", str(self.server.port(listener))], input="QUIT\n").output, ["submission"])
+
+    def test_msmtp(self):
+        self.fill(lambda listener, user, certificate, key: run(
+            [program("msmtp"), "--host=127.0.0.1", f"--port={self.server.port(listener)}", "--tls=on",
+             f"--tls-starttls={'on' if listener == 'submission' else 'off'}", f"--tls-trust-file={self.server.certificate}",
+             f"--tls-cert-file={certificate}", f"--tls-key-file={key}", "--auth=external", f"--user={user}",
+             "--from=me@example.org", "you@example.org"], input="Subject: x\n\nx\n").returncode == 0)
+
+    def test_curl(self):
+        self.fill(lambda listener, user, certificate, key: run(
+            [program("curl"), "--silent", "--ssl-reqd", "--cacert", self.server.certificate, "--cert", certificate, "--key", key,
+             "--url", f"{'smtps' if listener == 'submissions' else 'smtp'}://127.0.0.1:{self.server.port(listener)}",
+             "--user", f"{user}:", "--login-options", "AUTH=EXTERNAL", "--mail-from", "me@example.org", "--mail-rcpt",
+             "you@example.org", "--upload-file", self.message]).returncode == 0)
 
 
 if __name__ == "__main__":
