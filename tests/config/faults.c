@@ -41,8 +41,9 @@ static void names(void **state)
     FAULT("frobnicate {\n a = b\n}\n",
           "f:4: no section is called frobnicate; "
           "allowed: listener, route, domain, limits, users, tokens, queue, sessions");
-    FAULT("queue {\n exprie = 5d\n}\n", "f:5: queue: no key exprie; did you mean expire?; allowed: "
-                                        "retry-first, retry-most, expire, back-off-first, back-off-most, attempts");
+    FAULT("queue {\n exprie = 5d\n}\n",
+          "f:5: queue: no key exprie; did you mean expire?; allowed: "
+          "retry-first, retry-most, expire, back-off-first, back-off-most, attempts");
     FAULT("message-size = 5M\n",
           "f:4: outside of sections: no key message-size; it is one of section limits");
     FAULT("queue {\n hostname = x\n}\n",
