@@ -74,9 +74,12 @@ static const char *find_obstacle(const struct config *c, const struct config_lis
         return "works over TLS alone, and this listener has tls = off; allowed: with tls = starttls "
                "or "
                "implicit";
-    if (needs & SASL_NEEDS_VERIFIER && c->users.source != CONFIG_SOURCE_BUILT_IN)
+    if (needs & SASL_NEEDS_CHANNEL && c->users.source == CONFIG_SOURCE_DOVECOT)
+        return "is bound to a TLS connection, which is here and not in Dovecot; allowed: without -PLUS";
+    if (needs & SASL_NEEDS_VERIFIER && c->users.source == CONFIG_SOURCE_PASSWORD_FILE)
         return "needs verifiers, which only users { source = built-in } has; allowed: PLAIN, LOGIN";
-    if (needs & SASL_NEEDS_ISSUER && !c->tokens.jwks_file && !c->tokens.jwks_url)
+    if (needs & SASL_NEEDS_ISSUER && !c->tokens.jwks_file && !c->tokens.jwks_url &&
+        c->users.source != CONFIG_SOURCE_DOVECOT)
         return "takes tokens, and nobody is named whose tokens are good; allowed: with a section tokens";
     return NULL;
 }
@@ -119,11 +122,13 @@ static uint32_t named(const struct config *c, const struct config_block *block, 
     return set;
 }
 
-static uint32_t unnamed(void)
+/* What Dovecot has was named in its own configuration. */
+static uint32_t unnamed(const struct config *c)
 {
     uint32_t set = 0;
     for (unsigned i = FIRST; i < SASL_ID_N; i++)
-        if (!(mechanisms[i].needs & SASL_NEEDS_NAMING))
+        if (!(mechanisms[i].needs & SASL_NEEDS_NAMING) ||
+            (mechanisms[i].needs & SASL_NEEDS_VERIFIER && c->users.source == CONFIG_SOURCE_DOVECOT))
             set |= UINT32_C(1) << i;
     return set;
 }
@@ -134,7 +139,7 @@ void config_mechanisms_settle(struct config *c, const struct config_block *block
     struct config_listener *l = block->target;
     if (l->auth == CONFIG_AUTH_OFF)
         return;
-    uint32_t wanted = config_block_setting(block, "mechanisms") ? named(c, block, faults) : unnamed();
+    uint32_t wanted = config_block_setting(block, "mechanisms") ? named(c, block, faults) : unnamed(c);
     size_t before = faults->n;
     l->offered_tls = possible(c, l, true) & wanted;
     l->offered_clear = possible(c, l, false) & wanted;

@@ -4,6 +4,7 @@
 #include "base/view.h"
 #include "os/heap.h"
 #include "os/log.h"
+#include "users/dovecot_line.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -18,14 +19,19 @@ enum {
     LINE_MAX_OCTETS = 8192, /* of Dovecot: AUTH_CLIENT_MAX_LINE_LENGTH */
     OUT_MAX = 8 << 20,
     RESPONSE_MAX = 2048,
-    VERSION_MAJOR = 1
+    VERSION_MAJOR = 1,
+    MECHANISMS_MAX = 512,
+    RECONNECT_FIRST_MS = 1000,
+    RECONNECT_MOST_MS = 30000
 };
 
 struct open_question {
     struct open_question *next;
     uint32_t number;
     void (*done)(void *ctx, enum users_answer answer, struct sp_view user);
+    void (*challenge)(void *ctx, struct sp_view challenge); /* NULL: it is a password, asked as PLAIN */
     void *ctx;
+    bool waits;  /* for Dovecot, not for the client */
     bool failed; /* the answer is known: it could not be asked */
 };
 
@@ -35,8 +41,13 @@ struct users_dovecot {
     int fd; /* -1: not connected */
     struct event *readable, *writable;
     struct os_timer late;
-    struct os_later fail; /* tell those that could not be asked */
+    struct os_later fail;  /* tell those that could not be asked */
+    struct os_timer again; /* connect, so that what it offers is known */
+    uint32_t pause_ms;
     struct sp_buf in, out;
+    struct sp_buf mechanisms, next_mechanisms; /* "SCRAM-SHA-256 PLAIN" */
+    void (*news)(void *ctx);
+    void *news_ctx;
     bool greeted;    /* its VERSION was right */
     bool complained; /* of its absence, once until it is back */
     uint32_t last_number;
@@ -45,6 +56,25 @@ struct users_dovecot {
 };
 
 /* --- questions ---------------------------------------------------------------------------- */
+
+static struct open_question *find(const struct users_dovecot *d, uint32_t number)
+{
+    struct open_question *q = d->open;
+    while (q && q->number != number)
+        q = q->next;
+    return q;
+}
+
+/* A client may think for long; Dovecot may not. */
+static void watch_time(struct users_dovecot *d)
+{
+    for (const struct open_question *q = d->open; q; q = q->next)
+        if (q->waits) {
+            os_timer_set(&d->late, USERS_DOVECOT_MS);
+            return;
+        }
+    os_timer_stop(&d->late);
+}
 
 /* Take a question out and answer it. */
 static void answer(struct users_dovecot *d, uint32_t number, enum users_answer what, struct sp_view user)
@@ -58,10 +88,7 @@ static void answer(struct users_dovecot *d, uint32_t number, enum users_answer w
     if (d->open_end == &q->next)
         d->open_end = at;
     d->open_n--;
-    if (d->open)
-        os_timer_set(&d->late, USERS_DOVECOT_MS);
-    else
-        os_timer_stop(&d->late);
+    watch_time(d);
     if (q->done)
         q->done(q->ctx, what, user);
     free(q);
@@ -105,6 +132,11 @@ static void disconnect(struct users_dovecot *d, const char *why)
         close(d->fd);
     d->fd = -1;
     d->greeted = false;
+    sp_buf_clear(&d->next_mechanisms);
+    if (why) {
+        os_timer_set(&d->again, d->pause_ms);
+        d->pause_ms = d->pause_ms * 2 > RECONNECT_MOST_MS ? RECONNECT_MOST_MS : d->pause_ms * 2;
+    }
     sp_buf_fini_secret(&d->in);
     sp_buf_fini_secret(&d->out);
     sp_buf_init(&d->in, &os_heap, LINE_MAX_OCTETS);
@@ -113,6 +145,19 @@ static void disconnect(struct users_dovecot *d, const char *why)
 }
 
 static void note_late(void *ctx) { disconnect(ctx, "it does not answer"); }
+
+static void flush(struct users_dovecot *d);
+
+/* Dovecot need not go on with it. */
+static void cancel(struct users_dovecot *d, uint32_t number)
+{
+    if (d->fd < 0)
+        return;
+    sp_buf_add_str(&d->out, "CANCEL\t");
+    sp_buf_add_dec(&d->out, number);
+    sp_buf_add_u8(&d->out, '\n');
+    flush(d);
+}
 
 static void flush(struct users_dovecot *d)
 {
@@ -142,72 +187,67 @@ static void note_writable(evutil_socket_t fd, short what, void *ctx)
 
 /* --- what Dovecot says -------------------------------------------------------------------- */
 
-/* The value of "name=value" among fields with tabs between; an empty view when it is not there. */
-static struct sp_view value_of(struct sp_view fields, struct sp_view name)
+static void take_challenge(struct users_dovecot *d, const struct users_dovecot_line *l)
 {
-    struct sp_view field;
-    while (sp_view_word(&fields, '\t', &field))
-        if (field.len > name.len && sp_view_starts(field, name) && field.p[name.len] == '=')
-            return sp_view_from(field, name.len + 1);
-    return (struct sp_view){0};
-}
-
-static bool has_word(struct sp_view fields, struct sp_view word)
-{
-    struct sp_view field;
-    while (sp_view_word(&fields, '\t', &field))
-        if (sp_view_eq(field, word))
-            return true;
-    return false;
-}
-
-static enum users_answer failure_of(struct sp_view fields)
-{
-    if (has_word(fields, SP_LIT("temp")))
-        return USERS_AWAY;
-    if (has_word(fields, SP_LIT("user_disabled")) ||
-        sp_view_eq(value_of(fields, SP_LIT("code")), SP_LIT("user_disabled")))
-        return USERS_DISABLED;
-    if (sp_view_eq(value_of(fields, SP_LIT("code")), SP_LIT("temp_fail")))
-        return USERS_AWAY;
-    return USERS_WRONG;
-}
-
-static void take_verdict(struct users_dovecot *d, struct sp_view word, struct sp_view fields)
-{
-    struct sp_view id = {0};
-    uint64_t number = 0;
-    if (!sp_view_word(&fields, '\t', &id) || sp_view_u64(id, UINT32_MAX, &number) != SP_OK) {
-        disconnect(d, "it speaks another protocol");
+    struct open_question *q = find(d, l->number);
+    uint8_t challenge[LINE_MAX_OCTETS];
+    size_t len = 0;
+    if (!q)
+        return; /* forgotten */
+    if (!q->done || !q->challenge || !q->waits || sp_base64_decode(l->value, challenge, &len) != SP_OK) {
+        cancel(d, q->number); /* PLAIN with an initial response has nothing more to say */
+        answer(d, q->number, USERS_AWAY, (struct sp_view){0});
         return;
     }
-    if (sp_view_eq(word, SP_LIT("OK")))
-        answer(d, (uint32_t)number, USERS_RIGHT, value_of(fields, SP_LIT("user")));
-    else if (sp_view_eq(word, SP_LIT("FAIL")))
-        answer(d, (uint32_t)number, failure_of(fields), (struct sp_view){0});
-    else /* PLAIN with an initial response has nothing more to say */
-        answer(d, (uint32_t)number, USERS_AWAY, (struct sp_view){0});
+    q->waits = false;
+    watch_time(d);
+    q->challenge(q->ctx, sp_view_make(challenge, len));
+}
+
+static void take_mechanism(struct users_dovecot *d, struct sp_view name)
+{
+    if (d->next_mechanisms.len)
+        sp_buf_add_u8(&d->next_mechanisms, ' ');
+    sp_buf_add(&d->next_mechanisms, name);
+}
+
+static void use_mechanisms(struct users_dovecot *d)
+{
+    struct sp_view now = sp_buf_view(&d->mechanisms), next = sp_buf_view(&d->next_mechanisms);
+    d->pause_ms = RECONNECT_FIRST_MS;
+    if (d->complained)
+        os_log(OS_INFO, "dovecot-back", OS_STR("socket", d->path));
+    d->complained = false;
+    if (sp_buf_status(&d->next_mechanisms) || sp_view_eq(now, next))
+        return;
+    sp_buf_clear(&d->mechanisms);
+    sp_buf_add(&d->mechanisms, next);
+    if (d->news)
+        d->news(d->news_ctx);
 }
 
 static void take_line(struct users_dovecot *d, struct sp_view line)
 {
-    struct sp_view rest = line, word = {0}, major = {0};
-    uint64_t number = 0;
-    (void)sp_view_word(&rest, '\t', &word); /* an empty line is no word that is known */
-    if (sp_view_eq(word, SP_LIT("VERSION"))) {
-        if (!sp_view_word(&rest, '\t', &major) || sp_view_u64(major, 1000, &number) != SP_OK ||
-            number != VERSION_MAJOR)
+    struct users_dovecot_line l = users_dovecot_parse(line);
+    if (l.word == USERS_DOVECOT_BAD) {
+        disconnect(d, "it speaks another protocol");
+    } else if (l.word == USERS_DOVECOT_VERSION) {
+        d->greeted = l.number == VERSION_MAJOR;
+        if (!d->greeted)
             disconnect(d, "it speaks another version of the protocol than 1.x");
-        else
-            d->greeted = true;
-    } else if (sp_view_eq(word, SP_LIT("OK")) || sp_view_eq(word, SP_LIT("FAIL")) ||
-               sp_view_eq(word, SP_LIT("CONT"))) {
+    } else if (l.word != USERS_DOVECOT_OTHER && !d->greeted) {
+        disconnect(d, "it speaks before its VERSION");
+    } else if (l.word == USERS_DOVECOT_MECH && l.usable) {
+        take_mechanism(d, l.value);
+    } else if (l.word == USERS_DOVECOT_DONE) {
+        use_mechanisms(d);
+    } else if (l.word == USERS_DOVECOT_OK || l.word == USERS_DOVECOT_FAIL) {
         d->complained = false;
-        if (d->greeted)
-            take_verdict(d, word, rest);
-        else
-            disconnect(d, "it speaks before its VERSION");
-    } /* MECH, SPID, CUID, COOKIE, DONE and what later versions add: not needed */
+        answer(d, l.number, l.answer, l.value);
+    } else if (l.word == USERS_DOVECOT_CONT) {
+        d->complained = false;
+        take_challenge(d, &l);
+    }
 }
 
 static void take_lines(struct users_dovecot *d)
@@ -268,44 +308,52 @@ static const char *connect_now(struct users_dovecot *d)
     return NULL;
 }
 
+static void connect_again(void *ctx)
+{
+    struct users_dovecot *d = ctx;
+    const char *why = d->fd < 0 ? connect_now(d) : NULL;
+    if (why)
+        disconnect(d, why);
+    else
+        flush(d);
+}
+
 /* Addresses have no octet that would need an escape. */
 static void write_question(struct users_dovecot *d, uint32_t number, const struct users_question *q)
 {
-    struct sp_buf response;
-    sp_buf_init(&response, &os_heap, RESPONSE_MAX);
-    sp_buf_reserve(&response, 2 + q->user.len + q->password.len);
-    sp_buf_add_u8(&response, 0);
-    sp_buf_add(&response, q->user);
-    sp_buf_add_u8(&response, 0);
-    sp_buf_add(&response, q->password);
-    sp_buf_reserve(&d->out, sp_base64_encoded_len(response.len) + 256);
+    sp_buf_reserve(&d->out, sp_base64_encoded_len(q->response.len) + 256);
     sp_buf_add_str(&d->out, "AUTH\t");
     sp_buf_add_dec(&d->out, number);
-    sp_buf_add_str(&d->out, "\tPLAIN\tservice=smtp");
+    sp_buf_add_u8(&d->out, '\t');
+    sp_buf_add(&d->out, q->mechanism);
+    sp_buf_add_str(&d->out, "\tservice=smtp");
     if (q->client.len) {
         sp_buf_add_str(&d->out, "\trip=");
         sp_buf_add(&d->out, q->client);
     }
     sp_buf_add_str(&d->out, q->tls ? "\tsecured=tls" : "\tsecured"); /* the listener lets PLAIN be */
-    sp_buf_add_str(&d->out, "\tresp=");
-    sp_buf_add_base64(&d->out, sp_buf_view(&response));
+    if (q->has_response) {
+        sp_buf_add_str(&d->out, "\tresp="); /* the last one: what follows it is taken as its own */
+        sp_buf_add_base64(&d->out, q->response);
+    }
     sp_buf_add_u8(&d->out, '\n');
-    sp_buf_fini_secret(&response);
 }
 
-uint32_t users_dovecot_ask(struct users_dovecot *d, const struct users_question *q)
+uint32_t users_dovecot_begin(struct users_dovecot *d, const struct users_question *q)
 {
     struct open_question *o = os_new(sizeof *o);
     const char *why = NULL;
     if (++d->last_number == 0)
         d->last_number = 1;
     uint32_t number = d->last_number;
-    *o = (struct open_question){.number = number, .done = q->done, .ctx = q->ctx};
+    *o = (struct open_question){
+        .number = number, .done = q->done, .challenge = q->challenge, .ctx = q->ctx, .waits = true};
     *d->open_end = o;
     d->open_end = &o->next;
-    if (d->open_n++ == 0)
-        os_timer_set(&d->late, USERS_DOVECOT_MS);
-    if (d->open_n > USERS_DOVECOT_WAITING_MAX || (d->fd < 0 && (why = connect_now(d)))) {
+    d->open_n++;
+    watch_time(d);
+    if (d->open_n > USERS_DOVECOT_WAITING_MAX || q->response.len > USERS_DOVECOT_RESPONSE_MAX ||
+        (d->fd < 0 && (why = connect_now(d)))) {
         if (why)
             disconnect(d, why);
         o->failed = true;
@@ -319,12 +367,71 @@ uint32_t users_dovecot_ask(struct users_dovecot *d, const struct users_question 
     return number;
 }
 
+uint32_t users_dovecot_ask(struct users_dovecot *d, const struct users_password_question *q)
+{
+    struct sp_buf response;
+    sp_buf_init(&response, &os_heap, RESPONSE_MAX);
+    sp_buf_reserve(&response, 2 + q->user.len + q->password.len);
+    sp_buf_add_u8(&response, 0);
+    sp_buf_add(&response, q->user);
+    sp_buf_add_u8(&response, 0);
+    sp_buf_add(&response, q->password);
+    const struct users_question whole = {.mechanism = SP_LIT("PLAIN"),
+                                         .has_response = true,
+                                         .response = sp_buf_view(&response),
+                                         .client = q->client,
+                                         .tls = q->tls,
+                                         .done = q->done,
+                                         .ctx = q->ctx};
+    uint32_t number = users_dovecot_begin(d, &whole);
+    sp_buf_fini_secret(&response);
+    return number;
+}
+
+void users_dovecot_continue(struct users_dovecot *d, uint32_t number, struct sp_view response)
+{
+    struct open_question *q = find(d, number);
+    if (!q || q->waits || q->failed)
+        return; /* its failure is on the way */
+    q->waits = true;
+    watch_time(d);
+    if (response.len > USERS_DOVECOT_RESPONSE_MAX) {
+        cancel(d, number);
+        q->failed = true;
+        os_later_ask(&d->fail);
+        return;
+    }
+    sp_buf_reserve(&d->out, sp_base64_encoded_len(response.len) + 32);
+    sp_buf_add_str(&d->out, "CONT\t");
+    sp_buf_add_dec(&d->out, number);
+    sp_buf_add_u8(&d->out, '\t');
+    sp_buf_add_base64(&d->out, response);
+    sp_buf_add_u8(&d->out, '\n');
+    if (sp_buf_status(&d->out))
+        disconnect(d, "it does not read");
+    flush(d);
+}
+
 void users_dovecot_forget(struct users_dovecot *d, uint32_t number)
 {
-    for (struct open_question *q = d->open; q; q = q->next)
-        if (q->number == number)
-            q->done = NULL;
+    struct open_question *q = find(d, number);
+    if (!q)
+        return;
+    q->done = NULL;
+    if (q->waits)
+        return; /* its answer is waited for, so that the number means nothing else before */
+    cancel(d, number);
+    answer(d, number, USERS_AWAY, (struct sp_view){0});
 }
+
+void users_dovecot_watch(struct users_dovecot *d, void (*news)(void *ctx), void *ctx)
+{
+    d->news = news;
+    d->news_ctx = ctx;
+    os_timer_set(&d->again, 0);
+}
+
+struct sp_view users_dovecot_mechanisms(const struct users_dovecot *d) { return sp_buf_view(&d->mechanisms); }
 
 /* --- life --------------------------------------------------------------------------------- */
 
@@ -337,7 +444,11 @@ struct users_dovecot *users_dovecot_new(struct event_base *base, const char *pat
     d->open_end = &d->open;
     sp_buf_init(&d->in, &os_heap, LINE_MAX_OCTETS);
     sp_buf_init(&d->out, &os_heap, OUT_MAX);
+    sp_buf_init(&d->mechanisms, &os_heap, MECHANISMS_MAX);
+    sp_buf_init(&d->next_mechanisms, &os_heap, MECHANISMS_MAX);
+    d->pause_ms = RECONNECT_FIRST_MS;
     os_timer_init(&d->late, base, note_late, d);
+    os_timer_init(&d->again, base, connect_again, d);
     os_later_init(&d->fail, base, answer_failed, d);
     return d;
 }
@@ -354,7 +465,10 @@ void users_dovecot_free(struct users_dovecot *d)
     disconnect(d, NULL);
     sp_buf_fini_secret(&d->in);
     sp_buf_fini_secret(&d->out);
+    sp_buf_fini(&d->mechanisms);
+    sp_buf_fini(&d->next_mechanisms);
     os_timer_fini(&d->late);
+    os_timer_fini(&d->again);
     os_later_fini(&d->fail);
     free(d->path);
     free(d);

@@ -93,7 +93,10 @@ int users_passwords_parse(struct sp_view text, struct sp_buf *error, struct user
     sp_table_init(&p->by_key, &os_heap, seed);
     for (size_t number = 1; text.len > 0 && !status; number++) {
         size_t end = sp_view_find(text, '\n', 0);
-        struct sp_view name = {0}, line = sp_view_trim(sp_view_sub(text, 0, end));
+        struct sp_view name = {0}, line = sp_view_sub(text, 0, end);
+        if (line.len && line.p[line.len - 1] == '\r') /* written on another system */
+            line.len--;
+        line = sp_view_trim(line);
         const char *fault = line.len == 0 || line.p[0] == '#' ? NULL : take_line(p, line, &name);
         text = sp_view_from(text, end < text.len ? end + 1 : end);
         if (fault)

@@ -229,9 +229,13 @@ static void mechanisms(void **state)
           "f:6: listener \"m\"/mechanisms: XOAUTH2 takes tokens, and nobody is named whose tokens are good; "
           "allowed: with a section tokens");
     FAULT(
-        TRUSTED "mechanisms = { PLAIN, SCRAM-SHA-1 }\n}\nusers {\nsource = dovecot\npath = /d\n}\n",
+        TRUSTED "mechanisms = { PLAIN, SCRAM-SHA-1 }\n}\nusers {\nsource = password-file\npath = /d\n}\n",
         "f:6: listener \"m\"/mechanisms: SCRAM-SHA-1 needs verifiers, which only users { source = built-in } "
         "has; allowed: PLAIN, LOGIN");
+    FAULT(TRUSTED "mechanisms = { SCRAM-SHA-1-PLUS }\n}\nusers {\nsource = dovecot\npath = /d\n}\n",
+          "f:6: listener \"m\"/mechanisms: SCRAM-SHA-1-PLUS is bound to a TLS connection, which is here and "
+          "not in "
+          "Dovecot; allowed: without -PLUS");
     FAULT(TRUSTED "tls = off\nauth-in-clear = yes\nmechanisms = { PLAIN, SCRAM-SHA-1-PLUS }\n}\n",
           "f:8: listener \"m\"/mechanisms: SCRAM-SHA-1-PLUS works over TLS alone, and this listener "
           "has "

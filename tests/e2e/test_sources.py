@@ -10,7 +10,7 @@ import tempfile
 import threading
 import unittest
 
-from harness import ROOT, ServerCase, free_port, sallyport, wait_for
+from harness import ROOT, SALLYPORT, ServerCase, free_port, program, run, sallyport, wait_for
 
 USER, RIGHT, WRONG = "bob@example.org", "Xyzzy-plugh-1977", "Plover-1977-xyzzy"
 
@@ -38,7 +38,7 @@ def b64(octets):
 
 
 class SourceCase(ServerCase):
-    def serve_from(self, *users, top=""):
+    def serve_from(self, *users, top="smtpd-processes = 1\n"):
         port = free_port()
         server = self.configure(CONFIGURATION.format(port=port, users="\n    ".join(users)) + top)
         server.addresses["smtp"] = ("127.0.0.1", port)
@@ -136,7 +136,7 @@ class FakeDovecot:
         self.listening.bind(str(path))
         self.listening.listen()
         self.greeting = b"VERSION\t1\t2\nMECH\tPLAIN\tplaintext\nSPID\t1\nCUID\t1\nCOOKIE\t00\nDONE\n"
-        self.answer = self.judge
+        self.answer, self.continued = self.judge, None
         self.questions, self.connections = [], []
         threading.Thread(target=self.accept, daemon=True).start()
 
@@ -154,9 +154,9 @@ class FakeDovecot:
         try:
             for line in connection.makefile("rb"):
                 word, *fields = line.rstrip(b"\n").split(b"\t")
-                if word == b"AUTH":
+                if word in (b"AUTH", b"CONT"):
                     self.questions.append(fields)
-                    said = self.answer(fields)
+                    said = (self.answer if word == b"AUTH" else self.continued)(fields)
                     if said is None:
                         connection.shutdown(socket.SHUT_RDWR)
                     else:
@@ -269,6 +269,82 @@ class Fake(SourceCase):
             b.expect(535)
 
 
+class FakeRelay(SourceCase):
+    """What the real one does not do on demand: private and anonymous mechanisms, XOAUTH2, odd challenges."""
+
+    def setUp(self):
+        super().setUp()
+        self.path = self.folder / "auth-client"
+        self.fake = FakeDovecot(self.path)
+        self.addCleanup(self.fake.close)
+        self.fake.greeting = (b"VERSION\t1\t2\nMECH\tXOAUTH2\tprivate-not\nMECH\tSECRET-ONE\tprivate\n"
+                              b"MECH\tANONYMOUS\tanonymous\nMECH\tEXTERNAL\nMECH\tSCRAM-SHA-256-PLUS\nMECH\tbad name\n"
+                              b"MECH\nMECH\tNTLM\tdictionary\tactive\nSPID\t1\nDONE\n")
+        self.open_to_roles(self.path)
+        self.server = self.serve_from("source = dovecot", "path = auth-client", top="auth-processes = 1\nsmtpd-processes = 1\n")
+        self.server.accept_log("dovecot-away")
+        self.server.wait_log("dovecot-mechanisms", names="XOAUTH2 NTLM")
+        wait_for(self.is_offered, "smtpd to know")
+
+    def is_offered(self):
+        with self.server.talk() as c:
+            return "AUTH XOAUTH2 NTLM" in " ".join(c.hello().lines)
+
+    def talk(self):
+        c = self.server.talk()
+        self.addCleanup(c.close)
+        return c
+
+    def test_flags_are_heeded(self):
+        c = self.talk()
+        self.assertNotIn("PLAIN", " ".join(c.hello().lines))
+        for name in ("SECRET-ONE", "ANONYMOUS", "EXTERNAL", "SCRAM-SHA-256-PLUS", "PLAIN"):
+            c.command(f"AUTH {name}", 504)
+
+    def test_challenges_go_back_and_forth(self):
+        def first(fields):
+            return b"CONT\t" + fields[0] + b"\t" + b64('{"status":"401"}').encode() + b"\n"
+        self.fake.answer = first
+        c = self.talk()
+        c.hello()
+        self.assertEqual(base64.b64decode(c.command("AUTH XOAUTH2 " + b64("user=a\1auth=Bearer x\1\1"), 334).text),
+                         b'{"status":"401"}')
+        self.fake.continued = lambda fields: b"FAIL\t" + fields[0] + b"\tuser=a\n"
+        c.command("", 535)
+        failed = self.server.wait_log("auth-failed", mechanism="XOAUTH2", user="a", reason="refused-by-dovecot")
+        self.assertIn("334:oauth-error", failed["steps"])
+        self.fake.answer = lambda fields: b"CONT\t" + fields[0] + b"\n"  # an empty challenge
+        self.fake.continued = lambda fields: b"OK\t" + fields[0] + b"\tuser=b\n"
+        c.command("AUTH NTLM", 334)
+        c.command("AAAA", 235)
+        self.server.wait_log("auth-ok", mechanism="NTLM", user="b")
+
+    def test_odd_answers_let_nobody_in(self):
+        c = self.talk()
+        c.hello()
+        for answer in (lambda f: b"OK\t" + f[0] + b"\n",                       # who is it?
+                       lambda f: b"OK\t" + f[0] + b"\tuser=a\x01tb\n",          # a tab in the name
+                       lambda f: b"CONT\t" + f[0] + b"\t!!!\n",               # not base64
+                       lambda f: b"FAIL\t" + f[0] + b"\ttemp\n", lambda f: None, lambda f: b"OK\tx\n"):
+            self.fake.answer = answer
+            c.command("AUTH NTLM AAAA", 454)
+        self.fake.answer = lambda f: b"OK\t" + f[0] + b"\tuser=a\n"
+        wait_for(lambda: self.can(), "the connection")
+
+    def can(self):
+        with self.server.talk() as c:
+            c.hello()
+            c.send("AUTH NTLM AAAA")
+            return c.reply().code == 235
+
+    def test_a_response_too_long_for_dovecot(self):
+        c = self.talk()
+        c.hello()
+        c.command("AUTH XOAUTH2 " + b64("x" * 6000), 454)
+        self.fake.answer = lambda f: b"OK\t" + f[0] + b"\tuser=a\n"
+        c.command("AUTH XOAUTH2 " + b64("x" * 5000), 235)
+
+
 class Dovecot(SourceCase):
     """The real one, unpacked; its own folders are laid over /usr in a mount namespace, so it must be root."""
 
@@ -292,7 +368,8 @@ class Dovecot(SourceCase):
             default_internal_group = root
             default_login_user = root
             ssl = no
-            auth_mechanisms = plain login
+            auth_mechanisms = plain login cram-md5 digest-md5 scram-sha-1 scram-sha-256 anonymous
+            auth_anonymous_username = anonymous
             auth_failure_delay = 0
             passdb {{
               driver = passwd-file
@@ -340,6 +417,88 @@ class Dovecot(SourceCase):
             self.plain(server, USER, WRONG, 535)
             self.login(server, "nobody", RIGHT, 535)
         server.expect_log("auth-ok", user=USER)
+
+    def offered(self, server):
+        with server.talk() as c:
+            found = [line for line in c.hello().lines if "AUTH " in line]
+            return set(found[0].split("AUTH ")[1].split()) if found else set()
+
+    def serve_all(self, *more):
+        self.open_to_roles(self.socket)
+        server = self.serve_from("source = dovecot", f'path = "{self.socket}"', *more)
+        server.wait_log("dovecot-mechanisms")
+        wait_for(lambda: "SCRAM-SHA-256" in self.offered(server), "smtpd to know")
+        return server
+
+    def log_in(self, server, mechanism, password):
+        address = server.addresses["smtp"]
+        file = self.folder / "password"
+        file.write_text(password)
+        message = self.folder / "message"
+        message.write_text("Subject: x\n\nx\n")
+        return run([SALLYPORT, "send", "%s:%d" % address, message, "--tls", "off", "--to", "a@example.org", "--auth", USER,
+                    "--password-file", file, "--mechanism", mechanism]).returncode == 0
+
+    def test_each_mechanism_step_by_step(self):
+        server = self.serve_all()
+        self.assertEqual(self.offered(server),
+                         {"SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5", "PLAIN", "LOGIN", "DIGEST-MD5"})
+        for mechanism, steps in (("SCRAM-SHA-256", r"initial:\d+ 334:scram-server-first,i=4096 response:\d+ 334:scram-server-final response:0"),
+                                 ("SCRAM-SHA-1", "334:scram-server-first,i=4096"), ("CRAM-MD5", "334:cram-challenge"),
+                                 ("PLAIN", "initial"), ("LOGIN", "334:password-prompt")):
+            with self.subTest(mechanism=mechanism):
+                self.assertTrue(self.log_in(server, mechanism, RIGHT))
+                ok = server.wait_log("auth-ok", mechanism=mechanism, user=USER)
+                self.assertRegex(ok["steps"], steps)
+                self.assertFalse(self.log_in(server, mechanism, WRONG))
+                server.wait_log("auth-failed", mechanism=mechanism, reason="refused-by-dovecot")
+        self.assertNotIn(RIGHT, server.err.text())
+
+    def test_gsasl(self):
+        server = self.serve_all()
+        for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5", "DIGEST-MD5"):
+            for password, code in ((RIGHT, "235"), (WRONG, "535")):
+                with self.subTest(mechanism=mechanism, password=password):
+                    done = run([program("gsasl"), "--smtp", "--client", f"--mechanism={mechanism}", "--no-starttls",
+                                f"--authentication-id={USER}", f"--password={password}", "--no-cb", "--service=smtp",
+                                "--hostname=localhost", "--quality-of-protection=qop-auth", "127.0.0.1", str(server.port("smtp"))], input="QUIT\n")
+                    self.assertIn(f"\n{code} ", done.output)
+        digest = server.wait_log("auth-ok", mechanism="DIGEST-MD5", user=USER)
+        self.assertRegex(digest["steps"], r"^334:digest-challenge response:\d+ 334:digest-final response:0$")
+
+    def test_the_same_octets_for_every_refusal(self):
+        server = self.serve_all()
+        said = set()
+        for user, answer in ((USER, "0" * 32), ("nobody", "0" * 32), ("nobody@x.example", "not hex"), (USER, "")):
+            with server.talk() as c:
+                c.hello()
+                c.command("AUTH CRAM-MD5", 334)
+                said.add(c.command(b64(f"{user} {answer}"), 535).text)
+        self.assertEqual(len(said), 1)
+
+    def test_cancelled_and_left(self):
+        server = self.serve_all()
+        for words in (["*"], []):
+            with server.talk() as c:
+                c.hello()
+                c.command("AUTH DIGEST-MD5", 334)
+                for word in words:
+                    c.command(word, 501)
+        server.wait_log("auth-given-up", mechanism="DIGEST-MD5", reason="cancelled")
+        server.wait_log("auth-given-up", mechanism="DIGEST-MD5", reason="client-left")
+        self.plain(server, USER, RIGHT, 235)
+
+    def test_the_listener_narrows_it(self):
+        self.open_to_roles(self.socket)
+        port = free_port()
+        text = CONFIGURATION.format(port=port, users=f'source = dovecot\n    path = "{self.socket}"')
+        text = text.replace("auth-in-clear = yes\n", "auth-in-clear = yes\n    mechanisms = { SCRAM-SHA-256, LOGIN }\n")
+        server = self.configure(text)
+        server.addresses["smtp"] = ("127.0.0.1", port)
+        wait_for(lambda: self.offered(server) == {"SCRAM-SHA-256", "LOGIN"}, "smtpd to know")
+        with server.talk() as c:
+            c.hello()
+            c.command("AUTH CRAM-MD5", 504)
 
 
 if __name__ == "__main__":

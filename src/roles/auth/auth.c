@@ -88,6 +88,8 @@ static void use_source(struct auth *a)
     auth_exchange_leave_dovecot(a);
     users_dovecot_free(a->dovecot);
     a->dovecot = u->source == CONFIG_SOURCE_DOVECOT ? users_dovecot_new(a->role->base, u->path) : NULL;
+    if (a->dovecot)
+        auth_relay_watch(a);
 }
 
 static void use_limits(struct auth *a)
@@ -155,6 +157,12 @@ static void take_message(struct role *r, struct os_edge *from, const struct ipc_
     }
 }
 
+static void greet_peer(struct role *r, struct os_edge *peer)
+{
+    if (os_edge_peer(peer) == IPC_SMTPD)
+        auth_relay_tell(obtain(r), peer);
+}
+
 static void lose_peer(struct role *r, struct os_edge *peer)
 {
     if (os_edge_peer(peer) == IPC_FETCH)
@@ -164,4 +172,4 @@ static void lose_peer(struct role *r, struct os_edge *peer)
 }
 
 const struct role_ops auth_ops = {
-    .start = start, .reload = reload, .message = take_message, .peer_gone = lose_peer};
+    .start = start, .reload = reload, .message = take_message, .peer_up = greet_peer, .peer_gone = lose_peer};

@@ -57,6 +57,12 @@ void auth_exchange_note_keys(struct auth *a, enum ipc_keys_answer answer);
 /* The edge is gone, and all of its sessions with it. */
 void auth_exchange_drop_edge(struct auth *a, struct os_edge *smtpd);
 
+/* --- relay.c: what Dovecot offers ------------------------------------------------------------ */
+
+/* Have smtpd told of it, now and whenever it changes. */
+void auth_relay_watch(struct auth *a);
+void auth_relay_tell(struct auth *a, struct os_edge *smtpd);
+
 /* --- keys.c: the keys of a token issuer ------------------------------------------------------ */
 
 /* Those that are in use now; NULL: there are none. */

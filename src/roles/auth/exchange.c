@@ -66,33 +66,11 @@ static void refuse_begin(struct os_edge *smtpd, const struct ipc_auth_begin *m, 
            OS_VIEW("client", m->client), OS_STR("tls", m->tls ? "yes" : "no"), OS_STR("reason", reason));
 }
 
-void auth_exchange_begin(struct auth *a, struct os_edge *smtpd, const struct ipc_auth_begin *m)
+/* sasl: owned from now on; NULL: Dovecot speaks the mechanism. */
+static struct exchange *open_exchange(struct auth *a, struct os_edge *smtpd, const struct ipc_auth_begin *m,
+                                      struct sasl_server *sasl)
 {
-    struct sasl_server *sasl = NULL;
-    struct exchange *before = find(a, smtpd, m->session);
     uint8_t key[KEY_LEN];
-    if (before) {
-        os_log(OS_WARN, "auth-begun-twice", OS_VIEW("session", m->session_name));
-        auth_exchange_end(before);
-    }
-    if (a->exchanges.n >= AUTH_EXCHANGES_MAX) {
-        refuse_begin(smtpd, m, IPC_AUTH_UNAVAILABLE, "too-many-exchanges");
-        return;
-    }
-    const struct sasl_binding binding = {{[SASL_BINDING_EXPORTER] = m->binding_exporter,
-                                          [SASL_BINDING_UNIQUE] = m->binding_unique,
-                                          [SASL_BINDING_END_POINT] = m->binding_end_point}};
-    int status = sasl_server_new(m->mechanism, &os_heap, &sasl);
-    if (status == SP_OK && (status = sasl_server_bind(sasl, &binding, m->plus_offered != 0)) == SP_OK)
-        status = sasl_server_call(sasl, sp_view_of(a->role->config->hostname));
-    if (status && sasl)
-        sasl_server_free(sasl);
-    if (status) {
-        bool unknown = status == SP_ERR_ABSENT;
-        refuse_begin(smtpd, m, unknown ? IPC_AUTH_UNKNOWN_MECHANISM : IPC_AUTH_UNAVAILABLE,
-                     unknown ? "unknown-mechanism" : "no-memory");
-        return;
-    }
     struct exchange *x = os_new(sizeof *x);
     *x = (struct exchange){.next = a->first,
                            .auth = a,
@@ -114,6 +92,40 @@ void auth_exchange_begin(struct auth *a, struct os_edge *smtpd, const struct ipc
     a->first = x;
     if (sp_table_put(&a->exchanges, key_of(smtpd, m->session, key), x))
         os_panic("auth-exchange", "os_heap said no");
+    return x;
+}
+
+void auth_exchange_begin(struct auth *a, struct os_edge *smtpd, const struct ipc_auth_begin *m)
+{
+    struct sasl_server *sasl = NULL;
+    struct exchange *before = find(a, smtpd, m->session);
+    if (before) {
+        os_log(OS_WARN, "auth-begun-twice", OS_VIEW("session", m->session_name));
+        auth_exchange_end(before);
+    }
+    if (a->exchanges.n >= AUTH_EXCHANGES_MAX) {
+        refuse_begin(smtpd, m, IPC_AUTH_UNAVAILABLE, "too-many-exchanges");
+        return;
+    }
+    if (auth_relay_is(a, m->mechanism)) {
+        auth_relay_begin(open_exchange(a, smtpd, m, NULL), m);
+        return;
+    }
+    const struct sasl_binding binding = {{[SASL_BINDING_EXPORTER] = m->binding_exporter,
+                                          [SASL_BINDING_UNIQUE] = m->binding_unique,
+                                          [SASL_BINDING_END_POINT] = m->binding_end_point}};
+    int status = sasl_server_new(m->mechanism, &os_heap, &sasl);
+    if (status == SP_OK && (status = sasl_server_bind(sasl, &binding, m->plus_offered != 0)) == SP_OK)
+        status = sasl_server_call(sasl, sp_view_of(a->role->config->hostname));
+    if (status && sasl)
+        sasl_server_free(sasl);
+    if (status) {
+        bool unknown = status == SP_ERR_ABSENT;
+        refuse_begin(smtpd, m, unknown ? IPC_AUTH_UNKNOWN_MECHANISM : IPC_AUTH_UNAVAILABLE,
+                     unknown ? "unknown-mechanism" : "no-memory");
+        return;
+    }
+    struct exchange *x = open_exchange(a, smtpd, m, sasl);
     auth_exchange_run(x, sasl_server_start(sasl, m->has_initial != 0, m->initial));
 }
 
@@ -125,12 +137,15 @@ void auth_exchange_answer(struct auth *a, struct os_edge *smtpd, const struct ip
         auth_send_no(smtpd, m->session, IPC_AUTH_UNAVAILABLE);
         return;
     }
-    if (x->job || x->question || x->refused || x->awaits_keys) {
+    if (x->job || (x->question && !x->challenged) || x->refused || x->awaits_keys) {
         os_log(OS_WARN, "auth-answered-twice", OS_VIEW("session", auth_noted(&x->session_name)));
         return;
     }
     auth_record_response(&x->record, m->response);
-    auth_exchange_run(x, sasl_server_step(x->sasl, m->response));
+    if (x->relayed[0])
+        auth_relay_answer(x, m->response);
+    else
+        auth_exchange_run(x, sasl_server_step(x->sasl, m->response));
 }
 
 /* How an exchange ends without a verdict, by the reply that smtpd gave. */
@@ -153,7 +168,7 @@ static const char *given_up_as(struct sp_view why)
 static void give_up(struct exchange *x, struct sp_view why)
 {
     os_log(OS_INFO, "auth-given-up", OS_VIEW("session", auth_noted(&x->session_name)),
-           OS_VIEW("user", sasl_server_user(x->sasl)), OS_STR("mechanism", sasl_server_mechanism(x->sasl)),
+           OS_VIEW("user", auth_user_of(x)), OS_STR("mechanism", auth_mechanism_of(x)),
            OS_VIEW("client", auth_noted(&x->client)), OS_STR("tls", x->tls ? "yes" : "no"),
            OS_STR("reason", given_up_as(why)), OS_STR("steps", x->record.text),
            OS_STR("offered-clear", x->offered_clear), OS_STR("offered-tls", x->offered_tls));

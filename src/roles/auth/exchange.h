@@ -24,6 +24,8 @@ struct exchange {
     struct auth_job *job; /* NULL unless a password is being checked */
     uint32_t question;    /* of Dovecot; 0: none is open */
     bool by_dovecot;
+    char relayed[24]; /* the mechanism that Dovecot speaks with the client; empty: one of ours, in sasl */
+    bool challenged;  /* relayed: it is the client's turn */
     struct os_timer late; /* holds back a refusal */
     bool refused;         /* and waits for it     */
     struct users_login login;
@@ -44,6 +46,24 @@ struct exchange {
 
 static inline struct sp_view auth_noted(const struct note *n) { return sp_view_make(n->octets, n->len); }
 
+/* Who it is, as far as is known, and by which mechanism. */
+static inline struct sp_view auth_user_of(const struct exchange *x)
+{
+    return x->relayed[0] ? sp_view_make(x->login.name.octets, x->login.name.len) : sasl_server_user(x->sasl);
+}
+static inline const char *auth_mechanism_of(const struct exchange *x)
+{
+    return x->relayed[0] ? x->relayed : sasl_server_mechanism(x->sasl);
+}
+
+/* --- relay.c: mechanisms that Dovecot speaks with the client -------------------------------- */
+
+bool auth_relay_is(const struct auth *a, struct sp_view mechanism);
+void auth_relay_begin(struct exchange *x, const struct ipc_auth_begin *m);
+void auth_relay_answer(struct exchange *x, struct sp_view response);
+
+/* --- exchange.c, steps.c ---------------------------------------------------------------------- */
+
 /* Forget it; what it waits for is given up. */
 void auth_exchange_end(struct exchange *x);
 
@@ -55,6 +75,8 @@ bool auth_look_up(struct exchange *x, struct sp_view name);
 
 /* external.c: judge the certificate, and go on. */
 void auth_check_external(struct exchange *x);
+
+void auth_send_challenge(struct exchange *x, struct sp_view challenge);
 
 /* --- verdict.c: each of the first four ends the exchange ------------------------------------ */
 

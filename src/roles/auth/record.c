@@ -51,6 +51,9 @@ static const char *name_of(struct sp_view challenge)
                  {SP_LIT_INIT("v="), "scram-server-final"},
                  {SP_LIT_INIT("e="), "scram-error"},
                  {SP_LIT_INIT("{"), "oauth-error"},
+                 {SP_LIT_INIT("realm="), "digest-challenge"},
+                 {SP_LIT_INIT("nonce="), "digest-challenge"},
+                 {SP_LIT_INIT("rspauth="), "digest-final"},
                  {SP_LIT_INIT("<"), "cram-challenge"}};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (sp_view_starts(challenge, names[i].start))

@@ -70,12 +70,12 @@ static void note_dovecot(void *ctx, enum users_answer answer, struct sp_view use
 
 static void ask_dovecot(struct exchange *x)
 {
-    struct users_question q = {.user = sasl_server_user(x->sasl),
-                               .password = sasl_server_password(x->sasl),
-                               .client = auth_noted(&x->client),
-                               .tls = x->tls,
-                               .done = note_dovecot,
-                               .ctx = x};
+    struct users_password_question q = {.user = sasl_server_user(x->sasl),
+                                        .password = sasl_server_password(x->sasl),
+                                        .client = auth_noted(&x->client),
+                                        .tls = x->tls,
+                                        .done = note_dovecot,
+                                        .ctx = x};
     x->by_dovecot = true;
     x->question = users_dovecot_ask(x->auth->dovecot, &q);
 }
@@ -195,12 +195,11 @@ static void say_yes_to_token(struct exchange *x)
     }
 }
 
-static void send_challenge(struct exchange *x)
+void auth_send_challenge(struct exchange *x, struct sp_view challenge)
 {
-    auth_record_challenge(&x->record, sasl_server_challenge(x->sasl));
-    struct ipc_message m = {
-        .type = IPC_TYPE_auth_more,
-        .as.auth_more = {.session = x->session, .challenge = sasl_server_challenge(x->sasl)}};
+    auth_record_challenge(&x->record, challenge);
+    struct ipc_message m = {.type = IPC_TYPE_auth_more,
+                            .as.auth_more = {.session = x->session, .challenge = challenge}};
     (void)os_edge_send(x->smtpd, &m); /* as above */
 }
 
@@ -208,7 +207,7 @@ void auth_exchange_run(struct exchange *x, enum sasl_server_state state)
 {
     switch (state) {
     case SASL_SERVER_CHALLENGE:
-        send_challenge(x);
+        auth_send_challenge(x, sasl_server_challenge(x->sasl));
         break;
     case SASL_SERVER_ASK_PASSWORD:
         check_password(x);

@@ -20,7 +20,7 @@ void auth_log_attempt(const struct exchange *x, struct sp_view user, const char 
                       const char *detail)
 {
     os_log(OS_INFO, reason ? "auth-failed" : "auth-ok", OS_VIEW("session", auth_noted(&x->session_name)),
-           OS_VIEW("user", user), OS_STR("mechanism", sasl_server_mechanism(x->sasl)),
+           OS_VIEW("user", user), OS_STR("mechanism", auth_mechanism_of(x)),
            OS_VIEW("client", auth_noted(&x->client)), OS_STR("tls", x->tls ? "yes" : "no"),
            OS_STR("cached", x->cached ? "yes" : NULL),
            OS_STR("password", !reason && x->which > SASL_WHICH_OWN ? "application" : NULL),
@@ -33,7 +33,7 @@ void auth_log_attempt(const struct exchange *x, struct sp_view user, const char 
 void auth_say_unavailable(struct exchange *x, const char *reason)
 {
     auth_send_no(x->smtpd, x->session, IPC_AUTH_UNAVAILABLE);
-    auth_log_attempt(x, sasl_server_user(x->sasl), reason, NULL, NULL);
+    auth_log_attempt(x, auth_user_of(x), reason, NULL, NULL);
     auth_exchange_end(x);
 }
 
@@ -50,7 +50,7 @@ static void send_yes(struct exchange *x, struct sp_view user, struct sp_view sen
 
 void auth_say_yes(struct exchange *x)
 {
-    struct sp_view user = x->login.known ? users_name_view(&x->login.name) : sasl_server_user(x->sasl);
+    struct sp_view user = x->login.known ? users_name_view(&x->login.name) : auth_user_of(x);
     struct sp_buf senders;
     sp_buf_init(&senders, &os_heap, (size_t)USERS_SENDERS_MAX * (USERS_SENDER_MAX + 1));
     if (users_senders(x->auth->users, user, &senders) == SP_OK)

@@ -13,6 +13,7 @@
 #include "roles/smtpd/trace.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -120,6 +121,16 @@ static void prepare(struct smtpd *smtpd, struct role *r)
     os_timer_init(&smtpd->look, r->base, shut_down_sessions, smtpd);
 }
 
+/* Each process of auth says it; sessions that come from now on are offered it. */
+static void take_source_mechanisms(struct smtpd *smtpd, struct sp_view names)
+{
+    if (sp_view_eq(names, sp_view_of(smtpd->source_mechanisms)))
+        return;
+    free(smtpd->source_mechanisms);
+    smtpd->source_mechanisms = os_text(names);
+    doors_renew(smtpd);
+}
+
 static void take_message(struct role *r, struct os_edge *from, const struct ipc_message *m)
 {
     struct smtpd *smtpd = &smtpd_self;
@@ -130,6 +141,10 @@ static void take_message(struct role *r, struct os_edge *from, const struct ipc_
         mail_take_message(smtpd, m);
         return;
     case IPC_AUTH:
+        if (m->type == IPC_TYPE_source_mechanisms) {
+            take_source_mechanisms(smtpd, m->as.source_mechanisms.names);
+            return;
+        }
         exchange_take_message(smtpd, m);
         return;
     default:

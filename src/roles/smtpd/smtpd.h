@@ -89,6 +89,7 @@ struct session {
 struct smtpd {
     struct role *role;
     struct os_tls_context *tls;
+    char *source_mechanisms; /* what Dovecot can do, when it is the source; NULL: not known */
     struct os_tls_context *next_tls; /* of the generation to come */
     struct asking *asking, *next_asking; /* contexts of listeners that ask clients for certificates */
     struct sp_buf ticket_keys;

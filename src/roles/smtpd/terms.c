@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-enum { MECHANISMS_MAX = 256 };
+enum { MECHANISMS_MAX = 512 };
 
 static char *name_mechanisms(uint32_t set)
 {
@@ -19,6 +19,64 @@ static char *name_mechanisms(uint32_t set)
     char *names = os_text(sp_buf_view(&text));
     sp_buf_fini(&text);
     return names;
+}
+
+static bool has(struct sp_view names, struct sp_view wanted)
+{
+    struct sp_view name;
+    while (sp_view_word(&names, ' ', &name))
+        if (sp_view_eq(name, wanted))
+            return true;
+    return false;
+}
+
+static void add_name(struct sp_buf *text, struct sp_view name)
+{
+    if (text->len)
+        sp_buf_add_u8(text, ' ');
+    sp_buf_add(text, name);
+}
+
+/* Of what the listener permits, what Dovecot has; PLAIN and LOGIN, which we speak, as long as that is not
+ * known. */
+static void add_permitted(const struct config *c, struct sp_view permitted, struct sp_view source,
+                          struct sp_buf *out)
+{
+    bool tokens = c->tokens.jwks_file || c->tokens.jwks_url;
+    struct sp_view name;
+    while (sp_view_word(&permitted, ' ', &name)) {
+        bool plain = sp_view_eq(name, SP_LIT("PLAIN")) || sp_view_eq(name, SP_LIT("LOGIN"));
+        bool bearer = sp_view_eq(name, SP_LIT("OAUTHBEARER")) || sp_view_eq(name, SP_LIT("XOAUTH2"));
+        if (has(source, name) || (bearer && tokens) || sp_view_eq(name, SP_LIT("EXTERNAL")) ||
+            (plain && (source.len == 0 || has(source, SP_LIT("PLAIN")))))
+            add_name(out, name);
+    }
+}
+
+static char *name_source_mechanisms(const struct config *c, const struct config_listener *listener,
+                                    uint32_t set, const char *source_mechanisms)
+{
+    struct sp_view name, source = sp_view_of(source_mechanisms), rest = source;
+    char *permitted = name_mechanisms(set), *all = name_mechanisms(UINT32_MAX);
+    struct sp_buf text;
+    sp_buf_init(&text, &os_heap, MECHANISMS_MAX);
+    add_permitted(c, sp_view_of(permitted), source, &text);
+    while (set && listener->mechanism_n == 0 && sp_view_word(&rest, ' ', &name))
+        if (!has(sp_view_of(all), name)) /* one that is not ours, such as DIGEST-MD5 */
+            add_name(&text, name);
+    free(permitted);
+    free(all);
+    char *names = os_text(sp_buf_status(&text) ? (struct sp_view){0} : sp_buf_view(&text));
+    sp_buf_fini(&text);
+    return names;
+}
+
+static char *name_offered(const struct config *c, const struct config_listener *listener, uint32_t set,
+                          const char *source_mechanisms)
+{
+    return c->users.source == CONFIG_SOURCE_DOVECOT
+               ? name_source_mechanisms(c, listener, set, source_mechanisms)
+               : name_mechanisms(set);
 }
 
 static void fill_options(struct sp_server_options *o, const struct config *c,
@@ -56,8 +114,8 @@ struct terms *terms_new(const struct smtpd *smtpd, const struct config_listener 
     t->hostname = os_text(sp_view_of(c->hostname));
     t->options.hostname = sp_view_of(t->hostname);
     fill_options(&t->options, c, listener);
-    t->mechanisms_tls = name_mechanisms(listener->offered_tls);
-    t->mechanisms_plain = name_mechanisms(listener->offered_clear);
+    t->mechanisms_tls = name_offered(c, listener, listener->offered_tls, smtpd->source_mechanisms);
+    t->mechanisms_plain = name_offered(c, listener, listener->offered_clear, smtpd->source_mechanisms);
     t->options.mechanisms_tls = sp_view_of(t->mechanisms_tls);
     t->options.mechanisms_plain = sp_view_of(t->mechanisms_plain);
     t->tls = os_tls_ref(identity_of(smtpd, listener->name));
