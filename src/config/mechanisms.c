@@ -74,7 +74,7 @@ static const char *find_obstacle(const struct config *c, const struct config_lis
         return "works over TLS alone, and this listener has tls = off; allowed: with tls = starttls "
                "or "
                "implicit";
-    if (needs & SASL_NEEDS_CHANNEL && c->users.source == CONFIG_SOURCE_DOVECOT)
+    if (needs & SASL_NEEDS_CHANNEL && needs & SASL_NEEDS_VERIFIER && c->users.source == CONFIG_SOURCE_DOVECOT)
         return "is bound to a TLS connection, which is here and not in Dovecot; allowed: without -PLUS";
     if (needs & SASL_NEEDS_VERIFIER && c->users.source == CONFIG_SOURCE_PASSWORD_FILE)
         return "needs verifiers, which only users { source = built-in } has; allowed: PLAIN, LOGIN";

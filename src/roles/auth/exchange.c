@@ -172,7 +172,7 @@ static void give_up(struct exchange *x, struct sp_view why)
            OS_VIEW("client", auth_noted(&x->client)), OS_STR("tls", x->tls ? "yes" : "no"),
            OS_STR("reason", given_up_as(why)), OS_STR("steps", x->record.text),
            OS_STR("offered-clear", x->offered_clear), OS_STR("offered-tls", x->offered_tls));
-    auth_trace_attempt(x, sasl_server_user(x->sasl), given_up_as(why), NULL, NULL);
+    auth_trace_attempt(x, auth_user_of(x), given_up_as(why), NULL, NULL);
     auth_exchange_end(x);
 }
 

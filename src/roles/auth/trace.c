@@ -21,7 +21,7 @@ void auth_trace_attempt(const struct exchange *x, struct sp_view user, const cha
         return;
     struct ipc_trace_attempt m = {.session = x->session,
                                   .at_ms = (uint64_t)os_wall_ms(),
-                                  .mechanism = sp_view_of(sasl_server_mechanism(x->sasl)),
+                                  .mechanism = sp_view_of(auth_mechanism_of(x)),
                                   .user = user,
                                   .tls = x->tls,
                                   .reason = sp_view_of(reason),
