@@ -100,9 +100,10 @@ static bool try_another(struct client *c, const struct sp_client_reply *reply)
     struct sasl_offer offer;
     struct sp_view next;
     struct sp_buf why;
-    /* Refused credentials would be refused again, and counted; who failed to prove itself gets nothing
-     * weaker. */
-    if (c->options->mechanism.len || reply->code / 100 != 5 || reply->code == 535 || c->doubted)
+    /* A refused password would be refused again, and counted, but one comes for the first time behind a
+     * certificate; who failed to prove itself gets nothing weaker. */
+    bool refused = reply->code == 535 && !sp_view_eq(c->mechanism, SP_LIT("EXTERNAL"));
+    if (c->options->mechanism.len || reply->code / 100 != 5 || refused || c->doubted)
         return false;
     sp_buf_init(&why, &os_heap, CLIENT_TEXT_MAX);
     bool another = choose(c, &offer, &next, &why) == SP_OK;

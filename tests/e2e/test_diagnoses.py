@@ -98,6 +98,25 @@ class Diagnoses(ServerCase):
         self.c.command(b64(RIGHT), 235)
         self.server.expect_log("auth-ok", steps="initial:16 334:password-prompt response:16")
 
+    def test_09_an_initial_response_where_the_server_speaks_first(self):
+        server = self.configure("""
+            hostname = mail.example.org
+            data = data
+            default-route = hold
+            listener smtp {
+                address = "127.0.0.1:0"
+                auth = required
+                auth-in-clear = yes
+                mechanisms = { CRAM-MD5, PLAIN }
+            }
+        """, data="cram")
+        with server.talk() as c:
+            c.hello()
+            reply = c.command("AUTH CRAM-MD5 " + b64(f"{USER} " + "0" * 32), 501, "5.7.0", "[auth-initial-response]")
+        server.wait_log("auth-failed", reason="malformed", defect="initial-response", mechanism="CRAM-MD5")
+        log = f"S: 250 AUTH CRAM-MD5 PLAIN\nC: AUTH CRAM-MD5 {b64(USER)}\nS: {reply.code} {reply.text}\n"
+        self.assertIn("initial-response-refused", sallyport("diagnose", "-", input=log).stdout)
+
     def test_10_a_mechanism_that_is_not_offered(self):
         self.c.command("AUTH NTLM", 504, "5.5.4", "[auth-unknown-mechanism]")
         self.server.expect_log("refused", reason="auth-unknown-mechanism")

@@ -183,6 +183,33 @@ class External(ServerCase):
         self.assertEqual(done.returncode, 77, done.output)
         self.assertIn("not EXTERNAL", done.output)
 
+    def test_a_password_is_tried_behind_a_certificate(self):
+        """What is refused is the certificate; the password has not been seen yet."""
+        self.listen(("one", ""))
+        bob = self.ca.sign("bob", "Bob", "email:bob@example.org")
+        command = [SALLYPORT, "send", f"127.0.0.1:{self.server.port('one')}", "--to", "a@example.org", "--body", "x", "--cert", bob[0],
+                   "--key", bob[1], "--auth", f"anna@example.org:{PASSWORD}"]
+        done = run(command)
+        self.assertEqual(done.returncode, 0, done.output)
+        self.assertIn("EXTERNAL failed with 535; trying SCRAM-SHA-256-PLUS", done.output)
+        self.assertEqual(run([*command, "--min-mechanism", "EXTERNAL"]).returncode, 77)
+        self.assertEqual(run([*command[:-1], "anna@example.org:wrong"]).returncode, 77)
+        # The wrong password was tried once.
+        self.server.wait_log("auth-failed", reason="bad-password")
+        self.assertEqual(len(self.server.logs("auth-failed", reason="bad-password")), 1)
+
+    def test_users_of_a_password_file(self):
+        users = self.folder / "users"
+        users.write_text("anna@example.org:$6$salt$notahashthatanybodyknows......................................................................\n")
+        text = HEAD + LISTENER % ("one", f'client-ca = "{self.ca.certificate}"')
+        self.server = self.configure(text + 'users {\n source = password-file\n path = users\n}\n')
+        c, mechanisms = self.talk("one", self.anna)
+        self.assertEqual(mechanisms, ["EXTERNAL", "PLAIN", "LOGIN"])
+        c.command("AUTH EXTERNAL =", 235)
+        self.server.wait_log("auth-ok", mechanism="EXTERNAL", user="anna@example.org")
+        c, _ = self.talk("one", self.ca.sign("bob", "Bob", "email:bob@example.org"))
+        self.refused(c, "", reason="certificate-unknown-user")
+
     def test_send_says_what_is_missing(self):
         self.listen(("one", ""))
         at = f"127.0.0.1:{self.server.port('one')}"
