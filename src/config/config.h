@@ -32,6 +32,7 @@ struct config_listener {
     enum config_client_name client_name; /* what in a certificate names the user             */
     struct os_network *relay_from;   /* networks that may relay without AUTH                */
     size_t            relay_from_n;
+    uint32_t          greet_pause_s; /* silence before the greeting                         */
     struct os_network *proxy_from;   /* whose connections begin with a PROXY header         */
     size_t            proxy_from_n;
     bool              last;          /* listen-last: listens when all else is up            */

@@ -124,6 +124,21 @@ class Limits(ServerCase):
             c.command("NONSENSE", 421, "4.7.0")
             c.expect_close()
 
+    def test_who_talks_before_the_greeting(self):
+        server = self.configure(HEAD + OPEN.replace("listener mx {", "listener mx {\n greet-pause = 1s") + "default-route = hold\n")
+        with server.talk("mx") as c:
+            c.hello()
+            c.quit()
+        with server.talk("mx", greeting=None) as early:
+            early.send("EHLO client.example")
+            early.expect(554, "[talked-early]")
+            early.expect(503)
+            early.command("QUIT", 221)
+        server.wait_log("refused", at="connect", reason="talked-early")
+        with server.talk("mx", greeting=None) as silent:
+            self.assertEqual(server.stop(seconds=5), 0)
+            silent.expect(421, "[shutting-down]")
+
     def test_the_name_in_the_greeting(self):
         server = self.configure(HEAD + OPEN + "default-route = hold\n")
         with server.talk("mx") as c:

@@ -1,6 +1,7 @@
 #include "roles/smtpd/decide.h"
 
 #include "base/view.h"
+#include "os/clock.h"
 #include "os/heap.h"
 #include "roles/smtpd/exchange.h"
 #include "roles/smtpd/log.h"
@@ -23,7 +24,19 @@ static int refuse(struct session *s, const char *at, enum smtpd_refusal why, str
 
 static int decide_open(struct session *s)
 {
-    return s->at_door == SMTPD_FINE ? accept_it(s) : refuse(s, "connect", s->at_door, own_text);
+    if (s->at_door != SMTPD_FINE)
+        return refuse(s, "connect", s->at_door, own_text);
+    if (s->terms->greet_pause_ms == 0)
+        return accept_it(s);
+    s->wait = WAIT_SILENCE;
+    s->greet_at_ms = os_mono_ms() + s->terms->greet_pause_ms;
+    return SP_OK;
+}
+
+int decide_silence(struct session *s, bool kept)
+{
+    s->wait = WAIT_NOTHING;
+    return kept ? accept_it(s) : refuse(s, "connect", SMTPD_TALKED_EARLY, own_text);
 }
 
 static int decide_hello(struct session *s, struct sp_view domain)

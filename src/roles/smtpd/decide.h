@@ -7,4 +7,7 @@
 /* Answer, or ask another role and say so in s->wait. Returns what the engine said to the answer. */
 int decide(struct session *s, const struct sp_server_event *ev);
 
+/* The silence before the greeting is over: the client kept it, or it talked. */
+int decide_silence(struct session *s, bool kept);
+
 #endif

@@ -114,7 +114,10 @@ static bool settle(struct session *s)
         return false;
     }
     /* A handshake has a deadline of its own. */
-    wheel_set(&s->smtpd->wheel, &s->timer, s->handshaking ? UINT64_MAX : sp_server_deadline(s->engine));
+    wheel_set(&s->smtpd->wheel, &s->timer,
+              s->handshaking            ? UINT64_MAX
+              : s->wait == WAIT_SILENCE ? s->greet_at_ms
+                                        : sp_server_deadline(s->engine));
     return true;
 }
 
@@ -122,7 +125,7 @@ void session_go_on(struct session *s)
 {
     s->wait = WAIT_NOTHING;
     advance(s);
-    if (settle(s) && may_read(s))
+    if (settle(s) && (may_read(s) || s->wait == WAIT_SILENCE))
         os_stream_resume(s->stream);
 }
 
@@ -132,6 +135,10 @@ static size_t take_input(void *ctx, struct sp_view in)
 {
     struct session *s = ctx;
     size_t total = 0, used = 1;
+    if (s->wait == WAIT_SILENCE) {
+        check(s, decide_silence(s, false));
+        advance(s);
+    }
     s->held = s->smtpd->queue_full;
     while (may_read(s) && total < in.len && used > 0) {
         enum sp_server_reads reads = sp_server_reads(s->engine);
@@ -276,6 +283,8 @@ void session_note_due(void *ctx, struct wheel_entry *e)
     struct session *s = (struct session *)((char *)e - offsetof(struct session, timer));
     (void)ctx;
     check(s, sp_server_tick(s->engine, os_mono_ms()));
+    if (s->wait == WAIT_SILENCE)
+        check(s, decide_silence(s, true));
     advance(s);
     (void)settle(s);
 }

@@ -35,7 +35,7 @@ struct terms {
     struct sp_server_options options;
     struct os_network *relay_from, *proxy_from;
     size_t relay_from_n, proxy_from_n;
-    uint32_t proxy_timeout_ms;
+    uint32_t proxy_timeout_ms, greet_pause_ms;
     bool implicit_tls;
     struct os_tls_context *tls; /* counted */
     bool asks;                  /* clients for certificates */
@@ -54,8 +54,11 @@ struct door {
 /* A connection of a proxy whose header has not come yet; see proxy.h. */
 struct guest;
 
-/* What a session waits for from another role: until then nothing of the client is read. */
-enum session_wait { WAIT_NOTHING, WAIT_AUTH, WAIT_SPOOL, WAIT_SUBMIT };
+/*
+ * What a session waits for from another role: until then nothing of the client is read. Only before the greeting
+ * it waits for the client to keep silent.
+ */
+enum session_wait { WAIT_NOTHING, WAIT_SILENCE, WAIT_AUTH, WAIT_SPOOL, WAIT_SUBMIT };
 
 struct session {
     struct smtpd *smtpd;
@@ -80,6 +83,7 @@ struct session {
     bool over;           /* the engine has closed the session          */
     bool clogged;        /* the client does not read its replies       */
     bool held;           /* not read: the queue's edge is full         */
+    uint64_t greet_at_ms;       /* WAIT_SILENCE: until then              */
     enum smtpd_refusal at_door; /* what its greeting will be             */
     uint32_t mails, refusals;
     uint64_t read_octets, seen_octets; /* read in all; and when smtpd looked last while it stops */

@@ -128,6 +128,7 @@ struct terms *terms_new(const struct smtpd *smtpd, const struct config_listener 
     t->relay_from = copy_networks(listener->relay_from, listener->relay_from_n);
     t->proxy_from_n = listener->proxy_from_n;
     t->proxy_from = copy_networks(listener->proxy_from, listener->proxy_from_n);
+    t->greet_pause_ms = listener->greet_pause_s * 1000;
     t->proxy_timeout_ms = c->limits.proxy_timeout_s * 1000;
     return t;
 }
