@@ -14,6 +14,7 @@ enum { CONFIG_TEXT_MAX = 2 << 20 }; /* octets of a text; it must fit into one ip
 
 enum config_tls { CONFIG_TLS_OFF, CONFIG_TLS_STARTTLS, CONFIG_TLS_IMPLICIT };
 /* Of a client's certificate: a subjectAltName of these kinds, or the subject's common name. In the order of os/stream.h. */
+enum config_from_header { CONFIG_FROM_OFF, CONFIG_FROM_CHECK };
 enum config_client_name { CONFIG_CLIENT_EMAIL, CONFIG_CLIENT_DNS, CONFIG_CLIENT_COMMON_NAME };
 enum config_auth { CONFIG_AUTH_OFF, CONFIG_AUTH_OFFERED, CONFIG_AUTH_REQUIRED };
 
@@ -29,6 +30,7 @@ struct config_listener {
     size_t            mechanism_n;
     uint32_t          offered_tls, offered_clear; /* sets of 1 << id: what EHLO lists with TLS, and without */
     const char       *client_ca;     /* NULL: clients are not asked for certificates         */
+    enum config_from_header from_header; /* hold From and Sender against the user's list */
     enum config_client_name client_name; /* what in a certificate names the user             */
     struct os_network *relay_from;   /* networks that may relay without AUTH                */
     size_t            relay_from_n;

@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 import unittest
 
-from harness import SALLYPORT, ServerCase, sallyport
+from harness import SALLYPORT, ServerCase, free_port, sallyport
 
 RIGHT, OTHER = "Xyzzy-plugh-1977", "Plover-1977-xyzzy"
 
@@ -139,6 +139,47 @@ class Senders(MoreCase):
         self.assertEqual(len(self.shown(server.data, "demo")["may_send"]), 3)
         self.user(server.data, "may-send", "demo", "--anybody", says="anybody")
         self.sends(server, "anybody@example.net", 250)
+
+    def test_the_header_too(self):
+        port = free_port()
+        server = self.configure(f'''
+            hostname = mx.example.org
+            default-route = hold
+            listener "smtp" {{
+                address = "127.0.0.1:{port}"
+                tls = off
+                auth = required
+                auth-in-clear = yes
+                from-header = check
+            }}
+        ''')
+        server.addresses["smtp"] = ("127.0.0.1", port)
+        for user in ("demo", "free"):
+            server.run("user", "add", user, input=RIGHT + "\n")
+        self.user(server.data, "may-send", "demo", "demo@example.org", says="1 pattern")
+        for user, header, code, words in (
+                ("demo", "From: Demo <demo@example.org>", 250, ()),
+                ("demo", "Subject: no From at all", 250, ()),
+                ("demo", "From: demo@example.org\r\nSubject: long\r\nX: " + "\r\n ".join(["x" * 70] * 2000), 250, ()),
+                ("demo", "From: boss@example.org", 550, ("5.7.1", "[from-not-yours]")),
+                ("demo", "From: demo@example.org,\r\n Boss <boss@example.org>", 550, ("[from-not-yours]",)),
+                ("demo", "From: demo@example.org\r\nFrom: boss@example.org", 550, ("[from-not-yours]",)),
+                ("demo", "From: demo@example.org\r\nSender: boss@example.org", 550, ("[from-not-yours]",)),
+                ("demo", "X: " + "\r\n ".join(["x" * 70] * 2000) + "\r\nFrom: boss@example.org", 550, ("[from-not-yours]",)),
+                ("demo", "From: demo@example.org <boss@example.org>", 550, ("5.7.1", "[from-unreadable]")),
+                ("free", "From: boss@example.org", 250, ())):
+            with self.subTest(header=header[:60]), server.talk() as c:
+                c.hello()
+                c.login(user, RIGHT)
+                c.command("MAIL FROM:<demo@example.org>", 250)
+                c.command("RCPT TO:<you@example.net>", 250)
+                c.command("DATA", 354)
+                c.raw(header.encode() + b"\r\n\r\nFrom: boss@example.org\r\n.\r\n")
+                c.expect(code, *words)
+                c.command("NOOP", 250)
+        server.wait_log("refused", at="message", reason="from-not-yours", about="boss@example.org")
+        server.wait_log("refused", at="message", reason="from-unreadable")
+        self.assertEqual(len(server.queue()), 4)
 
     def test_set_without_a_server(self):
         server = self.serve("--user", "demo:" + RIGHT)

@@ -83,7 +83,10 @@ static int decide_end(struct session *s)
     enum smtpd_refusal why = mail_submit(s->mail);
     if (why == SMTPD_FINE)
         return SP_OK;
-    log_not_stored(s->mail, why);
+    if (why == SMTPD_FROM_NOT_YOURS || why == SMTPD_FROM_UNREADABLE)
+        log_refused(s, "message", why, mail_refused_author(s->mail));
+    else
+        log_not_stored(s->mail, why);
     mail_drop(s->mail);
     return sp_server_no(s->engine, smtpd_refusal(why));
 }

@@ -5,6 +5,7 @@
 #include "os/clock.h"
 #include "os/heap.h"
 #include "roles/smtpd/log.h"
+#include "roles/smtpd/policy.h"
 #include "roles/smtpd/room.h"
 #include "roles/smtpd/session.h"
 
@@ -68,6 +69,8 @@ void mail_free(struct mail *m)
     if (m->spool >= 0)
         close(m->spool);
     leave_spool(m);
+    if (m->has_author)
+        message_author_fini(&m->author);
     sp_buf_fini(&m->sender);
     sp_buf_fini(&m->texts);
     sp_buf_fini(&m->first_recipient);
@@ -142,6 +145,37 @@ static void add_received(struct mail *m)
     m->size = m->content.len;
 }
 
+/* A quote that is part of the name itself is in nobody's list. */
+static bool may_be_author(void *ctx, struct sp_view local, struct sp_view domain)
+{
+    const struct mail *m = ctx;
+    const struct sp_path path = {.local = local, .domain = domain};
+    return sp_view_find(local, '"', 0) == local.len &&
+           policy_may_send(sp_view_of(m->session->senders), &path);
+}
+
+static void watch_author(struct mail *m)
+{
+    if (m->has_author)
+        message_author_fini(&m->author);
+    m->has_author = m->session->senders && m->session->terms->checks_from;
+    if (m->has_author)
+        message_author_init(&m->author, &room_heap, may_be_author, m);
+}
+
+struct sp_view mail_refused_author(const struct mail *m)
+{
+    return m->has_author ? sp_buf_view(&m->author.refused) : (struct sp_view){0};
+}
+
+static enum smtpd_refusal judge_author(struct mail *m)
+{
+    static const enum smtpd_refusal refusals[] = {[MESSAGE_AUTHOR_FINE] = SMTPD_FINE,
+                                                  [MESSAGE_AUTHOR_REFUSED] = SMTPD_FROM_NOT_YOURS,
+                                                  [MESSAGE_AUTHOR_MALFORMED] = SMTPD_FROM_UNREADABLE};
+    return m->has_author ? refusals[message_author_end(&m->author)] : SMTPD_FINE;
+}
+
 enum smtpd_refusal mail_open(struct mail *m)
 {
     int64_t now_ms = os_wall_ms();
@@ -149,6 +183,7 @@ enum smtpd_refusal mail_open(struct mail *m)
     m->received_ms = (uint64_t)now_ms;
     message_id_text(m->id, m->id_text);
     message_scan_init(&m->scan);
+    watch_author(m);
     struct os_edge *queue = role_peer_for(smtpd_self.role, IPC_QUEUE, m->id);
     if (!queue)
         return SMTPD_QUEUE_UNAVAILABLE;
@@ -197,6 +232,8 @@ void mail_add(struct mail *m, struct sp_view octets)
 {
     m->size += octets.len;
     message_scan_feed(&m->scan, octets);
+    if (m->has_author)
+        message_author_feed(&m->author, octets);
     if (m->failed != SMTPD_FINE)
         return;
     if (m->spool >= 0) {
@@ -247,6 +284,9 @@ enum smtpd_refusal mail_submit(struct mail *m)
     struct os_edge *queue = queue_of(m);
     if (m->scan.received_n > RECEIVED_MAX)
         return SMTPD_MAIL_LOOP;
+    enum smtpd_refusal author = judge_author(m);
+    if (author != SMTPD_FINE)
+        return author;
     if (m->failed == SMTPD_FINE && m->spooled)
         m->failed = close_spool(m);
     if (m->failed == SMTPD_FINE && !queue)

@@ -5,6 +5,7 @@
 #ifndef SMTPD_MAIL_H
 #define SMTPD_MAIL_H
 
+#include "message/author.h"
 #include "roles/smtpd/smtpd.h"
 
 struct mail {
@@ -20,6 +21,8 @@ struct mail {
     struct sp_buf texts;
     struct sp_buf content; /* until it is submitted or spooled */
     struct message_scan scan;
+    struct message_author author;
+    bool has_author; /* author is in use */
     uint64_t size;             /* of the content, trace field included */
     uint64_t received_ms;      /* wall time */
     int spool;                 /* descriptor of incoming/<id>, or -1 */
@@ -51,6 +54,9 @@ enum smtpd_refusal mail_submit(struct mail *m);
 
 /* The transaction is gone, or its session. */
 void mail_drop(struct mail *m);
+
+/* The address that SMTPD_FROM_NOT_YOURS is about; else empty. */
+struct sp_view mail_refused_author(const struct mail *m);
 
 /* Without a word to anybody. */
 void mail_free(struct mail *m);

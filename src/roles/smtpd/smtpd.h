@@ -37,6 +37,7 @@ struct terms {
     size_t relay_from_n, proxy_from_n;
     uint32_t proxy_timeout_ms, greet_pause_ms;
     bool implicit_tls;
+    bool checks_from; /* From and Sender are held against the user's list */
     struct os_tls_context *tls; /* counted */
     bool asks;                  /* clients for certificates */
     enum os_tls_name client_name; /* what in them names the user */

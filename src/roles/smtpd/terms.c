@@ -121,6 +121,7 @@ struct terms *terms_new(const struct smtpd *smtpd, const struct config_listener 
     t->tls = os_tls_ref(identity_of(smtpd, listener->name));
     t->asks = listener->client_ca != NULL;
     t->client_name = (enum os_tls_name)listener->client_name;
+    t->checks_from = listener->from_header == CONFIG_FROM_CHECK;
     t->implicit_tls = listener->tls == CONFIG_TLS_IMPLICIT;
     t->connections = c->limits.connections;
     t->connections_per_address = c->limits.connections_per_address;
