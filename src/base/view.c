@@ -44,6 +44,28 @@ struct sp_view sp_view_trim(struct sp_view v)
     return v;
 }
 
+bool sp_view_is_like(struct sp_view v, struct sp_view pattern)
+{
+    size_t p = 0, at = 0, star = pattern.len, from = 0;
+    while (at < v.len) {
+        if (p < pattern.len && pattern.p[p] == '*') {
+            star = p++;
+            from = at;
+        } else if (p < pattern.len && sp_ascii_lower(pattern.p[p]) == sp_ascii_lower(v.p[at])) {
+            p++;
+            at++;
+        } else if (star < pattern.len) {
+            p = star + 1;
+            at = ++from;
+        } else {
+            return false;
+        }
+    }
+    while (p < pattern.len && pattern.p[p] == '*')
+        p++;
+    return p == pattern.len;
+}
+
 bool sp_view_word(struct sp_view *rest, uint8_t sep, struct sp_view *word_out)
 {
     size_t start = 0;

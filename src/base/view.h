@@ -70,6 +70,9 @@ size_t sp_view_find(struct sp_view v, uint8_t c, size_t from);
 /* Without spaces and tabs at both ends. */
 struct sp_view sp_view_trim(struct sp_view v);
 
+/* Does it fit a pattern, in any case? `*` is any octets, also none; nothing else is special. */
+bool sp_view_is_like(struct sp_view v, struct sp_view pattern);
+
 /*
  * Take the next word, separated by runs of the octet `sep`.
  *

@@ -46,11 +46,19 @@ static void print_listener(const struct config_listener *l)
 
 static void print_route(const struct config_route *r)
 {
-    static const char *const tls[] = {"without TLS", "with TLS when offered", "with verified TLS"};
+    static const char *const tls[] = {"without TLS", "with TLS when offered", "with TLS",
+                                      "with verified TLS"};
     printf("route %s", r->name);
     if (r->kind == CONFIG_ROUTE_RELAY)
         printf(" (to %s port %u, %s%s%s)", r->host, (unsigned)r->port, tls[r->tls], r->user ? ", as " : "",
                r->user ? r->user : "");
+    else if (r->kind == CONFIG_ROUTE_MX)
+        printf(" (to the servers of each domain, %s%s%s)", tls[r->tls], r->dane ? ", DANE" : "",
+               r->mta_sts ? ", MTA-STS" : "");
+    else if (r->kind == CONFIG_ROUTE_LMTP && r->socket)
+        printf(" (LMTP to %s)", r->socket);
+    else if (r->kind == CONFIG_ROUTE_LMTP)
+        printf(" (LMTP to %s port %u, %s)", r->host, (unsigned)r->port, tls[r->tls]);
     else if (r->kind == CONFIG_ROUTE_MAILDIR)
         printf(" (into %s)", r->path);
     puts("");
@@ -66,6 +74,10 @@ static void print_summary(const struct config *c)
         if (c->domains[i].mailbox_n)
             printf("%zu mailbox%s, ", c->domains[i].mailbox_n, c->domains[i].mailbox_n == 1 ? "" : "es");
         print_route(c->domains[i].route);
+    }
+    for (size_t i = 0; i < c->rule_n; i++) {
+        printf("  rule %s: ", c->rules[i].name);
+        print_route(c->rules[i].route);
     }
     printf("  other domains: ");
     if (c->default_route)

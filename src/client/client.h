@@ -21,6 +21,8 @@ struct client_options {
     bool plain_fallback;                        /* opportunistic: when the handshake fails, dial
                                                    again without TLS                             */
     struct os_tls_context *tls;                 /* a client's; NULL: no TLS is ever tried           */
+    const struct os_tls_expected *expected;     /* whom TLS must meet; NULL: host                   */
+    const struct dns_addresses *addresses;      /* of host; NULL: they are looked up                */
     const struct sasl_credentials *credentials; /* NULL: no AUTH                                    */
     struct sp_view mechanism;                   /* empty: the strongest that is offered             */
     struct sp_view floor;                       /* none weaker than this mechanism; empty: any      */

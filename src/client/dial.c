@@ -104,6 +104,11 @@ void client_dial(struct client *c)
         connect_path(c);
         return;
     }
+    if (c->options->addresses) {
+        c->addresses = *c->options->addresses;
+        connect_address(c);
+        return;
+    }
     c->query = dns_addresses(c->dns, sp_view_of(c->options->host), c->options->port, LOOKUP_MS, resolved, c);
 }
 
@@ -132,8 +137,10 @@ void client_redial_plain(struct client *c)
 void client_start_tls(struct client *c)
 {
     uint32_t ms = c->session_options.timeouts.tls_ms;
-    const char *name = c->options->server_name ? c->options->server_name : c->options->host;
-    os_stream_start_tls(c->stream, c->options->tls, name, ms ? ms : HANDSHAKE_MS);
+    const struct os_tls_expected host = {
+        .name = c->options->server_name ? c->options->server_name : c->options->host};
+    const struct os_tls_expected *expected = c->options->expected ? c->options->expected : &host;
+    os_stream_start_tls_expecting(c->stream, c->options->tls, expected, ms ? ms : HANDSHAKE_MS);
 }
 
 /* --- the stream's voice -------------------------------------------------------------------- */

@@ -40,17 +40,34 @@ struct config_listener {
     bool              last;          /* listen-last: listens when all else is up            */
 };
 
-enum config_route_kind { CONFIG_ROUTE_HOLD, CONFIG_ROUTE_DISCARD, CONFIG_ROUTE_RELAY, CONFIG_ROUTE_MAILDIR };
-enum config_route_tls { CONFIG_ROUTE_TLS_OFF, CONFIG_ROUTE_TLS_OPPORTUNISTIC, CONFIG_ROUTE_TLS_REQUIRED };
+enum config_route_kind {
+    CONFIG_ROUTE_HOLD,
+    CONFIG_ROUTE_DISCARD,
+    CONFIG_ROUTE_RELAY,
+    CONFIG_ROUTE_MAILDIR,
+    CONFIG_ROUTE_MX,
+    CONFIG_ROUTE_LMTP
+};
 
-/* route "NAME" { kind = ... }; "hold" and "discard" always exist. */
+/* required: encrypted, with whatever certificate; verified: chain and name, too */
+enum config_route_tls {
+    CONFIG_ROUTE_TLS_OFF,
+    CONFIG_ROUTE_TLS_OPPORTUNISTIC,
+    CONFIG_ROUTE_TLS_REQUIRED,
+    CONFIG_ROUTE_TLS_VERIFIED
+};
+
+/* route "NAME" { kind = ... }; "hold" and "discard" always exist, and so does "mx" unless it is configured. */
 struct config_route {
     const char            *name;
     enum config_route_kind kind;
-    /* relay */
-    const char            *host;          /* name or address, without brackets  */
+    /* relay, mx, lmtp */
+    const char            *host;          /* name or address, without brackets; NULL with mx  */
+    const char            *socket;        /* lmtp: a Unix socket instead of host              */
     uint16_t               port;
-    enum config_route_tls  tls;           /* required: chain and name verified  */
+    enum config_route_tls  tls;
+    bool                   dane, mta_sts; /* mx: what a domain says of itself counts, too     */
+    uint16_t               mta_sts_port;  /* mx: of HTTPS                                     */
     bool                   implicit_tls;  /* TLS from the first octet           */
     const char            *ca_file;       /* NULL: the system's                 */
     const char            *user;          /* NULL: no AUTH                      */
@@ -70,6 +87,30 @@ struct config_domain {
     const struct config_route *route;
     const char **mailboxes;     /* local parts, lower case; none: any is accepted */
     size_t       mailbox_n;
+};
+
+/* Octets with * for any; without @ it is compared with the domain; "<>" is the null sender. */
+struct config_pattern {
+    const char *text;
+};
+
+/* rule "NAME" { from = ...  to = ...  route = ... }: the first that fits decides for domains that are not ours. */
+struct config_rule {
+    const char                *name;
+    struct config_pattern     *from, *to; /* none: anybody */
+    size_t                     from_n, to_n;
+    const struct config_route *route;
+};
+
+enum config_dnssec { CONFIG_DNSSEC_OFF, CONFIG_DNSSEC_TOLERANT, CONFIG_DNSSEC_STRICT };
+
+/* dns { ... } */
+struct config_dns {
+    struct os_address *servers; /* none: those of /etc/resolv.conf      */
+    size_t             server_n;
+    enum config_dnssec dnssec;
+    const char        *anchor;  /* a file; NULL: the root's known keys  */
+    bool               hosts;   /* names of /etc/hosts, too             */
 };
 
 /* limits { ... }: name, unit, default, range and reason of each stand in config_limits.def */
@@ -146,7 +187,10 @@ struct config {
     size_t                  route_n;
     struct config_domain   *domains;
     size_t                  domain_n;
+    struct config_rule     *rules;             /* in the order of the text */
+    size_t                  rule_n;
     const struct config_route *default_route;  /* for domains not ours; NULL: none: 550 */
+    struct config_dns       dns;
     struct config_limits    limits;
     struct config_users     users;
     struct config_tokens    tokens;
@@ -188,5 +232,8 @@ void config_mechanisms_text(uint32_t set, struct sp_buf *out);
 const struct config_listener *config_find_listener(const struct config *c, struct sp_view name);
 const struct config_route    *config_find_route(const struct config *c, struct sp_view name);
 const struct config_domain   *config_find_domain(const struct config *c, struct sp_view name);
+
+/* The route of mail to a domain that is not ours, by sender and recipient as MAIL and RCPT name them. NULL: none. */
+const struct config_route    *config_route_for(const struct config *c, struct sp_view sender, struct sp_view recipient);
 
 #endif

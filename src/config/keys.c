@@ -13,6 +13,8 @@
 #define TYPE_TOKENS   struct config_tokens
 #define TYPE_QUEUE    struct config_queue
 #define TYPE_SESSIONS struct config_sessions
+#define TYPE_RULE     struct config_rule
+#define TYPE_DNS      struct config_dns
 
 #define FIELD(section, field)                                                                                \
     .offset = offsetof(TYPE_##section, field), .width = sizeof(((TYPE_##section *)0)->field)

@@ -19,7 +19,7 @@ enum config_section_id {
 /* How a value is read; see value.c. */
 #define CONFIG_KINDS(X)                                                                                      \
     X(TEXT) X(PATH) X(MAILDIR) X(DOMAIN) X(HOST) X(ROUTE) X(CHOICE) X(YESNO) X(ADDRESS) X(NETWORK)            \
-    X(LOCALPART) X(MECHANISM) X(OCTETS) X(COUNT) X(SECONDS)
+    X(LOCALPART) X(PATTERN) X(MECHANISM) X(OCTETS) X(COUNT) X(SECONDS)
 
 #define X(kind) CONFIG_KIND_##kind,
 enum config_kind { CONFIG_KINDS(X) CONFIG_KIND_N };

@@ -110,6 +110,11 @@ static void *add_target(struct parse *p, struct config_block *b)
     case CONFIG_SECTION_DOMAIN:
         c->domains[c->domain_n].name = take_domain(p, b->section);
         return c->domains[c->domain_n].name ? &c->domains[c->domain_n++] : NULL;
+    case CONFIG_SECTION_RULE:
+        c->rules[c->rule_n].name = title;
+        return &c->rules[c->rule_n++];
+    case CONFIG_SECTION_DNS:
+        return &c->dns;
     case CONFIG_SECTION_LIMITS:
         return &c->limits;
     case CONFIG_SECTION_USERS:
@@ -207,19 +212,34 @@ static void make_room(struct parse *p, const struct config_section *top)
 {
     struct sp_arena *arena = p->faults->arena;
     struct config *c = p->config;
-    size_t n = 2; /* the routes hold and discard */
+    size_t n = 3; /* the routes hold, discard and mx */
     for (const struct config_section *s = top; s; s = s->next)
         n++;
     c->listeners = config_new(arena, n * sizeof *c->listeners);
     c->routes = config_new(arena, n * sizeof *c->routes);
     c->domains = config_new(arena, n * sizeof *c->domains);
+    c->rules = config_new(arena, n * sizeof *c->rules);
     c->routes[c->route_n++] = (struct config_route){.name = "hold", .kind = CONFIG_ROUTE_HOLD};
     c->routes[c->route_n++] = (struct config_route){.name = "discard", .kind = CONFIG_ROUTE_DISCARD};
+    take_presets(p, &c->dns, CONFIG_SECTION_DNS);
     take_presets(p, &c->limits, CONFIG_SECTION_LIMITS);
     take_presets(p, &c->users, CONFIG_SECTION_USERS);
     take_presets(p, &c->tokens, CONFIG_SECTION_TOKENS);
     take_presets(p, &c->queue, CONFIG_SECTION_QUEUE);
     take_presets(p, &c->sessions, CONFIG_SECTION_SESSIONS);
+}
+
+/* The route mx, unless it was written. */
+static void add_mx(struct parse *p)
+{
+    struct config *c = p->config;
+    if (config_find_route(c, SP_LIT("mx")))
+        return;
+    struct config_route *mx = &c->routes[c->route_n++];
+    take_presets(p, mx, CONFIG_SECTION_ROUTE);
+    mx->name = "mx";
+    mx->kind = CONFIG_ROUTE_MX;
+    mx->port = CONFIG_SMTP_PORT;
 }
 
 static char *folder_of(const char *path, struct sp_arena *arena)
@@ -242,6 +262,7 @@ int config_parse(const char *path, struct sp_view text, struct sp_buf *error, st
     make_room(&p, top);
     for (const struct config_section *s = top; s; s = s->next)
         take_section(&p, s);
+    add_mx(&p);
     config_rules(p.config, p.blocks, &faults);
     sp_table_fini(&p.seen);
 

@@ -4,6 +4,8 @@
 
 #include "config/keys.h"
 
+enum { CONFIG_SMTP_PORT = 25, CONFIG_LMTP_PORT = 24 };
+
 struct config_block {
     const struct config_section *section;
     enum config_section_id       id;

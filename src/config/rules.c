@@ -107,6 +107,8 @@ static bool is_loopback_host(const char *host)
     return inet_pton(AF_INET6, host, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
 }
 
+static bool is_verified(const struct config_route *route) { return route->tls == CONFIG_ROUTE_TLS_VERIFIED; }
+
 static void check_relay_login(const struct rules *r, const struct config_route *route)
 {
     if (given(r, "password-file") && !given(r, "user"))
@@ -118,9 +120,9 @@ static void check_relay_login(const struct rules *r, const struct config_route *
               "certificate-file and key-file go together");
     if (given(r, "certificate-file") && route->tls == CONFIG_ROUTE_TLS_OFF)
         fault(r, "certificate-file", "has no effect with tls = off");
-    if (given(r, "password-file") && route->host && route->tls != CONFIG_ROUTE_TLS_REQUIRED &&
+    if (given(r, "password-file") && route->host && !is_verified(route) &&
         !is_loopback_host(route->host))
-        fault(r, "user", "the password could be read on the way; allowed: with tls = required");
+        fault(r, "user", "the password could be read on the way; allowed: with tls = verified");
     if (given(r, "min-mechanism") && !given(r, "user"))
         fault(r, "min-mechanism", "has no effect without user");
     if (config_mechanism_needs(route->min_mechanism) & SASL_NEEDS_ISSUER)
@@ -131,50 +133,105 @@ static void check_relay_login(const struct rules *r, const struct config_route *
                           config_mechanism_name(route->min_mechanism)));
     if (route->implicit_tls && route->tls == CONFIG_ROUTE_TLS_OFF)
         fault(r, "implicit-tls", "contradicts tls = off");
-    if (given(r, "ca-file") && route->tls != CONFIG_ROUTE_TLS_REQUIRED)
-        fault(r, "ca-file", "has no effect unless tls = required");
+    if (given(r, "ca-file") && !is_verified(route))
+        fault(r, "ca-file", "has no effect unless tls = verified");
 }
 
 /* Keys of one kind are faults under another: a value that does nothing misleads. */
 static void check_foreign_keys(const struct rules *r, const struct config_route *route)
 {
-    static const char *const relay_keys[] = {"host",     "port",          "tls",           "implicit-tls",
-                                             "ca-file",  "user",          "password-file", "certificate-file",
-                                             "key-file", "min-mechanism", "connections"};
-    for (size_t i = 0; i < sizeof relay_keys / sizeof *relay_keys; i++)
-        if (route->kind != CONFIG_ROUTE_RELAY && given(r, relay_keys[i]))
-            fault(r, relay_keys[i], "belongs to kind = relay");
-    if (route->kind != CONFIG_ROUTE_MAILDIR && given(r, "path"))
-        fault(r, "path", "belongs to kind = maildir");
+    enum {
+        RELAY = 1 << CONFIG_ROUTE_RELAY,
+        MAILDIR = 1 << CONFIG_ROUTE_MAILDIR,
+        MX = 1 << CONFIG_ROUTE_MX,
+        LMTP = 1 << CONFIG_ROUTE_LMTP
+    };
+    static const struct {
+        const char *key;
+        unsigned kinds;
+        const char *words;
+    } keys[] = {
+        {"host", RELAY | LMTP, "relay or lmtp"},
+        {"socket", LMTP, "lmtp"},
+        {"port", RELAY | LMTP | MX, "relay, lmtp or mx"},
+        {"tls", RELAY | LMTP | MX, "relay, lmtp or mx"},
+        {"dane", MX, "mx"},
+        {"mta-sts", MX, "mx"},
+        {"mta-sts-port", MX, "mx"},
+        {"implicit-tls", RELAY, "relay"},
+        {"ca-file", RELAY | LMTP | MX, "relay, lmtp or mx"},
+        {"user", RELAY, "relay"},
+        {"password-file", RELAY, "relay"},
+        {"certificate-file", RELAY, "relay"},
+        {"key-file", RELAY, "relay"},
+        {"min-mechanism", RELAY, "relay"},
+        {"connections", RELAY | LMTP | MX, "relay, lmtp or mx"},
+        {"path", MAILDIR, "maildir"},
+    };
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (!(keys[i].kinds >> route->kind & 1) && given(r, keys[i].key))
+            fault(r, keys[i].key, config_text(r->faults->arena, "belongs to kind = %s", keys[i].words));
+}
+
+static void check_lmtp(const struct rules *r, const struct config_route *route)
+{
+    if (!given(r, "host") && !given(r, "socket"))
+        fault(r, "host", "is missing: kind = lmtp needs the server's host or socket");
+    if (given(r, "host") && given(r, "socket"))
+        fault(r, "socket", "a route has one server: host or socket");
+    if (given(r, "socket") && route->tls > CONFIG_ROUTE_TLS_OPPORTUNISTIC)
+        fault(r, "tls", "nobody is on the way to a Unix socket; allowed: leave the key out");
+    if (given(r, "ca-file") && !is_verified(route))
+        fault(r, "ca-file", "has no effect unless tls = verified");
+}
+
+static uint16_t usual_port(const struct config_route *route)
+{
+    if (route->kind == CONFIG_ROUTE_LMTP)
+        return CONFIG_LMTP_PORT;
+    return route->implicit_tls ? 465 : route->user ? 587 : CONFIG_SMTP_PORT;
+}
+
+static void check_route_name(const struct rules *r, const struct config_route *route)
+{
+    const char *why = NULL;
+    if (strcmp(route->name, "hold") == 0 || strcmp(route->name, "discard") == 0)
+        why = "always exists; give this one another name";
+    else if (strcmp(route->name, "none") == 0)
+        why = "means no route where routes are named; give this one another name";
+    else if (strcmp(route->name, "mx") == 0 && given(r, "kind") && route->kind != CONFIG_ROUTE_MX)
+        why = "is of kind mx; give this one another name";
+    if (why)
+        config_fault(r->faults, r->block->section->line, "route \"%s\" %s", route->name, why);
 }
 
 static void check_route(const struct rules *r)
 {
     struct config_route *route = r->block->target;
-    if (strcmp(route->name, "hold") == 0 || strcmp(route->name, "discard") == 0)
-        config_fault(r->faults, r->block->section->line,
-                     "route \"%s\" always exists; give this one another name", route->name);
+    check_route_name(r, route);
     if (!given(r, "kind"))
         return;
     check_foreign_keys(r, route);
     if (route->kind == CONFIG_ROUTE_MAILDIR && !given(r, "path"))
         fault(r, "path", "is missing: kind = maildir needs the folder, such as \"/var/mail/%d/%l\"");
-    if (route->kind != CONFIG_ROUTE_RELAY)
-        return;
-    if (!given(r, "host"))
+    if (route->kind == CONFIG_ROUTE_LMTP)
+        check_lmtp(r, route);
+    if (route->kind == CONFIG_ROUTE_RELAY && !given(r, "host"))
         fault(r, "host", "is missing: kind = relay needs the server's name or address");
-    check_relay_login(r, route);
+    if (route->kind == CONFIG_ROUTE_RELAY)
+        check_relay_login(r, route);
     if (route->port == 0)
-        route->port = route->implicit_tls ? 465 : route->user ? 587 : 25;
+        route->port = usual_port(route);
 }
 
 /* --- references to routes ------------------------------------------------------------------------ */
 
 static const char *route_names(const struct rules *r)
 {
-    const char *names = "hold, discard";
+    const char *names = "hold, discard, mx";
     for (size_t i = 2; i < r->config->route_n; i++)
-        names = config_text(r->faults->arena, "%s, %s", names, r->config->routes[i].name);
+        if (strcmp(r->config->routes[i].name, "mx") != 0)
+            names = config_text(r->faults->arena, "%s, %s", names, r->config->routes[i].name);
     return names;
 }
 
@@ -194,6 +251,23 @@ static void check_domain(const struct rules *r)
 {
     struct config_domain *domain = r->block->target;
     domain->route = resolve_route(r, "route");
+}
+
+static void check_rule(const struct rules *r)
+{
+    struct config_rule *rule = r->block->target;
+    rule->route = resolve_route(r, "route");
+}
+
+/* mx when nothing is said; NULL for the word none. */
+static const struct config_route *resolve_default(const struct rules *r)
+{
+    const struct config_setting *s = config_block_setting(r->block, "default-route");
+    if (!s)
+        return config_find_route(r->config, SP_LIT("mx"));
+    if (!s->list && s->n == 1 && strcmp(s->values->text, "none") == 0)
+        return NULL;
+    return resolve_route(r, "default-route");
 }
 
 static int by_name(const void *a, const void *b)
@@ -269,6 +343,13 @@ static void check_tokens(const struct rules *r)
         check_url(r, t);
 }
 
+static void check_dns(const struct rules *r)
+{
+    const struct config_dns *d = r->block->target;
+    if (given(r, "trust-anchor") && d->dnssec == CONFIG_DNSSEC_OFF)
+        fault(r, "trust-anchor", "has no effect with dnssec = off");
+}
+
 static void check_queue(const struct rules *r)
 {
     const struct config_queue *q = r->block->target;
@@ -315,15 +396,16 @@ static void check_top(const struct rules *r)
     if (given(r, "tls-certificate") != given(r, "tls-key"))
         fault(r, given(r, "tls-key") ? "tls-key" : "tls-certificate",
               "tls-certificate and tls-key go together");
-    c->default_route = resolve_route(r, "default-route");
+    c->default_route = resolve_default(r);
     if (!c->hostname && !given(r, "hostname"))
         c->hostname = machine_name(r);
     fill_processes(c);
     if (c->listener_n == 0)
         config_fault(r->faults, 1,
                      "no listener: nobody could connect; write listener \"smtp\" { address = \"...\" }");
-    if (c->domain_n == 0 && !given(r, "default-route"))
-        config_fault(r->faults, 1, "neither a domain nor default-route: every recipient would be refused");
+    if (c->domain_n == 0 && c->rule_n == 0 && !c->default_route && r->faults->n == 0)
+        fault(r, "default-route",
+              "neither a domain nor a rule nor a default route: every recipient would be refused");
 }
 
 void config_rules(struct config *c, const struct config_block *blocks, struct config_faults *faults)
@@ -332,7 +414,8 @@ void config_rules(struct config *c, const struct config_block *blocks, struct co
         [CONFIG_SECTION_TOP] = check_top,       [CONFIG_SECTION_LISTENER] = check_listener,
         [CONFIG_SECTION_ROUTE] = check_route,   [CONFIG_SECTION_DOMAIN] = check_domain,
         [CONFIG_SECTION_QUEUE] = check_queue,   [CONFIG_SECTION_USERS] = check_users,
-        [CONFIG_SECTION_TOKENS] = check_tokens,
+        [CONFIG_SECTION_TOKENS] = check_tokens, [CONFIG_SECTION_RULE] = check_rule,
+        [CONFIG_SECTION_DNS] = check_dns,
     };
     for (const struct config_block *b = blocks; b; b = b->next) {
         struct rules r = {c, b, faults};

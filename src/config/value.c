@@ -241,6 +241,25 @@ static bool set_mechanism(const struct spot *s, void *element)
     return true;
 }
 
+/* "example.org", "*.example.org", "alice@example.org", "<>". */
+static bool set_pattern(const struct spot *s, void *element)
+{
+    const char *text = s->value->text;
+    size_t at = 0;
+    bool good = text[0] != '\0' && strlen(text) <= 320;
+    for (const char *p = text; *p; p++) {
+        at += *p == '@';
+        good = good && (uint8_t)*p > ' ' && (uint8_t)*p < 0x7f;
+    }
+    if (!good || at > 1 || (strpbrk(text, "<>,;\"") && strcmp(text, "<>") != 0))
+        return refuse(
+            s, "is no pattern of addresses",
+            "example.org, \"*.example.org\", \"alice@example.org\", \"sales-*@example.org\", \"<>\" "
+            "(the empty sender)");
+    ((struct config_pattern *)element)->text = lower(arena_of(s), text);
+    return true;
+}
+
 /* --- paths --------------------------------------------------------------------------------------- */
 
 static bool set_path(const struct spot *s, void *field)
@@ -285,10 +304,11 @@ static const struct {
     [CONFIG_KIND_ROUTE] = {set_route, 0},
     [CONFIG_KIND_CHOICE] = {set_choice, 0},
     [CONFIG_KIND_YESNO] = {set_yesno, 0},
-    [CONFIG_KIND_ADDRESS] = {set_address, 0},
+    [CONFIG_KIND_ADDRESS] = {set_address, sizeof(struct os_address)},
     [CONFIG_KIND_NETWORK] = {set_network, sizeof(struct os_network)},
     [CONFIG_KIND_LOCALPART] = {set_localpart, sizeof(const char *)},
     [CONFIG_KIND_MECHANISM] = {set_mechanism, sizeof(enum sasl_mechanism_id)},
+    [CONFIG_KIND_PATTERN] = {set_pattern, sizeof(struct config_pattern)},
     [CONFIG_KIND_OCTETS] = {set_number, 0},
     [CONFIG_KIND_COUNT] = {set_number, 0},
     [CONFIG_KIND_SECONDS] = {set_number, 0},

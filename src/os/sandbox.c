@@ -27,7 +27,7 @@ static const unsigned grants[IPC_ROLE_N] = {
     [IPC_SMTPD] = LOOP,
     [IPC_AUTH] = LOOP | FILES | CONTROL | NEIGHBOUR,
     [IPC_QUEUE] = LOOP | FILES | CONTROL,
-    [IPC_DELIVERY] = LOOP | FILES | NETWORK,
+    [IPC_DELIVERY] = LOOP | FILES | NETWORK | NEIGHBOUR,
     [IPC_FETCH] = LOOP | FILES | NETWORK,
     [IPC_CONSOLE] = LOOP | FILES | CONTROL,
 };
@@ -109,7 +109,7 @@ static int add_sockets(scmp_filter_ctx f, unsigned granted)
     static const struct {
         unsigned group;
         int family;
-    } families[] = {{CONTROL, AF_UNIX}, {NETWORK, AF_INET}, {NETWORK, AF_INET6}};
+    } families[] = {{CONTROL | NEIGHBOUR, AF_UNIX}, {NETWORK, AF_INET}, {NETWORK, AF_INET6}};
     int failed = 0;
     for (size_t i = 0; i < sizeof families / sizeof *families && !failed; i++)
         if (granted & families[i].group)

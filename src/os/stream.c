@@ -62,6 +62,7 @@ void stream_release(struct os_stream *s)
     os_tls_unref(s->tls);
     tls_facts_free(s->facts);
     free(s->server_name);
+    free(s->dane);
     free(s->names);
     stream_leave_turn(s->turn);
     free(s);

@@ -22,7 +22,8 @@ struct os_tls_facts {
     int bits;              /* secret bits of the cipher                     */
     const char *peer_name; /* subject CN or first SAN of the peer's certificate, or NULL */
     bool peer_shown;       /* the peer has shown a certificate              */
-    bool peer_verified;    /* chain and, of a server, name were verified    */
+    bool peer_verified;    /* chain and, of a server, name were verified, or it fits a TLSA record */
+    bool dane;             /* the latter                                    */
     const char *peer_fault; /* why they were not: "self-signed certificate"; NULL when verified or not asked */
 };
 
@@ -99,6 +100,11 @@ void os_stream_resume(struct os_stream *s);
  */
 void os_stream_start_tls(struct os_stream *s, struct os_tls_context *tls, const char *server_name,
                          uint32_t timeout_ms);
+
+/* The same for a client that expects more than a name, such as TLSA records; all is copied. */
+struct os_tls_expected; /* os/tls.h */
+void os_stream_start_tls_expecting(struct os_stream *s, struct os_tls_context *tls,
+                                   const struct os_tls_expected *expected, uint32_t timeout_ms);
 
 /* Streams of this loop that are not gone yet; those that finish count too. */
 size_t os_stream_n(struct event_base *base);

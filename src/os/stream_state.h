@@ -44,6 +44,7 @@ struct os_stream {
     SSL *ssl;
     struct os_tls_context *tls;
     char *server_name;
+    struct tls_dane *dane; /* what is expected beside the name; NULL: nothing */
     struct os_tls_facts *facts;
     struct stream_names *names; /* made when asked for */
     int fd;

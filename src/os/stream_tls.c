@@ -11,10 +11,17 @@
 void os_stream_start_tls(struct os_stream *s, struct os_tls_context *tls, const char *server_name,
                          uint32_t timeout_ms)
 {
+    os_stream_start_tls_expecting(s, tls, &(struct os_tls_expected){.name = server_name}, timeout_ms);
+}
+
+void os_stream_start_tls_expecting(struct os_stream *s, struct os_tls_context *tls,
+                                   const struct os_tls_expected *expected, uint32_t timeout_ms)
+{
     if (s->phase != STREAM_OPEN || s->ssl)
         return;
     s->tls = os_tls_ref(tls);
-    s->server_name = server_name ? os_text(sp_view_of(server_name)) : NULL;
+    s->server_name = expected->name ? os_text(sp_view_of(expected->name)) : NULL;
+    s->dane = expected->tlsa_n > 0 ? tls_dane_new(expected) : NULL;
     s->plain = s->out.len - s->sent;
     s->phase = STREAM_TLS_NEXT;
     sp_buf_fini(&s->kept);
@@ -30,7 +37,7 @@ void stream_tls_begin(struct os_stream *s)
     int flags = fcntl(s->fd, F_GETFL);
     if (!(flags & O_NONBLOCK))
         (void)fcntl(s->fd, F_SETFL, flags | O_NONBLOCK);
-    s->ssl = tls_begin(s->tls, s->fd, s->server_name);
+    s->ssl = tls_begin(s->tls, s->fd, s->server_name, s->dane);
     if (!s->ssl) {
         s->broken = true;
         stream_over(s, "TLS: the handshake cannot be prepared (is the server's name valid?)");

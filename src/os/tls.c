@@ -217,6 +217,12 @@ static struct os_tls_context *make_client(enum os_tls_verify verify, struct sp_b
     if (verify == OS_TLS_ANY)
         SSL_CTX_set_security_level(t->ctx, 1);
     SSL_CTX_set_verify(t->ctx, SSL_VERIFY_PEER, verify == OS_TLS_ANY ? tls_accept_any : tls_note_refused);
+    if (verify == OS_TLS_DANE && SSL_CTX_dane_enable(t->ctx) != 1) {
+        sp_buf_add_str(error, "OpenSSL cannot be made to check TLSA records: ");
+        sp_buf_add_str(error, tls_reason());
+        os_tls_unref(t);
+        return NULL;
+    }
     return t;
 }
 
@@ -237,8 +243,8 @@ static struct os_tls_context *keep_if(struct os_tls_context *t, bool loaded, con
 struct os_tls_context *os_tls_client_new(enum os_tls_verify verify, const char *ca_file, struct sp_buf *error)
 {
     struct os_tls_context *t = make_client(verify, error);
-    if (!t)
-        return NULL;
+    if (!t || verify == OS_TLS_DANE)
+        return t;
     if (ca_file)
         return keep_if(t, SSL_CTX_load_verify_file(t->ctx, ca_file) == 1, ca_file, error);
     bool loaded = SSL_CTX_set_default_verify_paths(t->ctx) == 1;

@@ -8,9 +8,30 @@ struct os_tls_context;
 
 /* How strictly a client looks at the server (RFC 3207, 7817). */
 enum os_tls_verify {
-    OS_TLS_ANY,     /* opportunistic: encrypt, accept any certificate             */
-    OS_TLS_VERIFIED /* chain to the system's CAs (or ca_file) and name must match */
+    OS_TLS_ANY,      /* opportunistic: encrypt, accept any certificate             */
+    OS_TLS_VERIFIED, /* chain to the system's CAs (or ca_file) and name must match */
+    OS_TLS_DANE      /* TLSA records say which certificate it must be (RFC 7672)   */
 };
+
+/* A TLSA record (RFC 6698 2.1). */
+struct os_tls_tlsa {
+    uint8_t usage, selector, matching;
+    struct sp_view data;
+};
+
+/* Whom a client expects. Borrowed for the call that begins the handshake. */
+struct os_tls_expected {
+    const char *name;               /* for SNI and the certificate; NULL for none. With DANE the base domain */
+    const char *also;               /* DANE: another name that the certificate may have; NULL: none          */
+    const struct os_tls_tlsa *tlsa; /* DANE: one at least for which os_tls_tlsa_is_usable                    */
+    size_t tlsa_n;
+};
+
+/*
+ * Can this record be checked? Usages DANE-TA(2) and DANE-EE(3) alone (RFC 7672 3.1.3), whole certificates or keys,
+ * by SHA-256, SHA-512 or in full, and with data of the right length.
+ */
+bool os_tls_tlsa_is_usable(const struct os_tls_tlsa *t);
 
 /*
  * A server's context.
@@ -37,7 +58,7 @@ struct os_tls_context *os_tls_server_asking(const struct os_tls_context *like, s
 SP_MUST_USE int os_tls_client_present(struct os_tls_context *t, struct sp_view certificates_pem, struct sp_view key_pem,
                                       struct sp_buf *error);
 
-/* A client's context. ca_file: PEM file, or NULL for the system's. NULL on failure. */
+/* A client's context. ca_file: PEM file, or NULL for the system's; not read with DANE. NULL on failure. */
 struct os_tls_context *os_tls_client_new(enum os_tls_verify verify, const char *ca_file,
                                          struct sp_buf *error);
 

@@ -17,8 +17,19 @@ struct os_tls_context {
     size_t key_n;
 };
 
+/* TLSA records, copied; one block of memory. */
+struct tls_dane {
+    const char *also;
+    size_t n;
+    struct os_tls_tlsa records[];
+};
+struct tls_dane *tls_dane_new(const struct os_tls_expected *expected);
+
 /* One handshake, with the name that a client expects or NULL. NULL: OpenSSL refuses the name. */
-SSL *tls_begin(struct os_tls_context *t, int fd, const char *server_name);
+SSL *tls_begin(struct os_tls_context *t, int fd, const char *server_name, const struct tls_dane *dane);
+
+/* Set a handshake up for TLSA records. false: OpenSSL refuses the name, or all records. */
+bool tls_dane_expect(SSL *ssl, const char *server_name, const struct tls_dane *dane);
 
 /* A context of either side with what all have in common. NULL on failure. */
 struct os_tls_context *tls_make_context(bool server, struct sp_buf *error);

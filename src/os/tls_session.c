@@ -78,10 +78,19 @@ static bool expect_name(SSL *ssl, const char *name)
     return SSL_set1_host(ssl, name) == 1 && SSL_set_tlsext_host_name(ssl, name) == 1;
 }
 
-SSL *tls_begin(struct os_tls_context *t, int fd, const char *server_name)
+static bool expect(struct os_tls_context *t, SSL *ssl, const char *server_name, const struct tls_dane *dane)
+{
+    if (t->server)
+        return true;
+    if (t->verify == OS_TLS_DANE)
+        return dane && server_name && tls_dane_expect(ssl, server_name, dane);
+    return !server_name || expect_name(ssl, server_name);
+}
+
+SSL *tls_begin(struct os_tls_context *t, int fd, const char *server_name, const struct tls_dane *dane)
 {
     SSL *ssl = SSL_new(t->ctx);
-    if (!ssl || !SSL_set_fd(ssl, fd) || (!t->server && server_name && !expect_name(ssl, server_name))) {
+    if (!ssl || !SSL_set_fd(ssl, fd) || !expect(t, ssl, server_name, dane)) {
         SSL_free(ssl);
         return NULL;
     }
@@ -106,6 +115,7 @@ struct os_tls_facts *tls_facts_new(SSL *ssl, const struct os_tls_context *t, con
         .peer_shown = leaf != NULL,
         .peer_verified = leaf && judged && SSL_get_verify_result(ssl) == X509_V_OK,
     };
+    f->dane = f->peer_verified && SSL_get0_dane_authority(ssl, NULL, NULL) >= 0;
     f->peer_name = leaf ? name_of(leaf) : NULL;
     if (leaf && judged && !f->peer_verified)
         f->peer_fault = X509_verify_cert_error_string(SSL_get_verify_result(ssl));
@@ -177,6 +187,10 @@ static void explain_certificate(SSL *ssl, const char *name, char *text_out)
     if (verdict == X509_V_ERR_HOSTNAME_MISMATCH || verdict == X509_V_ERR_IP_ADDRESS_MISMATCH) {
         snprintf(text_out, TLS_WORDS_LEN, "TLS: the server's certificate is not for %.120s%s%s",
                  name ? name : "the expected name", *refused_name ? " but for " : "", refused_name);
+    } else if (verdict == X509_V_ERR_DANE_NO_MATCH) {
+        snprintf(text_out, TLS_WORDS_LEN,
+                 "TLS: the server's certificate%s%s fits none of its TLSA records (DANE)",
+                 *refused_name ? " for " : "", refused_name);
     } else {
         snprintf(text_out, TLS_WORDS_LEN, "TLS: the server's certificate cannot be verified: %.120s", why);
     }

@@ -37,10 +37,10 @@ static void names(void **state)
 {
     (void)state;
     FAULT("limit {\n}\n", "f:4: no section is called limit; did you mean limits?; "
-                          "allowed: listener, route, domain, limits, users, tokens, queue, sessions");
+                          "allowed: listener, route, domain, rule, dns, limits, users, tokens, queue, sessions");
     FAULT("frobnicate {\n a = b\n}\n",
           "f:4: no section is called frobnicate; "
-          "allowed: listener, route, domain, limits, users, tokens, queue, sessions");
+          "allowed: listener, route, domain, rule, dns, limits, users, tokens, queue, sessions");
     FAULT("queue {\n exprie = 5d\n}\n",
           "f:5: queue: no key exprie; did you mean expire?; allowed: "
           "retry-first, retry-most, expire, back-off-first, back-off-most, attempts");
@@ -68,8 +68,8 @@ static void repetitions(void **state)
 static void titles(void **state)
 {
     (void)state;
-    FAULT("route {\n kind = hold }\n",
-          "f:4: route: a title is missing: route \"...\" { with the name that domain and default-route use");
+    FAULT("route {\n kind = hold }\n", "f:4: route: a title is missing: route \"...\" { with the name that "
+                                       "domain, rule and default-route use");
     FAULT("limits all {\n}\n", "f:4: limits has no title; it stands once: limits {");
     FAULT("route \"a b\" { kind = hold }\n",
           "f:4: route: 'a b' is not a name; allowed: 1 to 64 letters, digits, '.', '-' and '_'");
@@ -140,7 +140,7 @@ static void values(void **state)
     FAULT("domain a.example {\n route = hold\n mailboxes = { }\n}\n",
           "f:6: domain \"a.example\"/mailboxes: the list is empty; leave the key out instead");
     FAULT("domain a.example {\n route = elsewhere\n}\nroute r { kind = hold }\n",
-          "f:5: domain \"a.example\"/route: no route is called 'elsewhere'; allowed: hold, discard, r");
+          "f:5: domain \"a.example\"/route: no route is called 'elsewhere'; allowed: hold, discard, mx, r");
 }
 
 static void host_names(void **state)
@@ -284,14 +284,14 @@ static void route_rules(void **state)
           "f:4: route \"r\"/host: is missing: kind = relay needs the server's name or address");
     FAULT("route r { kind = maildir }\n",
           "f:4: route \"r\"/path: is missing: kind = maildir needs the folder, such as \"/var/mail/%d/%l\"");
-    FAULT("route r { kind = hold\n host = x\n}\n", "f:5: route \"r\"/host: belongs to kind = relay");
+    FAULT("route r { kind = hold\n host = x\n}\n", "f:5: route \"r\"/host: belongs to kind = relay or lmtp");
     FAULT(RELAY "path = x\n}\n", "f:6: route \"r\"/path: belongs to kind = maildir");
-    FAULT(RELAY "tls = required\nuser = x\n}\n",
+    FAULT(RELAY "tls = verified\nuser = x\n}\n",
           "f:7: route \"r\"/user: needs password-file, or certificate-file to log in by EXTERNAL");
-    FAULT(RELAY "tls = required\npassword-file = x\n}\n",
+    FAULT(RELAY "tls = verified\npassword-file = x\n}\n",
           "f:7: route \"r\"/password-file: user and password-file go together");
     FAULT(RELAY "user = x\npassword-file = y\n}\n",
-          "f:6: route \"r\"/user: the password could be read on the way; allowed: with tls = required");
+          "f:6: route \"r\"/user: the password could be read on the way; allowed: with tls = verified");
     FAULT(RELAY "tls = off\nimplicit-tls = yes\n}\n", "f:7: route \"r\"/implicit-tls: contradicts tls = off");
     FAULT(RELAY "tls = required\nuser = x\ncertificate-file = y\n}\n",
           "f:8: route \"r\"/certificate-file: certificate-file and key-file go together");
@@ -300,20 +300,44 @@ static void route_rules(void **state)
     FAULT(RELAY "tls = off\ncertificate-file = y\nkey-file = y\n}\n",
           "f:7: route \"r\"/certificate-file: has no effect with tls = off");
     FAULT(RELAY "min-mechanism = PLAIN\n}\n", "f:6: route \"r\"/min-mechanism: has no effect without user");
-    FAULT(RELAY "tls = required\nuser = x\npassword-file = y\nmin-mechanism = XOAUTH2\n}\n",
+    FAULT(RELAY "tls = verified\nuser = x\npassword-file = y\nmin-mechanism = XOAUTH2\n}\n",
           "f:9: route \"r\"/min-mechanism: XOAUTH2 takes a token, and a route logs in with a password; "
           "allowed: "
           "SCRAM-SHA-256, PLAIN and the others for passwords");
     FAULT("route r { kind = hold\n min-mechanism = PLAIN\n}\n",
           "f:5: route \"r\"/min-mechanism: belongs to kind = relay");
-    FAULT(RELAY "ca-file = x\n}\n", "f:6: route \"r\"/ca-file: has no effect unless tls = required");
+    FAULT(RELAY "ca-file = x\n}\n", "f:6: route \"r\"/ca-file: has no effect unless tls = verified");
+    FAULT("route l { kind = lmtp }\n",
+          "f:4: route \"l\"/host: is missing: kind = lmtp needs the server's host or socket");
+    FAULT("route l { kind = lmtp\n host = x\n socket = y\n}\n",
+          "f:6: route \"l\"/socket: a route has one server: host or socket");
+    FAULT("route l { kind = lmtp\n socket = y\n tls = verified\n}\n",
+          "f:6: route \"l\"/tls: nobody is on the way to a Unix socket; allowed: leave the key out");
+    FAULT("route l { kind = mx\n host = x\n}\n", "f:5: route \"l\"/host: belongs to kind = relay or lmtp");
+    FAULT("route mx { kind = hold }\n", "f:4: route \"mx\" is of kind mx; give this one another name");
+    FAULT("route none { kind = hold }\n",
+          "f:4: route \"none\" means no route where routes are named; give this one another name");
 }
 
 static void whole(void **state)
 {
     (void)state;
-    parse_faults("", "f:1: no listener: nobody could connect; write listener \"smtp\" { address = \"...\" }\n"
-                     "f:1: neither a domain nor default-route: every recipient would be refused\n");
+    parse_faults("",
+                 "f:1: no listener: nobody could connect; write listener \"smtp\" { address = \"...\" }\n");
+    parse_faults(
+        "default-route = none\nlistener l { address = \"127.0.0.1:1\" }\n",
+        "f:1: default-route: neither a domain nor a rule nor a default route: every recipient would be "
+        "refused\n");
+    parse_faults(
+        LEAST "rule a { to = { \"a b\" }\n route = x\n}\n",
+        "f:4: rule \"a\"/to: 'a b' is no pattern of addresses; allowed: example.org, \"*.example.org\", "
+        "\"alice@example.org\", \"sales-*@example.org\", \"<>\" (the empty sender)\n"
+        "f:5: rule \"a\"/route: no route is called 'x'; allowed: hold, discard, mx\n");
+    FAULT("dns { dnssec = off\n trust-anchor = x\n}\n",
+          "f:5: dns/trust-anchor: has no effect with dnssec = off");
+    FAULT("dns { servers = { \"localhost\" }\n}\n",
+          "f:4: dns/servers: 'localhost' is not a numeric address with a port; allowed: \"192.0.2.1:25\", "
+          "\"[2001:db8::1]:25\", \"0.0.0.0:25\", \"[::]:25\"");
     FAULT("tls-key = x\n", "f:4: tls-key: tls-certificate and tls-key go together");
     FAULT("queue {\n retry-first = 2h\n retry-most = 1h\n}\n",
           "f:6: queue/retry-most: is less than retry-first");
@@ -335,7 +359,7 @@ static void all_faults_are_told_in_the_order_of_their_lines(void **state)
         "default-route, smtpd-processes, auth-processes, delivery-processes\n"
         "f:6: outside of sections: no key foo; allowed: hostname, data, user, tls-certificate, tls-key, "
         "default-route, smtpd-processes, auth-processes, delivery-processes\n"
-        "f:7: default-route: no route is called 'x'; allowed: hold, discard\n");
+        "f:7: default-route: no route is called 'x'; allowed: hold, discard, mx\n");
 }
 
 static void a_flood_of_faults_is_cut(void **state)
@@ -352,7 +376,7 @@ static void a_flood_of_faults_is_cut(void **state)
     for (size_t i = 0; i < error.len; i++)
         lines += error.p[i] == '\n';
     assert_int_equal(lines, 51);
-    assert_true(sp_view_ends(sp_buf_view(&error), SP_LIT("f:50: and 952 faults more\n")));
+    assert_true(sp_view_ends(sp_buf_view(&error), SP_LIT("f:50: and 951 faults more\n")));
     sp_buf_fini(&text);
     sp_buf_fini(&error);
 }

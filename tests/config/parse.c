@@ -12,7 +12,7 @@ static void least(void **state)
     assert_null(c->tls_key);
     assert_in_range(c->smtpd_n, 1, 63); /* one per core */
     assert_int_equal(c->smtpd_n, c->delivery_n);
-    assert_int_equal(c->route_n, 2);
+    assert_int_equal(c->route_n, 3); /* hold, discard, mx */
     assert_int_equal(c->default_route->kind, CONFIG_ROUTE_HOLD);
     assert_int_equal(c->listener_n, 1);
     const struct config_listener *l = c->listeners;
@@ -142,7 +142,7 @@ static void routes(void **state)
     (void)state;
     struct config *c =
         parse_ok(LEAST "route plain { kind = relay\n host = \"[2001:db8::1]\" }\n"
-                       "route smart { kind = relay\n host = smtp.example.net\n tls = required\n"
+                       "route smart { kind = relay\n host = smtp.example.net\n tls = verified\n"
                        "  user = \"me@example.net\"\n password-file = pw\n ca-file = \"/ca.pem\"\n"
                        "  connections = 3 }\n"
                        "route wrapped { kind = relay\n host = 192.0.2.1\n implicit-tls = yes }\n"
@@ -157,7 +157,7 @@ static void routes(void **state)
     assert_int_equal(r->connections, 10);
     r = config_find_route(c, SP_LIT("smart"));
     assert_int_equal(r->port, 587);
-    assert_int_equal(r->tls, CONFIG_ROUTE_TLS_REQUIRED);
+    assert_int_equal(r->tls, CONFIG_ROUTE_TLS_VERIFIED);
     assert_string_equal(r->user, "me@example.net");
     assert_string_equal(r->password_file, "/etc/pw");
     assert_string_equal(r->ca_file, "/ca.pem");
@@ -205,7 +205,71 @@ static void a_domain_alone_needs_no_default_route(void **state)
     (void)state;
     struct config *c =
         parse_ok("listener l { address = \"127.0.0.1:1\" }\ndomain example.org { route = hold }\n");
+    assert_string_equal(c->default_route->name, "mx");
+    assert_int_equal(c->default_route->kind, CONFIG_ROUTE_MX);
+    assert_int_equal(c->default_route->port, 25);
+    assert_int_equal(c->default_route->connections, 10);
+    assert_true(c->default_route->dane && c->default_route->mta_sts);
+    config_free(c);
+    c = parse_ok("default-route = none\nlistener l { address = \"127.0.0.1:1\" }\n"
+                 "domain example.org { route = hold }\n");
     assert_null(c->default_route);
+    config_free(c);
+}
+
+static void the_route_mx_can_be_changed(void **state)
+{
+    (void)state;
+    struct config *c = parse_ok("listener l { address = \"127.0.0.1:1\" }\n"
+                                "route mx { kind = mx\n tls = verified\n dane = no\n}\n");
+    assert_int_equal(c->default_route->tls, CONFIG_ROUTE_TLS_VERIFIED);
+    assert_false(c->default_route->dane);
+    assert_int_equal(c->default_route->port, 25);
+    assert_int_equal(c->route_n, 3);
+    config_free(c);
+}
+
+static const char *route_for(const struct config *c, const char *from, const char *to)
+{
+    const struct config_route *r = config_route_for(c, sp_view_of(from), sp_view_of(to));
+    return r ? r->name : "none";
+}
+
+static void rules_choose_routes(void **state)
+{
+    (void)state;
+    struct config *c = parse_ok(
+        LEAST "rule bounces { from = { \"<>\" }\n route = discard\n}\n"
+              "rule partner { to = { partner.example, \"*.partner.example\" }\n route = mx\n}\n"
+              "rule sales { from = { \"sales-*@ours.example\" }\n to = { \"*.example\" }\n route = smart\n}\n"
+              "route smart { kind = relay\n host = smtp.example.net\n}\n");
+    assert_string_equal(route_for(c, "", "a@b.example"), "discard");
+    assert_string_equal(route_for(c, "a@b", "a@Partner.Example"), "mx");
+    assert_string_equal(route_for(c, "a@b", "a@x.y.partner.example"), "mx");
+    assert_string_equal(route_for(c, "a@b", "partner.example@other.example"), "hold");
+    assert_string_equal(route_for(c, "a@b", "a@xpartner.example"), "hold");
+    assert_string_equal(route_for(c, "Sales-Eu@Ours.Example", "a@b.example"), "smart");
+    assert_string_equal(route_for(c, "sales@ours.example", "a@b.example"), "hold");
+    assert_string_equal(route_for(c, "sales-eu@ours.example", "a@b.test"), "hold");
+    config_free(c);
+}
+
+static void name_servers(void **state)
+{
+    (void)state;
+    struct config *c = parse_ok(LEAST);
+    assert_int_equal(c->dns.server_n, 0);
+    assert_int_equal(c->dns.dnssec, CONFIG_DNSSEC_TOLERANT);
+    assert_true(c->dns.hosts);
+    assert_null(c->dns.anchor);
+    config_free(c);
+    c = parse_ok(LEAST "dns { servers = { \"127.0.0.1:53\", \"[::1]:5353\" }\n dnssec = strict\n"
+                       " trust-anchor = root.key\n hosts = no\n}\n");
+    assert_int_equal(c->dns.server_n, 2);
+    assert_int_equal(os_address_port(&c->dns.servers[1]), 5353);
+    assert_int_equal(c->dns.dnssec, CONFIG_DNSSEC_STRICT);
+    assert_string_equal(c->dns.anchor, "/etc/root.key");
+    assert_false(c->dns.hosts);
     config_free(c);
 }
 
@@ -255,6 +319,9 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(routes),
     cmocka_unit_test(domains),
     cmocka_unit_test(a_domain_alone_needs_no_default_route),
+    cmocka_unit_test(the_route_mx_can_be_changed),
+    cmocka_unit_test(rules_choose_routes),
+    cmocka_unit_test(name_servers),
     cmocka_unit_test(the_form_is_free),
     cmocka_unit_test(many_domains),
 };

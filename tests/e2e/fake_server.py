@@ -21,7 +21,7 @@ class FakeServer:
 
     def __init__(self, rcpt=lambda address: "250 2.1.5 Ok", data=lambda mail: "250 2.0.0 Ok", port=0, keep=True, auth=(),
                  keywords=("8BITMIME", "ENHANCEDSTATUSCODES", "PIPELINING"), chunk=lambda size, last: "250 2.0.0 Ok", lmtp=False,
-                 sayings=None):
+                 sayings=None, host="127.0.0.1"):
         self.rcpt, self.data, self.keep, self.auth = rcpt, data, keep, dict(auth)
         self.keywords, self.chunk, self.lmtp, self.sayings = list(keywords), chunk, lmtp, dict(sayings or {})
         self.mails, self.changed, self.lines = [], threading.Condition(), []
@@ -37,9 +37,9 @@ class FakeServer:
         class Listener(socketserver.ThreadingTCPServer):
             allow_reuse_address, daemon_threads, request_queue_size = True, True, 256
 
-        self.listener = Listener(("127.0.0.1", port), Handler)
+        self.listener = Listener((host, port), Handler)
         self.port = self.listener.server_address[1]
-        self.address = f"127.0.0.1:{self.port}"
+        self.address = f"{host}:{self.port}"
         threading.Thread(target=self.listener.serve_forever, args=(0.05,), daemon=True).start()
 
     def serve(self, lines, connection):

@@ -83,7 +83,7 @@ class Routes(ServerCase):
         wait_for(lambda: server.queue() == [], "the message to go")
 
     def test_a_domain_without_default_route_relays_nothing(self):
-        server = self.configure(HEAD + OPEN + "domain example.org {\n route = hold\n}\n")
+        server = self.configure(HEAD + OPEN + "default-route = none\ndomain example.org {\n route = hold\n}\n")
         with server.talk("inside") as c:
             c.hello()
             c.command("MAIL FROM:<a@example.org>", 250)
@@ -220,7 +220,7 @@ class Smarthost(ServerCase):
                 kind = relay
                 host = localhost
                 port = %d
-                tls = required
+                tls = verified
                 ca-file = "authority.pem"
                 user = relay
                 password-file = password
@@ -242,7 +242,7 @@ class Smarthost(ServerCase):
                 kind = relay
                 host = localhost
                 port = %d
-                tls = required
+                tls = verified
                 user = relay
                 password-file = password
             }

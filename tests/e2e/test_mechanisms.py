@@ -226,7 +226,7 @@ class Floor(ServerCase):
         outer = self.outer(inner, "SCRAM-SHA-1")
         ident = self.send(outer)
         why = "the server offers AUTH PLAIN LOGIN, and nothing weaker than SCRAM-SHA-1 may be used"
-        outer.wait_log("relay-auth", why=why)
+        outer.wait_log("remote-auth", why=why)
         wait_for(lambda: outer.queue()[0]["recipients"][0]["attempts"], "an attempt")
         entry, = outer.queue()
         self.assertEqual(entry["recipients"][0]["state"], "deferred")

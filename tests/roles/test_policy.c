@@ -30,7 +30,7 @@ static void goes(const struct config *c, bool may_relay, const char *to, const c
 {
     const char *got = NULL;
     struct sp_path p = path(to);
-    assert_int_equal(policy_recipient(c, may_relay, &p, &got), SMTPD_FINE);
+    assert_int_equal(policy_recipient(c, may_relay, SP_LIT("a@b.example"), &p, &got), SMTPD_FINE);
     assert_string_equal(got, route);
 }
 
@@ -38,7 +38,7 @@ static void refused(const struct config *c, bool may_relay, const char *to, enum
 {
     const char *got = NULL;
     struct sp_path p = path(to);
-    assert_int_equal(policy_recipient(c, may_relay, &p, &got), why);
+    assert_int_equal(policy_recipient(c, may_relay, SP_LIT("a@b.example"), &p, &got), why);
     assert_null(got);
 }
 

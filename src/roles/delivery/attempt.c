@@ -59,6 +59,7 @@ struct delivery_attempt *delivery_attempt_new(struct delivery *d, struct os_edge
         .fd = m->fd,
         .size = m->size,
         .connections = m->connections,
+        .site = "",
         .declared_eight_bit = m->parameters.body != SP_BODY_7BIT,
         .target_n = n,
         .open_n = n,
@@ -130,6 +131,7 @@ void delivery_attempt_finish(struct delivery_attempt *a)
     m.as.attempt_result.lease = a->lease;
     m.as.attempt_result.outcomes = sp_buf_view(&a->outcomes);
     m.as.attempt_result.health = (uint8_t)a->health;
+    m.as.attempt_result.site = sp_view_of(a->site);
     if (sp_buf_status(&a->outcomes))
         os_panic("delivery-outcomes", "the outcomes of %s do not fit a message", a->id_text);
     if (a->queue && os_edge_send(a->queue, &m) == SP_ERR_LONG)

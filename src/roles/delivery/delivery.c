@@ -55,86 +55,165 @@ static void forget_older_credentials(struct delivery *d, uint32_t generation)
     }
 }
 
-/* --- pools ------------------------------------------------------------------------------- */
+/* --- routes and pools --------------------------------------------------------------------- */
 
-static struct delivery_pool *find_pool(struct delivery *d, struct sp_view route)
+static struct delivery_route *find_route(struct delivery *d, struct sp_view name)
 {
-    for (struct delivery_pool *p = d->pools; p; p = p->next)
-        if (!p->retired && sp_view_eq(sp_view_of(p->name), route))
-            return p;
+    for (struct delivery_route *r = d->routes; r; r = r->next)
+        if (!r->retired && sp_view_eq(sp_view_of(r->name), name))
+            return r;
     return NULL;
 }
 
-static void make_pools(struct delivery *d)
+static void make_routes(struct delivery *d)
 {
     for (size_t i = 0; i < d->role->config->route_n; i++) {
-        struct delivery_pool *p = delivery_pool_new(d, &d->role->config->routes[i]);
-        p->next = d->pools;
-        d->pools = p;
+        struct delivery_route *r = delivery_route_new(d, &d->role->config->routes[i]);
+        r->next = d->routes;
+        d->routes = r;
     }
+}
+
+/* What a queue that died before it stored the result asks for again. */
+static void settle_done(struct delivery_attempt *a)
+{
+    const struct delivery_outcome o = {.kind = IPC_OUTCOME_DELIVERED,
+                                       .enhanced = SP_LIT("2.0.0"),
+                                       .reply = SP_LIT("delivered before, when the result was lost"),
+                                       .remote = ""};
+    for (size_t i = 0; i < a->target_n; i++)
+        if (delivery_done_has(&a->delivery->done, a->id, a->targets[i].recipient))
+            delivery_attempt_settle(a, i, &o);
+}
+
+/* Every target has the same outcome, without a connection. */
+static void settle_all(struct delivery_attempt *a, enum ipc_outcome_kind kind, const char *enhanced,
+                       const char *reply, const char *remote)
+{
+    const struct delivery_outcome o = {
+        .kind = kind, .enhanced = sp_view_of(enhanced), .reply = sp_view_of(reply), .remote = remote};
+    delivery_attempt_settle_open(a, &o);
+}
+
+static void deliver_to_host(struct delivery_route *r, struct delivery_attempt *a)
+{
+    struct delivery_site site = {.host_n = 1};
+    struct sp_view name = sp_view_of(r->host ? r->host : "localhost"); /* with a socket it is a name only */
+    memcpy(site.hosts[0].name, name.p, name.len); /* the configuration holds no longer one */
+    delivery_pool_take(delivery_pool_of(r, &site), a);
+}
+
+/* By a route that is no one-step affair: the attempt goes on and tells when it is done. false: it is done. */
+static bool deliver_by(struct delivery_route *r, struct delivery_attempt *a)
+{
+    switch (r->kind) {
+    case CONFIG_ROUTE_RELAY:
+    case CONFIG_ROUTE_LMTP:
+        deliver_to_host(r, a);
+        return true;
+    case CONFIG_ROUTE_MX:
+        delivery_search(r, a);
+        return true;
+    case CONFIG_ROUTE_MAILDIR:
+        delivery_maildir(r, a);
+        break;
+    case CONFIG_ROUTE_DISCARD:
+        settle_all(a, IPC_OUTCOME_DELIVERED, "2.0.0", "discarded", "discard");
+        break;
+    case CONFIG_ROUTE_HOLD:
+        settle_all(a, IPC_OUTCOME_DEFERRED, "4.3.2", "held here", "hold");
+        break;
+    }
+    return false;
 }
 
 static void deliver(struct delivery *d, struct delivery_attempt *a)
 {
-    struct delivery_pool *p = find_pool(d, a->route);
-    if (p) {
-        if (a->connections)
-            p->connections = a->connections;
-        delivery_pool_take(p, a);
-        return;
-    }
-    const struct delivery_outcome o = {.kind = IPC_OUTCOME_DEFERRED,
-                                       .enhanced = SP_LIT("4.3.5"),
-                                       .reply = SP_LIT("the configuration has no route of this name"),
-                                       .remote = ""};
-    delivery_attempt_settle_open(a, &o);
-    delivery_attempt_finish(a);
+    struct delivery_route *r = find_route(d, a->route);
+    settle_done(a);
+    if (!r)
+        settle_all(a, IPC_OUTCOME_DEFERRED, "4.3.5", "the configuration has no route of this name", "");
+    if (a->open_n == 0 || !deliver_by(r, a))
+        delivery_attempt_finish(a);
+}
+
+/* Put a list behind another one; returns the new end. */
+static struct delivery_attempt **chain(struct delivery_attempt **end, struct delivery_attempt *list)
+{
+    *end = list;
+    while (*end)
+        end = &(*end)->next;
+    return end;
 }
 
 /* Old pools finish what is on the wire; what waits goes the new way. */
-static void renew_pools(struct delivery *d)
+static void renew_routes(struct delivery *d)
 {
     struct delivery_attempt *list = NULL, **end = &list, *a;
     for (struct delivery_pool *p = d->pools; p; p = p->next) {
-        while ((a = delivery_pool_next(p))) {
-            *end = a;
-            end = &a->next;
-        }
+        while ((a = delivery_pool_next(p)))
+            end = chain(end, a);
         delivery_pool_retire(p);
     }
-    make_pools(d);
+    (void)chain(end, delivery_search_stop(d));
+    for (struct delivery_route *r = d->routes; r; r = r->next)
+        r->retired = true;
+    make_routes(d);
     while (list) {
         a = list;
         list = a->next;
         a->next = NULL;
+        a->site = "";
         deliver(d, a);
     }
 }
 
-/* Pools that have outlived their configuration. */
+/* Pools that nobody needs: their configuration is gone, or their domains have no mail any more. */
 static void bury_pools(struct delivery *d)
 {
     struct delivery_pool **at = &d->pools, *p;
     while ((p = *at)) {
-        if (p->retired && p->link_n == 0 && !p->waiting) {
+        if (p->link_n == 0 && !p->waiting) {
             *at = p->next;
             delivery_pool_free(p);
         } else {
             at = &p->next;
         }
     }
+    delivery_route_bury(d);
 }
 
 /* --- the role ---------------------------------------------------------------------------- */
+
+static void tidy(void *ctx);
 
 static struct delivery *obtain(struct role *r)
 {
     if (!r->state) {
         struct delivery *d = os_new(sizeof *d);
+        uint64_t seed;
+        os_random(&seed, sizeof seed);
         d->role = r;
+        sp_table_init(&d->troubles, &os_heap, seed);
+        os_later_init(&d->tidy, r->base, tidy, d);
         r->state = d;
     }
     return r->state;
+}
+
+/* A resolver by the configuration; NULL leaves a sentence in error. */
+static struct dns *make_resolver(const struct delivery *d, struct sp_buf *error)
+{
+    const struct config_dns *c = &d->role->config->dns;
+    static const enum dns_trust trusts[] = {[CONFIG_DNSSEC_OFF] = DNS_TRUST_OFF,
+                                            [CONFIG_DNSSEC_TOLERANT] = DNS_TRUST_TOLERANT,
+                                            [CONFIG_DNSSEC_STRICT] = DNS_TRUST_STRICT};
+    const struct dns_options options = {.servers = c->servers,
+                                        .server_n = c->server_n,
+                                        .trust = trusts[c->dnssec],
+                                        .anchor_file = c->anchor,
+                                        .hosts = c->hosts};
+    return dns_open(d->role->base, &options, error);
 }
 
 static void start(struct role *r)
@@ -144,19 +223,38 @@ static void start(struct role *r)
     sp_buf_init(&error, &os_heap, 4096);
     (void)umask(077);
     d->paired_ms = os_wall_ms();
-    d->dns = dns_new(r->base, &error);
+    d->dns = make_resolver(d, &error);
     if (!d->dns)
         os_fatal(EX_OSERR, "resolver", "%.*s", (int)error.len, (const char *)error.p);
     sp_buf_fini(&error);
-    make_pools(d);
+    delivery_own_start(d);
+    make_routes(d);
+}
+
+/* The old resolver lives until its last question is answered. */
+static void renew_resolver(struct delivery *d)
+{
+    struct sp_buf error;
+    sp_buf_init(&error, &os_heap, 4096);
+    struct dns *dns = make_resolver(d, &error);
+    if (dns) {
+        dns_free(d->dns);
+        d->dns = dns;
+    } else {
+        os_log(OS_WARN, "resolver", OS_VIEW("why", sp_buf_view(&error)),
+               OS_STR("effect", "questions go on as the configuration before said"));
+    }
+    sp_buf_fini(&error);
 }
 
 static void reload(struct role *r)
 {
     struct delivery *d = obtain(r);
     forget_older_credentials(d, r->generation);
-    renew_pools(d);
-    bury_pools(d);
+    renew_resolver(d);
+    delivery_trouble_forget_all(d);
+    renew_routes(d);
+    delivery_link_ended(d);
 }
 
 static void take_attempt(struct delivery *d, struct os_edge *from, const struct ipc_attempt *m)
@@ -187,8 +285,10 @@ static void meet_peer(struct role *r, struct os_edge *peer)
 
 static void lose_peer(struct role *r, struct os_edge *peer)
 {
-    for (struct delivery_pool *p = obtain(r)->pools; p; p = p->next)
+    struct delivery *d = obtain(r);
+    for (struct delivery_pool *p = d->pools; p; p = p->next)
         delivery_pool_forget_queue(p, peer);
+    delivery_search_forget_queue(d, peer);
 }
 
 /* --- the end ------------------------------------------------------------------------------ */
@@ -201,13 +301,17 @@ static size_t links_of(const struct delivery *d)
     return n;
 }
 
-void delivery_link_ended(struct delivery *d)
+/* Not at once: whoever says so may be walking along the pools. */
+static void tidy(void *ctx)
 {
+    struct delivery *d = ctx;
     if (d->stopping && links_of(d) == 0)
         role_exit(d->role);
     if (!d->stopping)
         bury_pools(d);
 }
+
+void delivery_link_ended(struct delivery *d) { os_later_ask(&d->tidy); }
 
 /* Time is up: what is on the wire is given up, and queue hears of each. */
 static void give_up(void *ctx)
@@ -215,7 +319,7 @@ static void give_up(void *ctx)
     struct delivery *d = ctx;
     for (struct delivery_pool *p = d->pools; p; p = p->next)
         while (p->links)
-            client_abandon(p->links->client, SP_LIT("given up: this server is being stopped"));
+            delivery_link_abandon(p->links, SP_LIT("given up: this server is being stopped"));
     role_exit(d->role);
 }
 
@@ -227,7 +331,13 @@ static void stop(struct role *r, uint32_t grace_ms)
         .reply = SP_LIT_INIT("not tried: this server is being stopped"),
         .remote = ""};
     struct delivery *d = obtain(r);
+    struct delivery_attempt *list = delivery_search_stop(d), *a;
     d->stopping = true;
+    while ((a = list)) {
+        list = a->next;
+        delivery_attempt_settle_open(a, &untried);
+        delivery_attempt_finish(a);
+    }
     for (struct delivery_pool *p = d->pools; p; p = p->next) {
         delivery_pool_settle_waiting(p, UINT64_MAX, &untried, IPC_HEALTH_UNTOLD);
         delivery_pool_retire(p);

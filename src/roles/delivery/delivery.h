@@ -1,10 +1,13 @@
 /*
  * The role delivery: takes attempts from queue, carries them out, and says what became of each
- * recipient. One pool per route; a pool has the attempts that wait and the links that carry them.
+ * recipient. A pool stands for a set of hosts and how they are to be reached; it has the attempts that wait
+ * and the links that carry them. A route of kind relay has one pool; one of kind mx has as many as its
+ * domains have different sites, which are found by search.
  */
 #ifndef ROLES_DELIVERY_DELIVERY_H
 #define ROLES_DELIVERY_DELIVERY_H
 
+#include "base/table.h"
 #include "client/client.h"
 #include "message/id.h"
 #include "roles/role.h"
@@ -33,6 +36,7 @@ struct delivery_attempt {
     struct sp_buf outcomes;
     uint32_t connections;    /* that the queue allows to the destination at the moment */
     enum ipc_health health;  /* of the destination, as this attempt met it */
+    const char *site;        /* key of the pool that had it; "" before. Lives as long as the pool, which outlives it */
     size_t target_n, open_n; /* open: without an outcome */
     struct delivery_target targets[];
 };
@@ -75,18 +79,55 @@ struct delivery_done {
 void delivery_done_add(struct delivery_done *d, uint64_t id, uint64_t recipient);
 bool delivery_done_has(const struct delivery_done *d, uint64_t id, uint64_t recipient);
 
-/* --- a pool: the way of one route --------------------------------------------------------------- */
+/* --- a route: its settings, of one generation of the configuration ---------------------------------- */
+
+struct delivery_route {
+    struct delivery_route *next;
+    struct delivery *delivery;
+    size_t use_n; /* pools and searches */
+    bool retired;
+    enum config_route_kind kind;
+    enum config_route_tls tls;
+    bool dane, mta_sts;
+    char *name, *path, *host, *socket, *hello;
+    uint16_t port;
+    uint32_t connections;
+    struct client_options options; /* what is the same for all its connections      */
+    struct os_tls_context *any, *verified, *by_dane; /* NULL: not needed, or not to be had */
+    struct sasl_credentials credentials;
+    struct sp_buf secret; /* what credentials point to */
+};
+
+/* route.c */
+struct delivery_route *delivery_route_new(struct delivery *d, const struct config_route *route);
+void delivery_route_release(struct delivery_route *r); /* one use less */
+void delivery_route_bury(struct delivery *d);          /* those that nobody uses any more */
+
+/* --- a pool: connections to one set of hosts ---------------------------------------------------------- */
+
+enum { DELIVERY_HOSTS_MAX = 20 };
+
+struct delivery_host {
+    unsigned preference;
+    char name[DNS_NAME_MAX + 1]; /* or a numeric address */
+};
+
+/* Where mail goes, and on what conditions; domains with the same share a pool. */
+struct delivery_site {
+    struct delivery_host hosts[DELIVERY_HOSTS_MAX]; /* by preference, then by name */
+    size_t host_n;
+    bool secure;      /* the DNS names them under a signature                         */
+    bool sts;         /* a policy of MTA-STS demands verified certificates            */
+    bool require_tls; /* a mail does (RFC 8689)                                       */
+};
 
 struct delivery_pool {
     struct delivery_pool *next;
     struct delivery *delivery;
-    char *name;
-    enum config_route_kind kind;
-    char *path; /* maildir */
-    char *host, *hello;
-    struct client_options options;
-    struct sasl_credentials credentials;
-    struct sp_buf secret; /* what credentials point to */
+    struct delivery_route *route;
+    struct delivery_site site;
+    char *name; /* "ROUTE HOST", for the memory of troubles                           */
+    char *key;  /* what the queue calls this site; "" for a route that has one server */
     uint32_t connections; /* as the queue last allowed */
     struct delivery_attempt *waiting, **waiting_end;
     size_t waiting_n;
@@ -97,11 +138,10 @@ struct delivery_pool {
     bool retired;            /* of an earlier configuration: goes when its links are gone */
 };
 
-/* settings.c */
-struct delivery_pool *delivery_pool_new(struct delivery *d, const struct config_route *route);
-void delivery_pool_free(struct delivery_pool *p);
-
 /* pool.c */
+/* The pool of a route for a site, made when there is none. */
+struct delivery_pool *delivery_pool_of(struct delivery_route *route, const struct delivery_site *site);
+void delivery_pool_free(struct delivery_pool *p);
 void delivery_pool_take(struct delivery_pool *p, struct delivery_attempt *a);
 void delivery_pool_give_back(struct delivery_pool *p, struct delivery_attempt *a); /* to the front */
 void delivery_pool_feed(struct delivery_pool *p);
@@ -113,14 +153,90 @@ void delivery_pool_settle_waiting(struct delivery_pool *p, uint64_t number, cons
                                   enum ipc_health health);
 struct delivery_attempt *delivery_pool_next(struct delivery_pool *p);
 
+/* --- search.c: from a domain to its site ---------------------------------------------------------------- */
+
+/* Find where the attempt's domain wants its mail, and give it to that pool. Attempts for one domain share a search. */
+void delivery_search(struct delivery_route *route, struct delivery_attempt *a);
+
+/* Take back the attempts of all searches, linked by next; the searches end. */
+struct delivery_attempt *delivery_search_stop(struct delivery *d);
+void delivery_search_forget_queue(struct delivery *d, const struct os_edge *queue);
+
+/* --- own.c: is it this server? --------------------------------------------------------------------------- */
+
+/* The addresses of this machine, for listeners on all of them. Only before the role is shut in. */
+void delivery_own_start(struct delivery *d);
+bool delivery_is_own_name(const struct delivery *d, const char *name);
+bool delivery_is_own_address(const struct delivery *d, const struct os_address *a);
+
+/* --- trouble.c: what could not be reached, for a while ----------------------------------------------------- */
+
+struct delivery_trouble {
+    uint64_t since_ms, last_ms; /* monotonic */
+    uint32_t pause_ms;          /* doubles with each failure */
+    struct sp_buf text;
+};
+
+enum { DELIVERY_TROUBLES_MAX = 4096 };
+
+/* Note a failure. true: it is the first, or another one than before: worth a line in the log. */
+bool delivery_trouble_note(struct delivery *d, struct sp_view key, struct sp_view text);
+/* NULL: none is known. */
+const struct delivery_trouble *delivery_trouble_find(const struct delivery *d, struct sp_view key);
+/* It is over. The seconds that it lasted; -1: there was none. */
+int64_t delivery_trouble_end(struct delivery *d, struct sp_view key);
+void delivery_trouble_forget_all(struct delivery *d);
+
 /* --- a link: one connection of a pool ------------------------------------------------------------ */
 
 enum { DELIVERY_RECIPIENTS = 100 }; /* in one transaction; RFC 5321 4.5.3.1.8 */
 
+/* What is demanded of the link. NAME, word for log and queue. */
+#define DELIVERY_POLICIES(X)                                                                                 \
+    X(OFF, "off")                                                                                            \
+    X(OPPORTUNISTIC, "opportunistic")                                                                        \
+    X(REQUIRED, "required")                                                                                  \
+    X(VERIFIED, "verified")                                                                                  \
+    X(STS, "mta-sts")                                                                                        \
+    X(DANE, "dane")                                                                                          \
+    X(DANE_UNUSABLE, "dane-unusable")
+
+#define X(n, ...) DELIVERY_##n,
+enum delivery_policy { DELIVERY_POLICIES(X) DELIVERY_POLICY_N };
+#undef X
+
+enum { DELIVERY_TLSA_MAX = 16 };
+
+/* From the hosts of a pool to a connection, one address after the other. */
+struct delivery_dial {
+    uint8_t order[DELIVERY_HOSTS_MAX]; /* hosts, the equal ones shuffled */
+    size_t host_at;                    /* the next in that order         */
+    size_t tried_n;                    /* connections so far             */
+    struct dns_query *query;
+    struct dns_lookup *lookup;
+    const struct delivery_host *host;
+    struct dns_addresses addresses;
+    size_t address_at;         /* the next of them                                    */
+    struct dns_addresses one;  /* the one that is dialled                              */
+    bool original;             /* TLSA records are asked for behind the name as it is, not for its alias */
+    char base[DNS_NAME_MAX + 1];
+    struct os_tls_tlsa tlsa[DELIVERY_TLSA_MAX];
+    struct sp_buf tlsa_data;
+    struct os_tls_expected expected;
+    enum delivery_policy policy;
+    struct client_options options;
+    /* The first failure, which is told when all others fail too. */
+    struct delivery_outcome failure;
+    struct sp_buf failure_text;
+    const char *phase;
+    char remote[CLIENT_REMOTE_MAX];
+};
+
 struct delivery_link {
     struct delivery_link *next;
     struct delivery_pool *pool;
-    struct client *client;
+    struct delivery_dial dial;
+    struct client *client; /* NULL while names are looked up */
     struct delivery_attempt *attempt;
     struct sp_client_mail mail;
     struct sp_view recipients[DELIVERY_RECIPIENTS];
@@ -130,6 +246,7 @@ struct delivery_link {
     size_t crowded_n, taken_n;
     bool lost;       /* before anything of this mail was answered             */
     bool was_ready;  /* it has come as far as to take mail                    */
+    bool abandoned;  /* no further address is tried                           */
     uint64_t born;   /* attempts that the pool had taken when it was dialled  */
     uint64_t mail_n; /* mails done over it                                    */
     struct os_timer idle;
@@ -138,10 +255,25 @@ struct delivery_link {
     struct sp_buf crowd_text;
 };
 
+/* link.c */
 void delivery_link_open(struct delivery_pool *p);
 bool delivery_link_is_idle(const struct delivery_link *l);
 void delivery_link_begin(struct delivery_link *l, struct delivery_attempt *a);
 void delivery_link_leave(struct delivery_link *l); /* QUIT, when idle */
+void delivery_link_abandon(struct delivery_link *l, struct sp_view why);
+void delivery_link_failed(struct delivery_link *l); /* no address is left; l is freed */
+extern const struct client_handlers delivery_link_handlers;
+
+/* dial.c */
+const char *delivery_policy_word(enum delivery_policy policy);
+void delivery_dial_begin(struct delivery_link *l);
+/* The connection came to nothing: note why, and try the next address. l may be gone. */
+void delivery_dial_on(struct delivery_link *l, const struct client_verdict *v);
+void delivery_dial_note(struct delivery_link *l, const struct delivery_outcome *o, const char *phase);
+/* It stands. */
+void delivery_dial_done(struct delivery_link *l);
+enum ipc_health delivery_dial_health(const struct delivery_dial *dial);
+void delivery_dial_end(struct delivery_dial *dial);
 
 /* --- the role -------------------------------------------------------------------------------------- */
 
@@ -154,18 +286,24 @@ struct delivery_credential {
 struct delivery {
     struct role *role;
     struct dns *dns;
+    struct delivery_route *routes;
     struct delivery_pool *pools;
+    struct delivery_search *searches;
+    struct sp_table troubles;
+    struct os_network *own; /* addresses of this machine's interfaces */
+    size_t own_n;
     struct delivery_credential *credentials;
     struct delivery_done done;
     int64_t paired_ms; /* wall time since when this process and queue have known each other */
     bool stopping;
     struct os_timer grace;
+    struct os_later tidy; /* pools that nobody needs any more, and the end */
 };
 
 /* A link has gone: its pool may go too, and when stopping so may the process. */
 void delivery_link_ended(struct delivery *d);
 
 /* mailboxes.c: deliver to each open target. */
-void delivery_maildir(struct delivery_pool *p, struct delivery_attempt *a);
+void delivery_maildir(struct delivery_route *r, struct delivery_attempt *a);
 
 #endif

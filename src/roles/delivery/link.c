@@ -1,5 +1,5 @@
 /*
- * One connection to a relay, used for mail after mail.
+ * One connection to a server, used for mail after mail.
  *
  * Two cases are not what the outcome says, and are tried anew at once:
  * - a server closes idle connections, and the close crosses with our MAIL: nothing of the mail was answered,
@@ -21,7 +21,7 @@ enum { IDLE_MS = 10000, BLOCK = 65536, ENOUGH_MS = 5000 };
 
 bool delivery_link_is_idle(const struct delivery_link *l)
 {
-    return !l->attempt && client_is_ready(l->client);
+    return l->client && !l->attempt && client_is_ready(l->client);
 }
 
 static enum ipc_outcome_kind kind_of(enum sp_client_fate fate)
@@ -167,23 +167,31 @@ static void end_mail(void *ctx)
 static void log_up(const struct delivery_link *l)
 {
     const struct os_tls_facts *tls = client_tls(l->client);
-    os_log(OS_INFO, "relay-connected", OS_STR("route", l->pool->name),
-           OS_STR("remote", client_remote(l->client)), OS_STR("tls", tls ? tls->version : "no"),
-           OS_STR("cipher", tls ? tls->cipher : NULL), OS_STR("certificate", tls ? tls->peer_name : NULL),
+    os_log(OS_INFO, "remote-connected", OS_STR("route", l->pool->route->name),
+           OS_STR("remote", client_remote(l->client)), OS_STR("policy", delivery_policy_word(l->dial.policy)),
+           OS_STR("tls", tls ? tls->version : "no"), OS_STR("cipher", tls ? tls->cipher : NULL),
+           OS_STR("certificate", tls ? tls->peer_name : NULL),
            OS_STR("verified", !tls                 ? NULL
                               : tls->peer_verified ? "yes"
                                                    : "no"),
-           OS_VIEW("user", l->pool->options.credentials ? l->pool->credentials.user : SP_LIT("")));
+           OS_VIEW("user", l->dial.options.credentials ? l->dial.options.credentials->user : SP_LIT("")));
 }
 
 static void log_end(const struct delivery_link *l, const struct client_verdict *v)
 {
-    if (l->was_ready)
-        os_log(OS_INFO, "relay-ended", OS_STR("route", l->pool->name), OS_STR("remote", v->remote),
-               OS_NUM("mails", l->mail_n), OS_VIEW("why", v->text));
-    else
-        os_log(OS_INFO, "relay-failed", OS_STR("route", l->pool->name), OS_STR("remote", v->remote),
-               OS_STR("phase", v->phase), OS_VIEW("why", v->text), OS_NUM("waiting", l->pool->waiting_n));
+    os_log(OS_INFO, "remote-ended", OS_STR("route", l->pool->route->name), OS_STR("remote", v->remote),
+           OS_NUM("mails", l->mail_n), OS_VIEW("why", v->text));
+}
+
+/* A site that cannot be reached is worth a line when that begins, and when the reason changes. */
+static void log_failed(const struct delivery_link *l)
+{
+    const struct delivery_dial *dial = &l->dial;
+    const struct delivery_pool *p = l->pool;
+    if (delivery_trouble_note(p->delivery, sp_view_of(p->name), dial->failure.reply))
+        os_log(OS_INFO, "remote-failed", OS_STR("route", p->route->name), OS_STR("remote", dial->remote),
+               OS_STR("phase", dial->phase), OS_VIEW("why", dial->failure.reply),
+               OS_NUM("waiting", p->waiting_n));
 }
 
 static void take_next(void *ctx)
@@ -194,6 +202,7 @@ static void take_next(void *ctx)
         p->dialling_n--;
         l->was_ready = true;
         log_up(l);
+        delivery_dial_done(l);
     }
     struct delivery_attempt *a = l->attempt ? l->attempt : delivery_pool_next(p);
     if (a)
@@ -229,36 +238,57 @@ static void remove_link(struct delivery_link *l)
     if (l->attempt)
         delivery_pool_give_back(p, l->attempt);
     client_free(l->client);
+    delivery_dial_end(&l->dial);
     os_timer_fini(&l->idle);
     sp_buf_fini(&l->crowd_text);
     free(l->block);
     free(l);
 }
 
-/* It never came to mail: what waits for it has failed, unless other connections carry that. */
-static void note_dialled_in_vain(const struct delivery_link *l, const struct client_verdict *v)
+static void over(struct delivery_link *l)
 {
     struct delivery_pool *p = l->pool;
-    /* What fails before a mail is given says nothing of the mail: a wrong host name is ours to mend. */
-    struct delivery_outcome o = outcome_of(v);
-    o.kind = IPC_OUTCOME_DEFERRED;
+    struct delivery *d = p->delivery;
+    remove_link(l);
+    delivery_pool_feed(p);
+    delivery_link_ended(d);
+}
+
+/* It never came to mail: what waits for it has failed, unless other connections carry that. */
+void delivery_link_failed(struct delivery_link *l)
+{
+    struct delivery_pool *p = l->pool;
+    if (!l->abandoned)
+        log_failed(l);
     if (p->link_n == p->dialling_n)
-        delivery_pool_settle_waiting(p, l->born, &o, v->code / 100 == 4 ? IPC_HEALTH_BUSY : IPC_HEALTH_DOWN);
+        delivery_pool_settle_waiting(p, l->born, &l->dial.failure, delivery_dial_health(&l->dial));
     else
         p->enough_till_ms = os_mono_ms() + ENOUGH_MS;
+    over(l);
 }
 
 static void end_link(void *ctx, const struct client_verdict *v)
 {
     struct delivery_link *l = ctx;
-    struct delivery_pool *p = l->pool;
-    struct delivery *d = p->delivery;
+    if (!l->was_ready) {
+        delivery_dial_on(l, v);
+        return;
+    }
     log_end(l, v);
-    if (!l->was_ready)
-        note_dialled_in_vain(l, v);
-    remove_link(l);
-    delivery_pool_feed(p);
-    delivery_link_ended(d);
+    over(l);
+}
+
+void delivery_link_abandon(struct delivery_link *l, struct sp_view why)
+{
+    l->abandoned = true;
+    if (l->client) {
+        client_abandon(l->client, why);
+        return;
+    }
+    const struct delivery_outcome o = {
+        .kind = IPC_OUTCOME_DEFERRED, .enhanced = SP_LIT("4.4.1"), .reply = why, .remote = ""};
+    delivery_dial_note(l, &o, "DNS");
+    delivery_link_failed(l);
 }
 
 /* Why no AUTH can be done, or why another mechanism is tried: of all notes the one that an operator looks
@@ -267,11 +297,11 @@ static void take_note(void *ctx, const struct client_note *n)
 {
     const struct delivery_link *l = ctx;
     if (n->type == CLIENT_NOTE_AUTH)
-        os_log(OS_INFO, "relay-auth", OS_STR("route", l->pool->name),
+        os_log(OS_INFO, "remote-auth", OS_STR("route", l->pool->route->name),
                OS_STR("remote", client_remote(l->client)), OS_STR("why", n->text));
 }
 
-static const struct client_handlers handlers = {
+const struct client_handlers delivery_link_handlers = {
     .note = take_note,
     .ready = take_next,
     .content = give_content,
@@ -282,17 +312,14 @@ static const struct client_handlers handlers = {
 
 void delivery_link_open(struct delivery_pool *p)
 {
-    struct delivery *d = p->delivery;
     struct delivery_link *l = os_new(sizeof *l);
     l->pool = p;
     l->born = p->taken_n;
     l->next = p->links;
-    os_timer_init(&l->idle, d->role->base, leave_when_idle, l);
+    os_timer_init(&l->idle, p->delivery->role->base, leave_when_idle, l);
     sp_buf_init(&l->crowd_text, &os_heap, CLIENT_TEXT_MAX + 64);
-    l->client = client_new(d->role->base, d->dns, &p->options, &handlers, l);
-    if (!l->client)
-        os_panic("delivery-hello", "the host name %s cannot stand in EHLO", p->hello);
     p->links = l;
     p->link_n++;
     p->dialling_n++;
+    delivery_dial_begin(l);
 }

@@ -29,13 +29,13 @@ static void settle(struct delivery_attempt *a, size_t target, enum ipc_outcome_k
     delivery_attempt_settle(a, target, &o);
 }
 
-static void deliver(struct delivery_pool *p, struct delivery_attempt *a, size_t target, const char *path)
+static void deliver(struct delivery_route *r, struct delivery_attempt *a, size_t target, const char *path)
 {
     const struct delivery_target *t = &a->targets[target];
     char name[NAME_LIMIT];
     struct sp_buf error;
     sp_buf_init(&error, &os_heap, PATH_LIMIT + 500);
-    name_file(a, t, p->delivery->role->config->hostname, name);
+    name_file(a, t, r->delivery->role->config->hostname, name);
     const struct maildir_mail mail = {
         .path = path,
         .name = name,
@@ -43,7 +43,7 @@ static void deliver(struct delivery_pool *p, struct delivery_attempt *a, size_t 
         .content = a->content,
         .fd = a->fd,
         .size = a->size,
-        .again = message_id_wall_ms(a->id) <= p->delivery->paired_ms,
+        .again = message_id_wall_ms(a->id) <= r->delivery->paired_ms,
     };
     switch (maildir_store(&mail, &error)) {
     case SP_OK:
@@ -59,20 +59,20 @@ static void deliver(struct delivery_pool *p, struct delivery_attempt *a, size_t 
     sp_buf_fini(&error);
 }
 
-void delivery_maildir(struct delivery_pool *p, struct delivery_attempt *a)
+void delivery_maildir(struct delivery_route *r, struct delivery_attempt *a)
 {
     struct sp_buf path;
     sp_buf_init(&path, &os_heap, PATH_LIMIT);
     for (size_t i = 0; i < a->target_n; i++) {
         if (a->targets[i].settled)
             continue;
-        if (maildir_path(p->path, a->targets[i].address, &path))
+        if (maildir_path(r->path, a->targets[i].address, &path))
             settle(
                 a, i, IPC_OUTCOME_FAILED, "5.1.3",
                 SP_LIT(
                     "no mailbox can have this local part: no / or \\, no dot in front, 64 octets at most"));
         else
-            deliver(p, a, i, (const char *)path.p);
+            deliver(r, a, i, (const char *)path.p);
     }
     sp_buf_fini(&path);
 }

@@ -1,11 +1,76 @@
 /*
  * Attempts that wait for a link, and when to open one. A new attempt is tried at once whatever earlier ones
- * met; what waited when a server was dialled in vain fails together, so that one that is down is dialled once
+ * met; what waited when a site was dialled in vain fails together, so that one that is down is dialled once
  * per batch. A server that takes mail over some connections and refuses more is left alone for a while.
  */
 #include "base/view.h"
 #include "os/clock.h"
+#include "os/heap.h"
 #include "roles/delivery/delivery.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* --- life ------------------------------------------------------------------------------------ */
+
+static bool is_same_site(const struct delivery_site *a, const struct delivery_site *b)
+{
+    if (a->host_n != b->host_n || a->secure != b->secure || a->sts != b->sts ||
+        a->require_tls != b->require_tls)
+        return false;
+    for (size_t i = 0; i < a->host_n; i++)
+        if (a->hosts[i].preference != b->hosts[i].preference ||
+            !sp_view_eq_nocase(sp_view_of(a->hosts[i].name), sp_view_of(b->hosts[i].name)))
+            return false;
+    return true;
+}
+
+/* "ROUTE 10 mx1.example 20 mx2.example", with what is demanded of them behind. */
+static char *make_key(const struct delivery_route *route, const struct delivery_site *site)
+{
+    struct sp_buf b;
+    sp_buf_init(&b, &os_heap, 1 << 16);
+    for (size_t i = 0; i < site->host_n && route->kind == CONFIG_ROUTE_MX; i++) {
+        sp_buf_add_str(&b, i == 0 ? route->name : "");
+        sp_buf_add_u8(&b, ' ');
+        sp_buf_add_dec(&b, site->hosts[i].preference);
+        sp_buf_add_u8(&b, ' ');
+        sp_buf_add_str(&b, site->hosts[i].name);
+    }
+    if (b.len > 0)
+        sp_buf_add_str(&b, site->require_tls ? " REQUIRETLS" : site->sts ? " MTA-STS" : "");
+    char *key = os_text(sp_buf_view(&b));
+    sp_buf_fini(&b);
+    return key;
+}
+
+struct delivery_pool *delivery_pool_of(struct delivery_route *route, const struct delivery_site *site)
+{
+    struct delivery *d = route->delivery;
+    for (struct delivery_pool *p = d->pools; p; p = p->next)
+        if (!p->retired && p->route == route && is_same_site(&p->site, site))
+            return p;
+    struct delivery_pool *p = os_new(sizeof *p);
+    *p = (struct delivery_pool){
+        .next = d->pools, .delivery = d, .route = route, .site = *site, .connections = route->connections};
+    p->waiting_end = &p->waiting;
+    p->name = os_new(strlen(route->name) + sizeof site->hosts[0].name + 1);
+    (void)sprintf(p->name, "%s %s", route->name, site->hosts[0].name); /* there is room for both */
+    p->key = make_key(route, site);
+    route->use_n++;
+    d->pools = p;
+    return p;
+}
+
+void delivery_pool_free(struct delivery_pool *p)
+{
+    delivery_route_release(p->route);
+    free(p->name);
+    free(p->key);
+    free(p);
+}
+
+/* --- the line ----------------------------------------------------------------------------------- */
 
 struct delivery_attempt *delivery_pool_next(struct delivery_pool *p)
 {
@@ -81,49 +146,14 @@ void delivery_pool_settle_waiting(struct delivery_pool *p, uint64_t number, cons
     }
 }
 
-/* What a queue that died before it stored the result asks for again. */
-static void settle_done(struct delivery_attempt *a)
-{
-    const struct delivery_outcome o = {.kind = IPC_OUTCOME_DELIVERED,
-                                       .enhanced = SP_LIT("2.0.0"),
-                                       .reply = SP_LIT("delivered before, when the result was lost"),
-                                       .remote = ""};
-    for (size_t i = 0; i < a->target_n; i++)
-        if (delivery_done_has(&a->delivery->done, a->id, a->targets[i].recipient))
-            delivery_attempt_settle(a, i, &o);
-}
-
 void delivery_pool_take(struct delivery_pool *p, struct delivery_attempt *a)
 {
-    static const struct delivery_outcome gone = {.kind = IPC_OUTCOME_DELIVERED,
-                                                 .enhanced = SP_LIT_INIT("2.0.0"),
-                                                 .reply = SP_LIT_INIT("discarded"),
-                                                 .remote = "discard"};
-    static const struct delivery_outcome held = {.kind = IPC_OUTCOME_DEFERRED,
-                                                 .enhanced = SP_LIT_INIT("4.3.2"),
-                                                 .reply = SP_LIT_INIT("held here"),
-                                                 .remote = "hold"};
     a->number = ++p->taken_n;
-    settle_done(a);
-    switch (p->kind) {
-    case CONFIG_ROUTE_RELAY:
-        if (a->open_n > 0) {
-            append(p, a);
-            delivery_pool_feed(p);
-            return;
-        }
-        break;
-    case CONFIG_ROUTE_MAILDIR:
-        delivery_maildir(p, a);
-        break;
-    case CONFIG_ROUTE_DISCARD:
-        delivery_attempt_settle_open(a, &gone);
-        break;
-    case CONFIG_ROUTE_HOLD:
-        delivery_attempt_settle_open(a, &held);
-        break;
-    }
-    delivery_attempt_finish(a);
+    a->site = p->key;
+    if (a->connections)
+        p->connections = a->connections;
+    append(p, a);
+    delivery_pool_feed(p);
 }
 
 void delivery_pool_retire(struct delivery_pool *p)
@@ -134,7 +164,7 @@ void delivery_pool_retire(struct delivery_pool *p)
         if (delivery_link_is_idle(l))
             delivery_link_leave(l);
         else if (!l->was_ready)
-            client_abandon(l->client, SP_LIT("not needed any more"));
+            delivery_link_abandon(l, SP_LIT("not needed any more"));
     }
 }
 

@@ -23,7 +23,7 @@ static const struct config_route *route_of(const struct config *c, struct sp_vie
         return NULL;
     const struct config_domain *domain = config_find_domain(c, name);
     if (!domain)
-        return c->default_route;
+        return config_route_for(c, (struct sp_view){0}, address);
     for (size_t i = 0; i < domain->mailbox_n; i++)
         if (sp_view_eq_nocase(local, sp_view_of(domain->mailboxes[i])))
             return domain->route;

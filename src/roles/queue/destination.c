@@ -166,7 +166,9 @@ struct queue_destination *queue_destination_of(struct queue *q, struct sp_view r
     (void)sp_buf_add_u8(&name, '/');
     struct sp_view domain = add_domain(&name, address);
     /* A domain that is suspended by itself must not take the others of its route with it. */
-    bool with_domain = domain.len > 0 && find_suspension(q, domain, NULL);
+    const struct config_route *settings = config_find_route(q->role->config, route);
+    bool by_domain = settings && settings->kind == CONFIG_ROUTE_MX;
+    bool with_domain = domain.len > 0 && (by_domain || find_suspension(q, domain, NULL));
     struct sp_view key = sp_view_sub(sp_buf_view(&name), 0, with_domain ? name.len : route.len);
     struct queue_destination *d = queue_destination_find(q, key);
     if (!d)

@@ -63,7 +63,8 @@ static int decide_recipient(struct session *s, const struct sp_server_event *ev)
     const struct sp_path *recipient = &ev->as.rcpt.recipient;
     const char *route = NULL;
     bool may_relay = sp_server_is_authenticated(s->engine) || terms_may_relay(s->terms, &s->address);
-    enum smtpd_refusal why = policy_recipient(s->smtpd->role->config, may_relay, recipient, &route);
+    enum smtpd_refusal why =
+        policy_recipient(s->smtpd->role->config, may_relay, sp_buf_view(&s->mail->sender), recipient, &route);
     if (why == SMTPD_FINE && !room_for_mail(s->smtpd))
         why = SMTPD_SERVER_BUSY;
     if (why != SMTPD_FINE)

@@ -49,8 +49,8 @@ static const struct config_domain *domain_of(const struct config *c, struct sp_v
     return own || c->domain_n == 0 ? own : &c->domains[0];
 }
 
-enum smtpd_refusal policy_recipient(const struct config *c, bool may_relay, const struct sp_path *recipient,
-                                    const char **route_out)
+enum smtpd_refusal policy_recipient(const struct config *c, bool may_relay, struct sp_view sender,
+                                    const struct sp_path *recipient, const char **route_out)
 {
     const struct config_domain *d = domain_of(c, recipient->domain);
     if (d) {
@@ -61,36 +61,14 @@ enum smtpd_refusal policy_recipient(const struct config *c, bool may_relay, cons
     }
     if (!may_relay)
         return SMTPD_RELAY_DENIED;
-    if (!c->default_route)
+    const struct config_route *route = config_route_for(c, sender, recipient->text);
+    if (!route)
         return SMTPD_NO_ROUTE;
-    *route_out = c->default_route->name;
+    *route_out = route->name;
     return SMTPD_FINE;
 }
 
 /* --- senders --------------------------------------------------------------------------------- */
-
-/* `*` is any octets; nothing else is special. Without regard to case. */
-static bool matches(struct sp_view pattern, struct sp_view text)
-{
-    size_t p = 0, t = 0, star = pattern.len, from = 0;
-    while (t < text.len) {
-        if (p < pattern.len && pattern.p[p] == '*') {
-            star = p++;
-            from = t;
-        } else if (p < pattern.len && sp_ascii_lower(pattern.p[p]) == sp_ascii_lower(text.p[t])) {
-            p++;
-            t++;
-        } else if (star < pattern.len) {
-            p = star + 1;
-            t = ++from;
-        } else {
-            return false;
-        }
-    }
-    while (p < pattern.len && pattern.p[p] == '*')
-        p++;
-    return p == pattern.len;
-}
 
 bool policy_may_send(struct sp_view senders, const struct sp_path *sender)
 {
@@ -100,8 +78,8 @@ bool policy_may_send(struct sp_view senders, const struct sp_path *sender)
         return true;
     while (sp_view_word(&senders, '\n', &pattern)) {
         size_t at = sp_view_find(pattern, '@', 0);
-        if (matches(sp_view_sub(pattern, 0, at), local) &&
-            matches(sp_view_from(pattern, at + 1), sender->domain))
+        if (sp_view_is_like(local, sp_view_sub(pattern, 0, at)) &&
+            sp_view_is_like(sender->domain, sp_view_from(pattern, at + 1)))
             return true;
     }
     return false;

@@ -8,10 +8,11 @@
 
 /*
  *   may_relay  authenticated, or from a network of relay-from
+ *   sender     of MAIL FROM, empty for the null path
  *   route_out  name of the route, valid as long as the configuration
  */
-enum smtpd_refusal policy_recipient(const struct config *c, bool may_relay, const struct sp_path *recipient,
-                                    const char **route_out);
+enum smtpd_refusal policy_recipient(const struct config *c, bool may_relay, struct sp_view sender,
+                                    const struct sp_path *recipient, const char **route_out);
 
 /*
  * May the sender of a MAIL FROM be this one?

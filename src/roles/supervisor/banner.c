@@ -86,6 +86,8 @@ static void add_mail(struct sp_buf *out, const struct supervisor *sv)
     if (route && route->kind == CONFIG_ROUTE_RELAY) {
         (void)snprintf(where, sizeof where, "relayed to %.255s:%u", route->host, route->port); /* fits */
         add_fact(out, "mail", where, "");
+    } else if (route && route->kind == CONFIG_ROUTE_MX) {
+        add_fact(out, "mail", "sent to the servers of each domain", "");
     } else {
         add_fact(out, "mail", "held, not sent", "");
     }
