@@ -137,6 +137,7 @@ static json_t *recipient_json(const struct ipc_queue_recipient *r, bool whole)
     if (!whole)
         return o;
     json_object_set_new(o, "route", queue_json_text(r->route));
+    json_object_set_new(o, "last_enhanced", queue_json_text_or_null(r->enhanced));
     json_object_set_new(o, "last_attempt", queue_json_time(r->last_ms));
     json_object_set_new(o, "last_remote", queue_json_text_or_null(r->remote));
     json_object_set_new(o, "notify", queue_notify_json(r->parameters.notify));

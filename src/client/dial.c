@@ -137,8 +137,8 @@ void client_redial_plain(struct client *c)
 void client_start_tls(struct client *c)
 {
     uint32_t ms = c->session_options.timeouts.tls_ms;
-    const struct os_tls_expected host = {
-        .name = c->options->server_name ? c->options->server_name : c->options->host};
+    const struct os_tls_expected host = {.name = c->options->server_name ? c->options->server_name
+                                                                         : c->options->host};
     const struct os_tls_expected *expected = c->options->expected ? c->options->expected : &host;
     os_stream_start_tls_expecting(c->stream, c->options->tls, expected, ms ? ms : HANDSHAKE_MS);
 }

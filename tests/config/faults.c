@@ -36,8 +36,9 @@ static void form(void **state)
 static void names(void **state)
 {
     (void)state;
-    FAULT("limit {\n}\n", "f:4: no section is called limit; did you mean limits?; "
-                          "allowed: listener, route, domain, rule, dns, limits, users, tokens, queue, sessions");
+    FAULT("limit {\n}\n",
+          "f:4: no section is called limit; did you mean limits?; "
+          "allowed: listener, route, domain, rule, dns, limits, users, tokens, queue, sessions");
     FAULT("frobnicate {\n a = b\n}\n",
           "f:4: no section is called frobnicate; "
           "allowed: listener, route, domain, rule, dns, limits, users, tokens, queue, sessions");

@@ -1,5 +1,6 @@
 """A world of its own on loopback: a name server with signed and unsigned zones, mail servers on addresses of 127.0.0.0/8,
 and our relay that finds its way among them by MX."""
+import json
 import socket
 import unittest
 
@@ -82,7 +83,9 @@ domain us.example {{
     route = hold
 }}
 queue {{ retry-first = 1s
-    retry-most = 2s }}
+    retry-most = 2s
+    back-off-first = 1s
+    back-off-most = 2s }}
 {more}
 """
 
@@ -119,8 +122,7 @@ class World(ServerCase):
     def deferred(self, server, ident):
         """What is known of the recipient of a message that waits."""
         server.wait_log("mail-deferred", id=ident)
-        entry, = (e for e in server.queue() if e["id"] == ident)
-        return entry["recipients"][0]
+        return json.loads(server.run("queue", "show", "--json", ident).stdout)["recipients"][0]
 
 
 class Routing(World):
@@ -189,7 +191,7 @@ class Routing(World):
         first = self.host(1)
         server = self.relay()
         ident = self.send(server, "x@behind.example")
-        self.assertIn("mx2.example", self.deferred(server, ident)["last_reply"])
+        self.assertIn("mx2.example", self.deferred(server, ident)["last_remote"])
         self.host(2).wait(1)
         self.assertEqual(first.mails, [])
 

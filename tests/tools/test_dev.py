@@ -109,7 +109,7 @@ class Lists(unittest.TestCase):
             wanted |= set(re.findall(r"dependency\('([^']+)'", path.read_text()))
         packages = (ROOT / "tools" / "debian-packages").read_text()
         names = {"libevent_core": "libevent-dev", "openssl": "libssl-dev", "libcrypto": "libssl-dev", "libssl": "libssl-dev",
-                 "libidn": "libidn-dev", "sqlite3": "libsqlite3-dev", "jansson": "libjansson-dev",
+                 "libidn": "libidn-dev", "libidn2": "libidn2-dev", "sqlite3": "libsqlite3-dev", "jansson": "libjansson-dev",
                  "libunbound": "libunbound-dev", "libseccomp": "libseccomp-dev", "libcurl": "libcurl4-openssl-dev", "threads": "libc6-dev"}
         for library in wanted:
             with self.subTest(library=library):
