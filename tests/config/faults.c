@@ -294,9 +294,9 @@ static void route_rules(void **state)
     FAULT(RELAY "user = x\npassword-file = y\n}\n",
           "f:6: route \"r\"/user: the password could be read on the way; allowed: with tls = verified");
     FAULT(RELAY "tls = off\nimplicit-tls = yes\n}\n", "f:7: route \"r\"/implicit-tls: contradicts tls = off");
-    FAULT(RELAY "tls = required\nuser = x\ncertificate-file = y\n}\n",
+    FAULT(RELAY "tls = verified\nuser = x\ncertificate-file = y\n}\n",
           "f:8: route \"r\"/certificate-file: certificate-file and key-file go together");
-    FAULT(RELAY "tls = required\nkey-file = y\n}\n",
+    FAULT(RELAY "tls = verified\nkey-file = y\n}\n",
           "f:7: route \"r\"/key-file: certificate-file and key-file go together");
     FAULT(RELAY "tls = off\ncertificate-file = y\nkey-file = y\n}\n",
           "f:7: route \"r\"/certificate-file: has no effect with tls = off");

@@ -237,7 +237,7 @@ class External(ServerCase):
                 kind = relay
                 host = localhost
                 port = {inner.port("submission")}
-                tls = required
+                tls = verified
                 ca-file = "authority.pem"
                 user = "anna@example.org"
                 certificate-file = "{self.anna[0]}"
