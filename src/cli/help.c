@@ -25,8 +25,12 @@ void cli_print_commands(FILE *to)
 /* "  -c FILE": how an option is written; returns the columns it takes. */
 static size_t write_option(const struct cli_option *o, char *out, size_t size)
 {
-    int n = snprintf(out, size, "%s%s%s%s", o->name[1] == '\0' ? "-" : "--", o->name, o->argument ? " " : "",
-                     o->argument ? o->argument : "");
+    bool optional = o->argument && o->argument[0] == '[';
+    int n = snprintf(out, size, "%s%s%s%s", o->name[1] == '\0' ? "-" : "--", o->name,
+                     optional      ? "[="
+                     : o->argument ? " "
+                                   : "",
+                     o->argument ? o->argument + optional : "");
     return n < 0 ? 0 : (size_t)n;
 }
 
@@ -60,6 +64,8 @@ static void print_options(const struct cli_option *options, FILE *to)
     fputs("\n", to);
     for (const struct cli_option *o = options; o && o->name; o++) {
         (void)write_option(o, left, sizeof left);
+        if (o->group)
+            fprintf(to, "%s%s:\n", o == options ? "" : "\n", o->group);
         snprintf(help, sizeof help, "%s%s", o->help, o->repeat ? " (may be repeated)" : "");
         print_option(left, width, help, to);
     }

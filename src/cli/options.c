@@ -113,7 +113,7 @@ static bool fault_unknown(const char *command, const struct cli_option *options,
     return false;
 }
 
-static bool add_value(const char *command, struct cli_option *option, const char *value)
+static bool add_value(const char *command, struct cli_option *option, const char *value, unsigned order)
 {
     if (option->given && !option->repeat) {
         cli_usage_fault(command, "%s%s is given twice", dashes(option), option->name);
@@ -127,6 +127,7 @@ static bool add_value(const char *command, struct cli_option *option, const char
                         CLI_VALUES_MAX);
         return false;
     }
+    option->order[option->n] = order;
     option->values[option->n++] = value;
     return true;
 }
@@ -177,9 +178,12 @@ static bool parse_option(const char *command, struct cli_option *options, int ar
         return false;
     }
     const char *value = "";
-    if (option->argument)
+    unsigned order = (unsigned)*i;
+    if (option->argument && option->argument[0] == '[')
+        value = w.value ? w.value : "";
+    else if (option->argument)
         value = value_of(command, options, option, w, argc, argv, i);
-    return value && add_value(command, option, value);
+    return value && add_value(command, option, value, order);
 }
 
 bool cli_parse(const char *command, int argc, char **argv, struct cli_option *options,

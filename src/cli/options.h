@@ -12,12 +12,15 @@ enum { CLI_VALUES_MAX = 64 };
 
 struct cli_option {
     const char *name;     /* "to" for --to; a single letter is also accepted as -c        */
-    const char *argument; /* what its value is called in the usage text; NULL: takes none */
+    const char *argument; /* what its value is called in the usage text; NULL: takes none;
+                             in brackets, "[SIZE]": may be left out, and stands behind '=' */
     const char *help;     /* one line                                                     */
     bool repeat;          /* may be given more than once, at most CLI_VALUES_MAX times    */
+    const char *group;    /* the heading of it and those behind it in the usage text, or NULL */
     /* set by cli_parse: */
     bool given;
     const char *values[CLI_VALUES_MAX]; /* borrowed from argv; values[0] when not repeatable */
+    unsigned order[CLI_VALUES_MAX];     /* where each stood among all options, from 1        */
     size_t n;
 };
 

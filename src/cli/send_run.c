@@ -1,58 +1,43 @@
-/* One client, one mail, one exit code. */
-#include <errno.h>
-#include <fcntl.h>
+/*
+ * Messages over connections: each line is one connection at a time, which takes message after message from
+ * the plan until all are sent.
+ */
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
 #include "base/view.h"
-#include "cli/options.h"
 #include "cli/send.h"
+#include "os/clock.h"
 #include "os/heap.h"
-#include "roles/supervisor/file.h"
 
-enum { PEM_MAX = 1 << 20 };
+struct run;
+
+struct line {
+    struct run *run;
+    struct client *client;
+    struct sp_client_mail mail;
+    struct sp_buf message;
+    bool given;   /* this connection has carried a message      */
+    bool shown;   /* the content of the message                 */
+    bool reached; /* the stage that was wanted                */
+    uint64_t began_ms;
+};
 
 struct run {
     const struct send_plan *plan;
-    struct sp_view message;
+    const struct send_parts *parts;
+    struct send_setup setup;
     struct send_show *show;
-    struct event_base *base;
-    struct dns *dns;
-    struct client *client;
-    struct client_options options;
-    struct sasl_credentials credentials;
-    struct sp_client_mail mail;
-    bool given, shown; /* the mail; its content */
+    struct line *lines;
+    size_t line_n;
+    uint32_t begun, failures_shown;
+    bool ended; /* the end of the one session was shown */
+    struct send_summary summary;
     int code;
 };
 
-/* --- exit codes ---------------------------------------------------------------------------- */
-
-/* What a reply, or its absence, means to a script. */
-static int code_of(const struct client_verdict *v)
-{
-    switch (v->code) {
-    case 530:
-    case 534:
-    case 535:
-    case 538:
-        return EX_NOPERM;
-    case 0:
-        break;
-    default:
-        if (v->code / 100 == 4)
-            return EX_TEMPFAIL;
-        if (v->code / 100 == 5 && strcmp(v->phase, "RCPT") == 0 && v->enhanced.len >= 4 &&
-            memcmp(v->enhanced.p, "5.1.", 4) == 0)
-            return EX_NOUSER;
-        return v->code / 100 == 5 ? EX_UNAVAILABLE : EX_PROTOCOL;
-    }
-    if (v->fate == SP_CLIENT_BOUNCE)
-        return strcmp(v->phase, "CONNECT") == 0 ? EX_NOHOST : EX_DATAERR;
-    if (strcmp(v->phase, "AUTH") == 0 || strcmp(v->phase, "HANDSHAKE") == 0 || strcmp(v->phase, "EHLO") == 0)
-        return EX_NOPERM;
-    return EX_TEMPFAIL;
-}
+enum { FAILURES_SHOWN = 10 };
 
 /* A refusal for good outweighs one for now; either outweighs success. */
 static void note_code(struct run *r, int code)
@@ -61,181 +46,246 @@ static void note_code(struct run *r, int code)
         r->code = code;
 }
 
+static bool is_single(const struct run *r) { return r->plan->repeat == 1; }
+
+/* --- a message ------------------------------------------------------------------------------- */
+
+static enum sp_client_until until_of(enum send_stage stage)
+{
+    return stage == SEND_STAGE_MAIL   ? SP_CLIENT_UNTIL_MAIL
+           : stage == SEND_STAGE_RCPT ? SP_CLIENT_UNTIL_RCPT
+           : stage == SEND_STAGE_DATA ? SP_CLIENT_UNTIL_DATA
+                                      : SP_CLIENT_UNTIL_END;
+}
+
+static bool has_eight_bit_header(struct sp_view message)
+{
+    struct sp_view rest = message, line;
+    while (sp_client_reply_line(&rest, &line) && line.len > 0)
+        if (send_has_eight_bit(line))
+            return true;
+    return false;
+}
+
+static bool make_mail(struct line *l)
+{
+    const struct send_plan *p = l->run->plan;
+    if (send_message_make(p, l->run->parts, &l->message))
+        return false;
+    struct sp_view message = sp_buf_view(&l->message);
+    l->mail = (struct sp_client_mail){.sender = p->sender,
+                                      .recipients = p->recipients,
+                                      .recipient_n = p->recipient_n,
+                                      .asked = p->asked,
+                                      .parameters = p->parameters,
+                                      .size = message.len,
+                                      .wall_ms = os_wall_ms(),
+                                      .eight_bit = send_has_eight_bit(message),
+                                      .utf8_header = has_eight_bit_header(message),
+                                      .send_eight_bit = true,
+                                      .chunk = p->chunk,
+                                      .until = until_of(p->until),
+                                      .extra = p->extra,
+                                      .extra_rcpt = p->extra_rcpt};
+    if (p->binary)
+        l->mail.parameters.body = SP_BODY_BINARYMIME;
+    return true;
+}
+
 /* --- the client's voice ---------------------------------------------------------------------- */
+
+static const struct client_handlers handlers;
+static void open_line(struct line *l);
+
+static bool wants_more(const struct run *r) { return r->begun < r->plan->repeat; }
+
+static void close_line(struct line *l)
+{
+    client_free(l->client);
+    l->client = NULL;
+    for (size_t i = 0; i < l->run->line_n; i++)
+        if (l->run->lines[i].client)
+            return;
+    dns_free(l->run->setup.dns); /* nothing is left to wait for: the loop ends */
+    l->run->setup.dns = NULL;
+}
+
+/* As far as was wanted: QUIT, or nothing. */
+static void leave(struct line *l)
+{
+    l->reached = true;
+    if (l->run->plan->drop)
+        close_line(l);
+    else
+        client_quit(l->client);
+}
 
 static void on_ready(void *ctx)
 {
-    struct run *r = ctx;
-    if (r->given)
-        client_quit(r->client);
-    else
-        client_mail(r->client, &r->mail);
-    r->given = true;
+    struct line *l = ctx;
+    struct run *r = l->run;
+    bool early = r->plan->until != SEND_STAGE_NONE && r->plan->until < SEND_STAGE_MAIL;
+    if (early || (l->given && !(r->plan->reuse && wants_more(r)))) {
+        leave(l);
+        return;
+    }
+    if (!make_mail(l)) {
+        r->code = EX_DATAERR;
+        client_quit(l->client);
+        return;
+    }
+    r->begun++;
+    l->given = true;
+    l->shown = false;
+    l->began_ms = os_mono_ms();
+    client_mail(l->client, &l->mail);
 }
 
 static int on_content(void *ctx, uint64_t offset, struct sp_view *piece_out)
 {
-    struct run *r = ctx;
-    if (!r->shown)
-        send_show_content(r->show, r->message);
-    r->shown = true;
-    *piece_out = sp_view_from(r->message, (size_t)offset);
+    struct line *l = ctx;
+    struct sp_view message = sp_buf_view(&l->message);
+    if (!l->shown && is_single(l->run))
+        send_show_content(l->run->show, message);
+    l->shown = true;
+    *piece_out = sp_view_from(message, (size_t)offset);
     return SP_OK;
+}
+
+static void count(struct send_summary *m, const struct client_verdict *v)
+{
+    bool refused = v->fate == SP_CLIENT_BOUNCE || (v->fate == SP_CLIENT_RETRY && v->code / 100 == 5);
+    m->accepted += v->fate == SP_CLIENT_DELIVERED;
+    m->refused += refused;
+    m->deferred += v->fate == SP_CLIENT_RETRY && !refused;
+    m->unknown += v->fate == SP_CLIENT_UNKNOWN;
 }
 
 static void on_outcome(void *ctx, size_t recipient, const struct client_verdict *v)
 {
-    struct run *r = ctx;
-    note_code(r, v->fate == SP_CLIENT_DELIVERED ? EX_OK : code_of(v));
-    send_show_outcome(r->show, r->plan->recipients[recipient], v);
+    struct line *l = ctx;
+    struct run *r = l->run;
+    bool good = v->fate == SP_CLIENT_DELIVERED || v->fate == SP_CLIENT_NONE;
+    note_code(r, good ? EX_OK : send_code_of(v));
+    count(&r->summary, v);
+    if (is_single(r) || (!good && r->failures_shown++ < FAILURES_SHOWN))
+        send_show_outcome(r->show, r->plan->recipients[recipient], v);
 }
 
-static void on_done(void *ctx) { (void)ctx; }
+static void on_done(void *ctx)
+{
+    struct line *l = ctx;
+    struct send_summary *m = &l->run->summary;
+    uint64_t took = os_mono_ms() - l->began_ms;
+    m->shortest_ms = m->messages == 0 || took < m->shortest_ms ? took : m->shortest_ms;
+    m->longest_ms = took > m->longest_ms ? took : m->longest_ms;
+    m->total_ms += took;
+    m->messages++;
+}
 
+static void show_end(struct run *r, const struct client_verdict *failure)
+{
+    if (!r->ended)
+        send_show_end(r->show, failure, NULL, r->code);
+    r->ended = true;
+}
+
+/* A message that met no session counts as begun: a server that is not there is not dialled for ever. */
 static void on_ended(void *ctx, const struct client_verdict *v)
 {
-    struct run *r = ctx;
-    if (!r->given)
-        r->code = code_of(v);
-    send_show_end(r->show, r->given ? NULL : v, r->code);
-    client_free(r->client);
-    r->client = NULL;
-    dns_free(r->dns);
-    r->dns = NULL;
+    struct line *l = ctx;
+    struct run *r = l->run;
+    bool stopped = l->reached || (r->plan->until == SEND_STAGE_BANNER && strcmp(v->phase, "QUIT") == 0);
+    r->begun += !l->given;
+    if (l->given || stopped) {
+        if (is_single(r))
+            show_end(r, NULL);
+    } else {
+        r->summary.failed++;
+        note_code(r, send_code_of(v));
+        if (is_single(r))
+            show_end(r, v);
+        else if (r->failures_shown++ < FAILURES_SHOWN)
+            send_show_outcome(r->show, sp_view_of(v->phase), v);
+    }
+    client_free(l->client);
+    l->client = NULL;
+    if (wants_more(r) && !(r->code == EX_DATAERR && l->message.failed))
+        open_line(l);
+    else
+        close_line(l);
 }
 
 static void on_note(void *ctx, const struct client_note *n)
 {
-    struct run *r = ctx;
-    send_show_note(r->show, n);
+    struct line *l = ctx;
+    if (is_single(l->run))
+        send_show_note(l->run->show, n);
+    if (n->type == CLIENT_NOTE_UP && l->run->plan->until == SEND_STAGE_CONNECT) {
+        l->reached = true;
+        client_abandon(l->client, SP_LIT("stopped here, as was wanted"));
+    }
 }
 
 static const struct client_handlers handlers = {on_ready, on_content, on_outcome, on_done, on_ended, on_note};
 
-/* --- making it ----------------------------------------------------------------------------- */
-
-static struct sp_client_timeouts timeouts_of(uint32_t ms)
+static void open_line(struct line *l)
 {
-    return (struct sp_client_timeouts){.greeting_ms = ms,
-                                       .command_ms = ms,
-                                       .data_ms = ms,
-                                       .block_ms = ms,
-                                       .end_ms = ms * 4,
-                                       .tls_ms = ms,
-                                       .quit_ms = ms < 5000 ? ms : 5000};
-}
-
-static enum sp_client_tls policy_of(enum send_tls tls)
-{
-    return tls == SEND_TLS_STARTTLS ? SP_CLIENT_TLS_REQUIRED
-           : tls == SEND_TLS_AUTO   ? SP_CLIENT_TLS_OPPORTUNISTIC
-                                    : SP_CLIENT_TLS_OFF;
-}
-
-static bool has_eight_bit(struct sp_view v)
-{
-    uint8_t any = 0;
-    for (size_t i = 0; i < v.len; i++)
-        any |= v.p[i];
-    return any & 0x80;
-}
-
-static void plan_client(struct run *r)
-{
-    const struct send_plan *p = r->plan;
-    r->credentials = (struct sasl_credentials){.user = sp_buf_view(&p->user),
-                                               .password = sp_buf_view(&p->password),
-                                               .token = p->token,
-                                               .certificate = p->cert_file != NULL};
-    r->options.host = p->host;
-    r->options.port = p->port;
-    r->options.implicit_tls = p->tls == SEND_TLS_IMPLICIT;
-    r->options.credentials = p->auth ? &r->credentials : NULL;
-    r->options.mechanism = sp_view_of(p->mechanism);
-    r->options.floor = sp_view_of(p->floor);
-    r->options.connect_ms = p->timeout_ms;
-    r->options.session = (struct sp_client_options){
-        .hello = sp_view_of(p->hello),
-        /* A password, or a wish to verify, is no matter for luck: TLS or nothing, where clear is not allowed.
-         */
-        .tls = p->tls == SEND_TLS_AUTO && p->verify ? SP_CLIENT_TLS_REQUIRED : policy_of(p->tls),
-        .timeouts = timeouts_of(p->timeout_ms),
-        .auth_in_clear = p->auth_in_clear,
-        .transcript = true,
-        .lock_step = !p->pipeline,
-        .lf_replies = true,
-    };
-    r->mail = (struct sp_client_mail){.sender = p->sender,
-                                      .recipients = p->recipients,
-                                      .recipient_n = p->recipient_n,
-                                      .size = r->message.len,
-                                      .eight_bit = has_eight_bit(r->message),
-                                      .send_eight_bit = true};
-}
-
-static int read_pem(const char *path, struct sp_buf *out)
-{
-    int status = file_read(AT_FDCWD, path, out);
-    return status == SP_OK ? EX_OK
-                           : cli_fault("send", EX_NOINPUT, "%s cannot be read: %s", path,
-                                       status == SP_ERR_LONG ? "it is too long" : strerror(errno));
-}
-
-static int show_certificate(struct run *r)
-{
-    const struct send_plan *p = r->plan;
-    struct sp_buf certificates, key, error;
-    sp_buf_init(&certificates, &os_heap, PEM_MAX);
-    sp_buf_init(&key, &os_heap, PEM_MAX);
-    sp_buf_init(&error, &os_heap, 4096);
-    int code = read_pem(p->cert_file, &certificates);
-    if (!code)
-        code = read_pem(p->key_file, &key);
-    if (!code && os_tls_client_present(r->options.tls, sp_buf_view(&certificates), sp_buf_view(&key), &error))
-        code = cli_fault("send", EX_DATAERR, "%s cannot be shown: %.*s", p->cert_file, (int)error.len,
-                         (const char *)error.p);
-    sp_buf_fini(&certificates);
-    sp_buf_fini_secret(&key);
-    sp_buf_fini(&error);
-    return code;
-}
-
-static int open_all(struct run *r)
-{
-    struct sp_buf error;
-    int code = EX_OK;
-    sp_buf_init(&error, &os_heap, 4096);
-    r->base = os_loop_new();
-    r->dns = dns_new(r->base, &error);
-    if (r->dns && r->plan->tls != SEND_TLS_OFF)
-        r->options.tls =
-            os_tls_client_new(r->plan->verify ? OS_TLS_VERIFIED : OS_TLS_ANY, r->plan->ca_file, &error);
-    if (r->options.tls && r->plan->cert_file)
-        code = show_certificate(r);
-    if (!r->dns || (r->plan->tls != SEND_TLS_OFF && !r->options.tls))
-        code =
-            cli_fault("send", r->dns ? EX_NOINPUT : EX_OSERR, "%.*s", (int)error.len, (const char *)error.p);
-    sp_buf_fini(&error);
-    return code;
-}
-
-int send_run(const struct send_plan *plan, struct sp_view message)
-{
-    struct run r = {.plan = plan, .message = message};
-    plan_client(&r);
-    int code = open_all(&r);
-    if (!code) {
-        r.show = send_show_new(plan);
-        r.client = client_new(r.base, r.dns, &r.options, &handlers, &r);
-        if (!r.client)
-            code = cli_usage_fault("send", "'%s' cannot stand in EHLO", plan->hello);
-        else
-            (void)event_base_dispatch(r.base); /* ends when nothing is left to wait for */
-        send_show_free(r.show);
+    struct run *r = l->run;
+    l->given = l->reached = false;
+    r->summary.connections++;
+    l->client = client_new(r->setup.base, r->setup.dns, &r->setup.options, &handlers, l);
+    if (!l->client) {
+        r->code = cli_usage_fault("send", "'%s' cannot stand in EHLO", r->plan->hello);
+        r->begun = r->plan->repeat;
     }
-    dns_free(r.dns);
-    if (r.options.tls)
-        os_tls_unref(r.options.tls);
-    event_base_free(r.base);
+}
+
+/* --- the whole -------------------------------------------------------------------------------- */
+
+static int dump(const struct send_plan *p, const struct send_parts *parts)
+{
+    struct sp_buf message;
+    sp_buf_init(&message, &os_heap, SIZE_MAX / 4);
+    int code = send_message_make(p, parts, &message);
+    if (!code)
+        (void)fwrite(message.p, 1, message.len, stdout); /* a failure shows when it is flushed */
+    sp_buf_fini(&message);
+    return code;
+}
+
+static void send_all(struct run *r)
+{
+    uint64_t began = os_mono_ms();
+    r->show = send_show_new(r->plan);
+    r->line_n = r->plan->parallel;
+    r->lines = os_new(r->line_n * sizeof *r->lines);
+    for (size_t i = 0; i < r->line_n; i++) {
+        r->lines[i] = (struct line){.run = r};
+        sp_buf_init(&r->lines[i].message, &os_heap, SIZE_MAX / 4);
+    }
+    for (size_t i = 0; i < r->line_n; i++)
+        open_line(&r->lines[i]);
+    (void)event_base_dispatch(r->setup.base); /* ends when nothing is left to wait for */
+    r->summary.took_ms = os_mono_ms() - began;
+    if (!is_single(r))
+        send_show_end(r->show, NULL, &r->summary, r->code);
+    else
+        show_end(r, NULL);
+    for (size_t i = 0; i < r->line_n; i++)
+        sp_buf_fini(&r->lines[i].message);
+    free(r->lines);
+    send_show_free(r->show);
+}
+
+int send_run(const struct send_plan *plan, const struct send_parts *parts)
+{
+    struct run r = {.plan = plan, .parts = parts};
+    if (plan->dump)
+        return dump(plan, parts);
+    int code = send_setup(plan, &r.setup);
+    if (!code)
+        send_all(&r);
+    send_setdown(&r.setup);
     return code ? code : r.code;
 }

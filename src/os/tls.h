@@ -70,8 +70,6 @@ struct os_tls_context *os_tls_client_trusting(enum os_tls_verify verify, struct 
 struct os_tls_settings {
     const char *min_version, *max_version; /* "1.0" to "1.3"                                          */
     const char *ciphers;                   /* as OpenSSL lists them; those of TLS 1.3 begin with TLS_ */
-    const char *certificate_file;          /* PEM, to show to servers that ask for one; leaf first    */
-    const char *key_file;                  /* PEM, without passphrase; NULL: in the same file         */
 };
 
 /* SP_ERR_SYNTAX: `error` says which of them cannot be used, and why. */

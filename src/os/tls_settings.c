@@ -1,4 +1,4 @@
-/* What a person may want of TLS: versions, ciphers, a certificate to show. */
+/* What a person may want of TLS: versions and ciphers. */
 #include "os/tls.h"
 
 #include "base/view.h"
@@ -61,16 +61,6 @@ static int set_ciphers(SSL_CTX *ctx, const char *ciphers, struct sp_buf *error)
     return refuse(error, "the ciphers", ciphers, tls_reason());
 }
 
-static int set_identity(SSL_CTX *ctx, const struct os_tls_settings *s, struct sp_buf *error)
-{
-    const char *key = s->key_file ? s->key_file : s->certificate_file;
-    if (!SSL_CTX_use_certificate_chain_file(ctx, s->certificate_file))
-        return refuse(error, "the certificate", s->certificate_file, tls_reason());
-    if (!SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM))
-        return refuse(error, "the key", key, tls_reason());
-    return SP_OK;
-}
-
 int os_tls_set(struct os_tls_context *t, const struct os_tls_settings *s, struct sp_buf *error)
 {
     int status = SP_OK;
@@ -79,7 +69,5 @@ int os_tls_set(struct os_tls_context *t, const struct os_tls_settings *s, struct
         status = set_versions(t->ctx, s, error);
     if (!status && s->ciphers)
         status = set_ciphers(t->ctx, s->ciphers, error);
-    if (!status && s->certificate_file)
-        status = set_identity(t->ctx, s, error);
     return status;
 }

@@ -26,6 +26,12 @@ static void tell_judgement(uint8_t state, struct sp_client_event *e)
         (struct sp_client_reply){.enhanced = sp_view_of(j.enhanced), .text = sp_view_of(j.text)};
 }
 
+/* What is wrong with an address is said even where the whole mail is unfit. */
+static bool has_own_judgement(uint8_t state, const struct smtp_client_settling *g)
+{
+    return state > CLIENT_DONE && (g->judged || state != CLIENT_OVER_LIMIT);
+}
+
 static bool next_outcome(struct sp_client *s, struct sp_client_event *e)
 {
     struct smtp_client_settling *g = &s->settling;
@@ -39,7 +45,7 @@ static bool next_outcome(struct sp_client *s, struct sp_client_event *e)
         e->as.outcome.fate = g->fate;
         e->as.outcome.phase = smtp_client_phase_name(g->phase);
         e->as.outcome.reply = g->reply;
-        if (known && m->states[g->at] > CLIENT_DONE && g->judged)
+        if (known && has_own_judgement(m->states[g->at], g))
             tell_judgement(m->states[g->at], e);
         if (known)
             m->states[g->at] = CLIENT_DONE;

@@ -201,7 +201,7 @@ class CommandLine(SendCase):
     def test_faults(self):
         for words, says in (([], "HOST"), (["h"], "--to"), (["h:0", "--to=a"], "port"), (["h:x", "--to=a"], "port"),
                             (["[::1", "--to=a"], "[IPv6]"), (["h", "--to=a", "--tls=maybe"], "implicit"),
-                            (["h", "f", "--to=a", "--body=b"], "not both"), (["h", "f", "g", "--to=a"], "'g'"),
+                            (["h", "f", "--to=a", "--body=b"], "one of --body, --data and FILE"), (["h", "f", "g", "--to=a"], "'g'"),
                             (["h", "--to=a", "--header=x"], "Name: value"), (["h", "--to=a", "--timeout=0"], "seconds"),
                             (["h", "--to=a", "--mechanism=PLAIN"], "--auth"), (["h", "--to=a", "--helo=a b"], "EHLO"),
                             (["h", "--to=a", "--verify", "--insecure"], "contradict"), (["h", "--to=a", "--lang=fr"], "en or vi"),
