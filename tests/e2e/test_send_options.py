@@ -176,7 +176,7 @@ class Content(SendCase):
         server = self.fake()
         out = self.send(server.address, "--to", "a@example.org", "--protocol", "smtp", "--helo", "me.example").stdout
         self.assertIn("C: HELO me.example\n", out)
-        self.assertNotIn("EHLO", out)
+        self.assertNotIn("C: EHLO", out)
 
 
 class Proxied(socketserver.StreamRequestHandler):
@@ -241,10 +241,9 @@ class Ways(SendCase):
 
     def test_from_an_address_of_ours(self):
         server = self.serve()
-        self.send(server.address_of("smtp") if hasattr(server, "address_of") else f"127.0.0.1:{server.port()}", "--to", "a@example.org",
-                  "--local-interface", "127.0.0.9")
-        server.wait_log("mail-accepted", client="127.0.0.9") if server.logs("mail-accepted") else None
-        self.assertTrue(any("127.0.0.9" in line for line in server.err.lines))
+        self.send(f"127.0.0.1:{server.port()}", "--to", "a@example.org", "--local-interface", "127.0.0.9")
+        mail, = server.queue()
+        self.assertIn(b"127.0.0.9", server.content(mail["id"]))  # in Received
         self.send("h", "--to=a", "--local-interface=x", code=USAGE)
 
 
@@ -274,7 +273,7 @@ class Tls(SendCase):
         key = pathlib.Path(server.certificate).parent / "key.pem"
         where = f"127.0.0.1:{server.port()}"
         self.send(where, "--to=a@example.org", "--tls=starttls", "--cert", server.certificate, "--key", key)
-        self.send(where, "--to=a@example.org", "--cert", key, code=66)
+        self.send(where, "--to=a@example.org", "--cert", key, code=DATAERR)
         self.send(where, "--to=a@example.org", "--key", key, code=USAGE)
 
 
@@ -343,7 +342,7 @@ class Output(SendCase):
 
     def test_every_option_is_documented(self):
         text = (ROOT / "docs" / "send.md").read_text()
-        usage = run([SALLYPORT, "help", "send"]).stdout
+        usage = run([SALLYPORT, "help", "send"]).stdout.replace("--help ", "")
         for option in re.findall(r"(?m)^  --([a-z-]+)", usage):
             self.assertIn(f"--{option}", text)
 
