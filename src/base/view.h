@@ -23,6 +23,14 @@ static inline bool sp_view_eq(struct sp_view a, struct sp_view b)
 }
 
 /* Octets from..from+len, clipped to the view. */
+/* The order of octets: below, equal to or above 0, as of memcmp; a beginning comes before the whole. */
+static inline int sp_view_cmp(struct sp_view a, struct sp_view b)
+{
+    size_t n = a.len < b.len ? a.len : b.len;
+    int order = n ? memcmp(a.p, b.p, n) : 0;
+    return order ? order : (a.len > b.len) - (a.len < b.len);
+}
+
 static inline struct sp_view sp_view_sub(struct sp_view v, size_t from, size_t len)
 {
     if (from > v.len)

@@ -23,6 +23,8 @@ int queue_fault_of(const struct ipc_queue_done *done, const char *id)
                          "no message %s is in the queue; 'sallyport queue list' shows all", id);
     case IPC_QUEUE_DISK_FULL:
         return cli_fault("queue", EX_TEMPFAIL, "the disk is full: nothing was changed");
+    case IPC_QUEUE_UNSERVED:
+        return cli_fault("queue", EX_UNAVAILABLE, "only a running server can do that: start it first");
     default:
         return cli_fault("queue", EX_TEMPFAIL,
                          "the queue cannot be read or written; the server's log has the reason");
@@ -52,8 +54,9 @@ int queue_finish_output(int code)
 
 struct listing {
     bool json;
-    struct queue_mail mail; /* the last one that came: its recipients may go on */
-    size_t n;
+    struct queue_mail mail;            /* the last one that came: its recipients may go on */
+    const struct queue_filter *filter; /* NULL: all are shown */
+    size_t n, hidden;
     struct sp_buf *ids; /* only these are wanted */
 };
 
@@ -62,6 +65,10 @@ static void put_mail(struct listing *l)
     if (!l->mail.there)
         return;
     l->mail.there = false;
+    if (l->filter && !queue_filter_fits(l->filter, &l->mail)) {
+        l->hidden++;
+        return;
+    }
     if (l->ids) {
         (void)sp_buf_add(
             l->ids, sp_view_make(&l->mail.facts.id, sizeof l->mail.facts.id)); /* os_heap never says no */
@@ -105,16 +112,16 @@ static int list_pages(struct queue_store *s, struct listing *l)
     return code;
 }
 
-int queue_look_list(struct queue_store *s, bool json)
+int queue_look_list(struct queue_store *s, const struct queue_filter *filter, bool json)
 {
-    struct listing l = {.json = json};
+    struct listing l = {.json = json, .filter = filter};
     queue_mail_init(&l.mail);
     int code = list_pages(s, &l);
     queue_mail_fini(&l.mail);
     if (code == EX_OK && json) /* else it is not whole, and is not to look so */
         puts(l.n ? "\n]" : "[]");
     else if (code == EX_OK && l.n == 0)
-        puts("the queue is empty");
+        puts(l.hidden ? "no message of the queue fits" : "the queue is empty");
     return queue_finish_output(code);
 }
 

@@ -321,6 +321,7 @@ const struct store_backend store_sqlite = {
     .suspend = sqlite_suspend,
     .resume = sqlite_resume,
     .suspensions = sqlite_suspensions,
+    .redirect = sqlite_redirect,
     .remove = sqlite_remove,
     .list = sqlite_list,
     .body = sqlite_body,

@@ -59,7 +59,9 @@
                     "ORDER BY parked LIMIT 1")                                                               \
     X(COUNT_PARKED, "SELECT count(*) FROM (SELECT 1 FROM recipient INDEXED BY recipient_parked "             \
                     "WHERE parked = ?1 LIMIT ?2)")                                                           \
-    X(SUSPEND, "INSERT OR IGNORE INTO suspension (name, since_ms) VALUES (?1, ?2)")                          \
+    X(REDIRECT, "UPDATE recipient SET address = ?3, route = ?4 WHERE mail = ?1 AND number = ?2 "             \
+                "AND state IN " SQLITE_STORE_OPEN_STATES " RETURNING 1")                                     \
+    X(SUSPEND, "INSERT INTO suspension (name, since_ms) VALUES (?1, ?2)")                          \
     X(RESUME, "DELETE FROM suspension WHERE name = ?1 RETURNING 1")                                          \
     X(SUSPENSIONS, "SELECT name, since_ms FROM suspension ORDER BY name")                                    \
     X(LIST, "SELECT " SQLITE_STORE_COLUMNS " FROM recipient r CROSS JOIN mail m ON m.id = r.mail "           \
@@ -171,6 +173,8 @@ int sqlite_lease_parked(struct store *s, struct sp_view name, struct store_place
                         store_visit *visit, void *ctx);
 int sqlite_parked_after(struct store *s, struct sp_view name, struct sp_buf *name_out);
 int sqlite_count_parked(struct store *s, struct sp_view name, size_t most, size_t *n_out);
+int sqlite_redirect(struct store *s, uint64_t mail, uint32_t number, struct sp_view address,
+                    struct sp_view route);
 int sqlite_suspend(struct store *s, struct sp_view name, int64_t since_ms);
 int sqlite_resume(struct store *s, struct sp_view name);
 int sqlite_suspensions(struct store *s, store_visit_suspension *visit, void *ctx);

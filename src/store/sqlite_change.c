@@ -183,6 +183,23 @@ int sqlite_retry(struct store *base, uint64_t mail, int64_t now_ms, int64_t sinc
     return SP_OK;
 }
 
+int sqlite_redirect(struct store *base, uint64_t mail, uint32_t number, struct sp_view address,
+                    struct sp_view route)
+{
+    struct sqlite_store *s = sqlite_of(base);
+    if (s->spoiled)
+        return SP_ERR_IO;
+    sqlite3_stmt *st = sqlite_statement(s, SQLITE_REDIRECT_STMT);
+    sqlite_bind_u64(st, 1, mail);
+    sqlite_bind_u64(st, 2, number);
+    sqlite_bind_view(st, 3, address);
+    sqlite_bind_view(st, 4, route);
+    int status = sqlite_step(s, st);
+    if (status == SP_OK)
+        (void)sqlite3_reset(st); /* its step succeeded */
+    return status;
+}
+
 /* The content's place tells, before the row goes, whether a file goes with it. */
 int sqlite_remove(struct store *base, uint64_t mail)
 {

@@ -85,8 +85,7 @@ int sqlite_suspend(struct store *base, struct sp_view name, int64_t since_ms)
     sqlite3_stmt *st = sqlite_statement(s, SQLITE_SUSPEND_STMT);
     sqlite_bind_view(st, 1, name);
     sqlite_bind_u64(st, 2, (uint64_t)since_ms);
-    int status = sqlite_run(s, st);
-    return status == SP_ERR_EXISTS ? sqlite_fail(s) : status;
+    return sqlite_run(s, st);
 }
 
 int sqlite_resume(struct store *base, struct sp_view name)

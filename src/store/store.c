@@ -85,6 +85,12 @@ int store_suspensions(struct store *s, store_visit_suspension *visit, void *ctx)
     return s->backend->suspensions(s, visit, ctx);
 }
 
+int store_redirect(struct store *s, uint64_t mail, uint32_t number, struct sp_view address,
+                   struct sp_view route)
+{
+    return s->backend->redirect(s, mail, number, address, route);
+}
+
 int store_remove(struct store *s, uint64_t mail) { return s->backend->remove(s, mail); }
 
 int store_list(struct store *s, struct store_cursor *cursor, size_t most, store_visit *visit, void *ctx)

@@ -190,7 +190,7 @@ SP_MUST_USE int store_count_parked(struct store *s, struct sp_view name, size_t 
 
 /* Destinations that nothing is sent to until somebody says so. Suspend and resume inside a transaction. */
 typedef void store_visit_suspension(void *ctx, struct sp_view name, int64_t since_ms);
-SP_MUST_USE int store_suspend(struct store *s, struct sp_view name, int64_t since_ms); /* again: no change */
+SP_MUST_USE int store_suspend(struct store *s, struct sp_view name, int64_t since_ms); /* SP_ERR_EXISTS: it is */
 SP_MUST_USE int store_resume(struct store *s, struct sp_view name); /* SP_ERR_ABSENT: it was not suspended */
 SP_MUST_USE int store_suspensions(struct store *s, store_visit_suspension *visit, void *ctx);
 
@@ -203,6 +203,10 @@ SP_MUST_USE int store_suspensions(struct store *s, store_visit_suspension *visit
  */
 SP_MUST_USE int store_retry(struct store *s, uint64_t mail, int64_t now_ms, int64_t since_ms, size_t most,
                             size_t *n_out);
+
+/* Change where a recipient goes. SP_ERR_ABSENT: it is not there (any more). */
+SP_MUST_USE int store_redirect(struct store *s, uint64_t mail, uint32_t number, struct sp_view address,
+                               struct sp_view route);
 
 /* Forget a message. SP_ERR_ABSENT: it is not there; the transaction goes on. */
 SP_MUST_USE int store_remove(struct store *s, uint64_t mail);

@@ -11,8 +11,7 @@ enum { HEADER_MOST = 40 << 10, BOUNCE_MOST = 16 << 20 };
 
 /* --- where it goes -------------------------------------------------------------------------- */
 
-/* Where a report to that sender goes, as any mail would. NULL: no route leads there. */
-static const struct config_route *route_of(const struct config *c, struct sp_view address, bool *nobody_out)
+const struct config_route *queue_route_of(const struct config *c, struct sp_view address, bool *nobody_out)
 {
     size_t at = address.len; /* no domain holds an @, quoted local parts may */
     while (at > 0 && address.p[at - 1] != '@')
@@ -112,7 +111,7 @@ int queue_bounce(struct queue *q, const struct store_mail *mail, const struct me
                  size_t n, struct queue_item **item_out, uint64_t *id_out)
 {
     bool nobody = mail->sender.len == 0;
-    const struct config_route *route = nobody ? NULL : route_of(q->role->config, mail->sender, &nobody);
+    const struct config_route *route = nobody ? NULL : queue_route_of(q->role->config, mail->sender, &nobody);
     if (nobody || (route && route->kind == CONFIG_ROUTE_DISCARD))
         return SP_OK;
     uint64_t id = message_id_next(&q->ids, q->wall_ms());

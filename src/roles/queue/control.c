@@ -1,4 +1,4 @@
-#include "roles/queue/control.h"
+#include "roles/queue/control_own.h"
 
 #include "base/view.h"
 #include "os/heap.h"
@@ -10,12 +10,12 @@ enum {
     RETRY_PAGE = 1000 /* recipients made due in one transaction       */
 };
 
-static void send_done(const struct queue_control *c, struct ipc_queue_done done)
+void queue_control_done(const struct queue_control *c, struct ipc_queue_done done)
 {
     c->send(c->ctx, &(struct ipc_message){.type = IPC_TYPE_queue_done, .as.queue_done = done});
 }
 
-static uint8_t answer_of(const struct queue_control *c, int status)
+uint8_t queue_control_word(const struct queue_control *c, int status)
 {
     if (status == SP_OK)
         return IPC_QUEUE_DONE;
@@ -97,10 +97,10 @@ static void list(const struct queue_control *c, const struct ipc_queue_list *m)
 {
     struct store_cursor cursor = {.mail = m->after_id, .number = m->after_number};
     int status = send_page(c, &cursor);
-    send_done(c, (struct ipc_queue_done){.answer = answer_of(c, status),
-                                         .more = !status && !cursor.end,
-                                         .after_id = cursor.mail,
-                                         .after_number = cursor.number});
+    queue_control_done(c, (struct ipc_queue_done){.answer = queue_control_word(c, status),
+                                                  .more = !status && !cursor.end,
+                                                  .after_id = cursor.mail,
+                                                  .after_number = cursor.number});
 }
 
 static int send_content(const struct queue_control *c, uint64_t id)
@@ -122,9 +122,9 @@ static void show(const struct queue_control *c, const struct ipc_queue_show *m)
     int status = send_page(c, &cursor);
     if (!status && cursor.end && m->with_content)
         status = send_content(c, m->id);
-    send_done(c, (struct ipc_queue_done){.answer = answer_of(c, status),
-                                         .more = !status && !cursor.end,
-                                         .after_number = cursor.number});
+    queue_control_done(c, (struct ipc_queue_done){.answer = queue_control_word(c, status),
+                                                  .more = !status && !cursor.end,
+                                                  .after_number = cursor.number});
 }
 
 /* --- retry and remove ----------------------------------------------------------------------- */
@@ -160,12 +160,12 @@ static void retry(const struct queue_control *c, const struct ipc_queue_retry *m
             status = store_commit(c->store);
     }
     if (!status && n && c->retried)
-        c->retried(c->ctx);
-    send_done(c, (struct ipc_queue_done){.answer = answer_of(c, status),
-                                         .count = status ? 0 : n,
-                                         .held = held,
-                                         .more = !status && !m->id && n == RETRY_PAGE,
-                                         .after_id = (uint64_t)since});
+        c->retried(c->ctx, m->id);
+    queue_control_done(c, (struct ipc_queue_done){.answer = queue_control_word(c, status),
+                                                  .count = status ? 0 : n,
+                                                  .held = held,
+                                                  .more = !status && !m->id && n == RETRY_PAGE,
+                                                  .after_id = (uint64_t)since});
 }
 
 static void remove_one(const struct queue_control *c, const struct ipc_queue_remove *m)
@@ -179,7 +179,7 @@ static void remove_one(const struct queue_control *c, const struct ipc_queue_rem
     }
     if (!status && c->removed)
         c->removed(c->ctx, m->id);
-    send_done(c, (struct ipc_queue_done){.answer = answer_of(c, status), .count = !status});
+    queue_control_done(c, (struct ipc_queue_done){.answer = queue_control_word(c, status), .count = !status});
 }
 
 /* --- status --------------------------------------------------------------------------------- */
@@ -198,7 +198,7 @@ static void status_of(const struct queue_control *c, const struct ipc_queue_stat
         c->send(c->ctx,
                 &(struct ipc_message){.type = IPC_TYPE_queue_counters, .as.queue_counters = counters});
     }
-    send_done(c, (struct ipc_queue_done){.answer = answer_of(c, status)});
+    queue_control_done(c, (struct ipc_queue_done){.answer = queue_control_word(c, status)});
 }
 
 void queue_control_answer(const struct queue_control *c, const struct ipc_message *request)
@@ -219,7 +219,19 @@ void queue_control_answer(const struct queue_control *c, const struct ipc_messag
     case IPC_TYPE_queue_status:
         status_of(c, &request->as.queue_status);
         break;
+    case IPC_TYPE_queue_change:
+        queue_control_change(c, &request->as.queue_change);
+        break;
+    case IPC_TYPE_queue_suspend:
+        queue_control_suspend(c, &request->as.queue_suspend);
+        break;
+    case IPC_TYPE_queue_why:
+        queue_control_why(c, &request->as.queue_why);
+        break;
+    case IPC_TYPE_queue_destinations:
+        queue_control_destinations(c, &request->as.queue_destinations);
+        break;
     default: /* messages.def lets a tool say nothing else to queue */
-        send_done(c, (struct ipc_queue_done){.answer = IPC_QUEUE_BROKEN});
+        queue_control_done(c, (struct ipc_queue_done){.answer = IPC_QUEUE_BROKEN});
     }
 }

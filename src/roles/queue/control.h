@@ -19,10 +19,22 @@ struct queue_control {
     void (*count)(void *ctx, struct ipc_queue_counters *counters);
     /* These changes were made. NULL: nobody needs to know. */
     void (*removed)(void *ctx, uint64_t mail);
-    void (*retried)(void *ctx);
+    void (*retried)(void *ctx, uint64_t mail); /* 0: all */
+    void (*changed)(void *ctx, uint64_t mail, size_t recipients, enum ipc_queue_change_kind change);
+    void (*suspended)(void *ctx, struct sp_view name, bool resumed);
+    /* Take what waits in memory of this message out of it. NULL: there is no such memory. */
+    void (*forget)(void *ctx, uint64_t mail);
+    /* What only a running role can tell or do; NULL without one. The route for a new recipient: false: none leads
+     * there. Return to the sender what is not under way. Complete the reason. Add the page of destinations behind
+     * that name: true: there are more. */
+    bool (*route)(void *ctx, struct sp_view address, struct sp_view *route_out);
+    int (*bounce)(void *ctx, uint64_t mail);
+    void (*why)(void *ctx, const struct store_mail *mail, const struct store_recipient *r,
+                struct ipc_queue_reason *reason);
+    bool (*places)(void *ctx, struct sp_view after, struct sp_buf *places);
 };
 
-/* One of queue_list, queue_show, queue_retry, queue_remove, queue_status; the last answer is a queue_done. */
+/* One of the messages that messages.def lets a tool say to queue; the last answer is a queue_done. */
 void queue_control_answer(const struct queue_control *c, const struct ipc_message *request);
 
 #endif

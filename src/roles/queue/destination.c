@@ -198,3 +198,15 @@ void queue_destination_drop(struct queue *q, struct queue_destination *d)
     queue_site_leave(q, d);
     free(d);
 }
+
+void queue_destinations_sweep(struct queue *q)
+{
+    struct queue_destination **all = os_new((q->window.destinations.n + 1) * sizeof *all);
+    size_t n = 0, cursor = 0;
+    struct sp_view key;
+    for (void *value; sp_table_next(&q->window.destinations, &cursor, &key, &value);)
+        all[n++] = value;
+    for (size_t i = 0; i < n; i++)
+        queue_destination_drop(q, all[i]);
+    free(all);
+}

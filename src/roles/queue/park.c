@@ -100,6 +100,7 @@ void queue_ask_refill(struct queue *q, struct queue_destination *d)
     d->refilling = true;
     d->refill_next = q->window.refill;
     q->window.refill = d;
+    os_later_ask(&q->turn);
 }
 
 static struct queue_destination *next_refill(struct queue *q)

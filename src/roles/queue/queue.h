@@ -118,6 +118,9 @@ void queue_destination_drop(struct queue *q, struct queue_destination *d);
 /* May nothing be given to it at the moment, whatever ends? */
 bool queue_destination_is_blocked(const struct queue *q, const struct queue_destination *d, int64_t now_ms);
 
+/* Drop all that nothing names any more. */
+void queue_destinations_sweep(struct queue *q);
+
 /* Suspended by an operator: its domain, its route or its name. since_out may be NULL. */
 bool queue_is_suspended(const struct queue *q, const struct queue_destination *d, int64_t *since_out);
 /* Read the suspensions from the store, and let every destination stand where it belongs. */
@@ -228,6 +231,8 @@ void queue_item_free(struct queue *q, struct queue_item *item, int64_t due_ms);
 void queue_item_aim(struct queue_item *item, struct queue_destination *d);
 /* Put an item that was aimed, new or once under way, behind the others of its destination. */
 void queue_window_put(struct queue *q, struct queue_item *item);
+/* Take all that waits of a message out of the window, and free it. */
+void queue_window_forget(struct queue *q, uint64_t mail);
 /* Take the next one out of a destination's lines. NULL: none waits. */
 struct queue_item *queue_window_take(struct queue *q, struct queue_destination *d);
 /* Room for n recipients of a new message? */
@@ -310,6 +315,13 @@ SP_MUST_USE int queue_bounce(struct queue *q, const struct store_mail *mail,
                              const struct message_dsn_recipient *failed, size_t n,
                              struct queue_item **item_out, uint64_t *id_out);
 
+/* Where mail to that address goes. NULL: no route leads there; nobody_out: it is a mailbox of ours that does not
+ * exist. */
+const struct config_route *queue_route_of(const struct config *c, struct sp_view address, bool *nobody_out);
+
+/* Return to its sender what waits or is held of a message, but what is under way. SP_ERR_ABSENT: no message. */
+SP_MUST_USE int queue_give_up(struct queue *q, uint64_t mail, struct sp_view why);
+
 /* --- accept.c ------------------------------------------------------------------------------- */
 
 void queue_take_spool_want(struct queue *q, struct os_edge *from, const struct ipc_spool_want *m);
@@ -317,6 +329,16 @@ void queue_take_spool_drop(struct queue *q, struct os_edge *from, const struct i
 void queue_take_submit(struct queue *q, struct os_edge *from, const struct ipc_submit *m);
 /* A smtpd process is gone: so are the files that it was writing. */
 void queue_drop_spools(struct queue *q, uint32_t peer);
+
+/* --- why.c ---------------------------------------------------------------------------------- */
+
+/* Is an attempt under way for this recipient? */
+bool queue_is_under_way(const struct queue *q, uint64_t mail, uint32_t number);
+/* Complete a reason; its views live until queue_destinations_sweep. */
+void queue_why(struct queue *q, const struct store_mail *mail, const struct store_recipient *r,
+               struct ipc_queue_reason *reason);
+/* Add the destinations behind that name, in the order of names. true: there are more. */
+bool queue_list_places(struct queue *q, struct sp_view after, struct sp_buf *places);
 
 /* --- tools.c -------------------------------------------------------------------------------- */
 

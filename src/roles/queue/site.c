@@ -70,8 +70,13 @@ void queue_site_leave(struct queue *q, struct queue_destination *d)
     *at = d->site_next;
     s->active -= d->active;
     d->site = NULL;
-    bool remembered = s->until_ms > q->wall_ms() && q->window.sites.n <= QUEUE_SITES_MAX;
-    if (!s->destinations && !remembered)
+    int64_t now = q->wall_ms();
+    bool remembered = (s->until_ms > now || s->rate_ms > now) && q->window.sites.n <= QUEUE_SITES_MAX;
+    if (s->destinations)
+        return;
+    if (remembered)
+        queue_site_time(q, s);
+    else
         forget(q, s);
 }
 

@@ -1,6 +1,7 @@
 /* Tools on the control socket: their requests wait for the end of a turn, one answer each turn. */
 #include "roles/queue/queue.h"
 
+#include "base/view.h"
 #include "os/heap.h"
 #include "os/log.h"
 #include "roles/queue/control.h"
@@ -11,10 +12,15 @@
 
 enum { REQUESTS_MOST = 16 }; /* that wait, of one tool: it is to await its answers */
 
+struct request {
+    struct ipc_message m; /* its view, if any, is into text */
+    uint8_t *text;
+};
+
 struct tool {
     struct tool *next;
     struct os_edge *edge;
-    struct ipc_message requests[REQUESTS_MOST]; /* none has views */
+    struct request requests[REQUESTS_MOST];
     size_t n;
 };
 
@@ -36,9 +42,37 @@ static void forget(struct queue *q, struct os_edge *edge)
     struct tool **at = find(q, edge), *t = *at;
     if (t) {
         *at = t->next;
+        while (t->n > 0)
+            free(t->requests[--t->n].text);
         free(t);
     }
     os_edge_free(edge);
+}
+
+/* The text of a request, if it has one. */
+static struct sp_view *text_of(struct ipc_message *m)
+{
+    switch (m->type) {
+    case IPC_TYPE_queue_change:
+        return &m->as.queue_change.address;
+    case IPC_TYPE_queue_suspend:
+        return &m->as.queue_suspend.name;
+    case IPC_TYPE_queue_destinations:
+        return &m->as.queue_destinations.after;
+    default:
+        return NULL;
+    }
+}
+
+static void keep(struct request *r, const struct ipc_message *m)
+{
+    *r = (struct request){.m = *m};
+    struct sp_view *text = text_of(&r->m);
+    if (!text || text->len == 0)
+        return;
+    r->text = os_new(text->len);
+    memcpy(r->text, text->p, text->len);
+    text->p = r->text;
 }
 
 static void take_request(void *ctx, struct os_edge *edge, const struct ipc_message *m)
@@ -52,7 +86,7 @@ static void take_request(void *ctx, struct os_edge *edge, const struct ipc_messa
         forget(q, edge);
         return;
     }
-    t->requests[t->n++] = *m;
+    keep(&t->requests[t->n++], m);
     os_later_ask(&q->turn);
 }
 
@@ -93,18 +127,7 @@ static void send_answer(void *ctx, const struct ipc_message *m)
 
 static bool is_active(void *ctx, uint64_t mail, uint32_t number)
 {
-    struct queue *q = ((struct answering *)ctx)->q;
-    size_t cursor = 0;
-    struct sp_view key;
-    for (void *value; sp_table_next(&q->leases, &cursor, &key, &value);) {
-        const struct queue_item *item = value;
-        if (item->mail.id != mail)
-            continue;
-        for (const struct queue_target *t = item->targets; t; t = t->next)
-            if (t->number == number)
-                return true;
-    }
-    return false;
+    return queue_is_under_way(((struct answering *)ctx)->q, mail, number);
 }
 
 static void add_counters(void *ctx, struct ipc_queue_counters *c)
@@ -128,11 +151,81 @@ static void note_removed(void *ctx, uint64_t mail)
     os_log(OS_INFO, "mail-removed", OS_STR("id", id.text), OS_STR("by", "tool"));
 }
 
-static void note_retried(void *ctx)
+static void reopen(void *ctx, const struct store_mail *mail, const struct store_recipient *r)
+{
+    struct queue *q = ctx;
+    (void)mail;
+    queue_site_reopen(q, queue_destination_of(q, r->route, r->address)->site);
+}
+
+/* Somebody wants to know now: back-off is no reason to wait. */
+static void note_retried(void *ctx, uint64_t mail)
 {
     struct queue *q = ((struct answering *)ctx)->q;
+    struct store_cursor cursor = {.mail = mail, .only = true};
+    size_t at = 0;
+    struct sp_view key;
+    if (mail)
+        while (!cursor.end && store_list(q->store, &cursor, 1000, reopen, q) == SP_OK)
+            ;
+    for (void *value; !mail && sp_table_next(&q->window.sites, &at, &key, &value);)
+        queue_site_reopen(q, value);
     q->window.next_ms = 0;
     os_later_ask(&q->turn);
+}
+
+static void forget_mail(void *ctx, uint64_t mail) { queue_window_forget(((struct answering *)ctx)->q, mail); }
+
+static void note_changed(void *ctx, uint64_t mail, size_t recipients, enum ipc_queue_change_kind change)
+{
+    static const char *const events[] = {[IPC_QUEUE_CHANGE_HOLD] = "mail-held",
+                                         [IPC_QUEUE_CHANGE_RELEASE] = "mail-released",
+                                         [IPC_QUEUE_CHANGE_BOUNCE] = "mail-given-up",
+                                         [IPC_QUEUE_CHANGE_REDIRECT] = "mail-redirected"};
+    struct queue *q = ((struct answering *)ctx)->q;
+    struct queue_id id = queue_id(mail);
+    if (recipients)
+        os_log(OS_INFO, events[change], OS_STR("id", id.text), OS_NUM("recipients", recipients),
+               OS_STR("by", "tool"));
+    q->window.next_ms = 0; /* what was taken out of memory is due in the store */
+    os_later_ask(&q->turn);
+}
+
+static void note_suspended(void *ctx, struct sp_view name, bool resumed)
+{
+    struct queue *q = ((struct answering *)ctx)->q;
+    os_log(OS_INFO, resumed ? "destination-resumed" : "destination-suspended", OS_VIEW("name", name),
+           OS_STR("by", "tool"));
+    queue_read_suspensions(q);
+    os_later_ask(&q->turn);
+}
+
+static bool find_route(void *ctx, struct sp_view address, struct sp_view *route_out)
+{
+    struct queue *q = ((struct answering *)ctx)->q;
+    bool nobody;
+    const struct config_route *route = queue_route_of(q->role->config, address, &nobody);
+    if (!route || nobody)
+        return false;
+    *route_out = sp_view_of(route->name);
+    return true;
+}
+
+static int give_up(void *ctx, uint64_t mail)
+{
+    return queue_give_up(((struct answering *)ctx)->q, mail,
+                         SP_LIT("returned to its sender by the operator"));
+}
+
+static void why(void *ctx, const struct store_mail *mail, const struct store_recipient *r,
+                struct ipc_queue_reason *reason)
+{
+    queue_why(((struct answering *)ctx)->q, mail, r, reason);
+}
+
+static bool list_places(void *ctx, struct sp_view after, struct sp_buf *places)
+{
+    return queue_list_places(((struct answering *)ctx)->q, after, places);
 }
 
 /* --- all ------------------------------------------------------------------------------------- */
@@ -168,7 +261,7 @@ bool queue_tools_answer(struct queue *q)
     struct tool *t = *at;
     if (!t)
         return false;
-    struct ipc_message request = t->requests[0];
+    struct request request = t->requests[0];
     memmove(t->requests, t->requests + 1, --t->n * sizeof *t->requests);
     struct answering a = {q, t->edge};
     struct queue_control c = {.store = q->store,
@@ -178,8 +271,17 @@ bool queue_tools_answer(struct queue *q)
                               .active = is_active,
                               .count = add_counters,
                               .removed = note_removed,
-                              .retried = note_retried};
-    queue_control_answer(&c, &request);
+                              .retried = note_retried,
+                              .changed = note_changed,
+                              .suspended = note_suspended,
+                              .forget = forget_mail,
+                              .route = find_route,
+                              .bounce = give_up,
+                              .why = why,
+                              .places = list_places};
+    queue_control_answer(&c, &request.m);
+    free(request.text);
+    queue_destinations_sweep(q);
     /* To the end of the line, so that tools take turns. */
     *at = t->next;
     t->next = NULL;

@@ -124,6 +124,52 @@ void queue_window_put(struct queue *q, struct queue_item *item)
         queue_destination_place(q, d);
 }
 
+/* Of one line, what is of that message. */
+static struct queue_item *take_mail(struct queue_destination *d, struct queue_line *line, uint64_t mail)
+{
+    struct queue_item *taken = NULL;
+    for (struct queue_item **at = &line->first; *at;) {
+        struct queue_item *item = *at;
+        if (item->mail.id != mail) {
+            at = &item->next;
+            continue;
+        }
+        *at = item->next;
+        if (!*at)
+            line->end = at;
+        d->waiting -= item->target_n;
+        item->next = taken;
+        taken = item;
+    }
+    return taken;
+}
+
+void queue_window_forget(struct queue *q, uint64_t mail)
+{
+    size_t cursor = 0;
+    struct sp_view key;
+    struct queue_item *taken = NULL, **end = &taken;
+    for (void *value; sp_table_next(&q->window.destinations, &cursor, &key, &value);) {
+        struct queue_destination *d = value;
+        *end = take_mail(d, &d->fresh, mail);
+        while (*end)
+            end = &(*end)->next;
+        *end = take_mail(d, &d->retries, mail);
+        while (*end)
+            end = &(*end)->next;
+        if (!d->fresh.first && !d->retries.first)
+            queue_destination_stand(q, d, QUEUE_NOWHERE);
+    }
+    while (taken) {
+        struct queue_item *item = taken;
+        struct queue_destination *d = item->destination;
+        taken = item->next;
+        d->place = (struct store_place){0};
+        /* It may be due, or parked, since any time: look from the beginning. */
+        queue_item_free(q, item, 0);
+    }
+}
+
 /* --- the window ----------------------------------------------------------------------------- */
 
 void queue_window_init(struct queue *q)

@@ -1,0 +1,137 @@
+/* What the running role knows of why something waits: its window, its destinations, its sites. */
+#include "roles/queue/queue.h"
+
+#include "base/view.h"
+#include "os/heap.h"
+
+#include <stdlib.h>
+
+enum { PLACES_PAGE = 100, PARKED_MOST = 10000 };
+
+bool queue_is_under_way(const struct queue *q, uint64_t mail, uint32_t number)
+{
+    size_t cursor = 0;
+    struct sp_view key;
+    for (void *value; sp_table_next(&q->leases, &cursor, &key, &value);) {
+        const struct queue_item *item = value;
+        if (item->mail.id != mail)
+            continue;
+        for (const struct queue_target *t = item->targets; t; t = t->next)
+            if (t->number == number)
+                return true;
+    }
+    return false;
+}
+
+/* --- one recipient -------------------------------------------------------------------------- */
+
+static void tell_of_site(const struct queue_destination *d, struct ipc_queue_reason *reason)
+{
+    const struct queue_site *s = d->site;
+    reason->destination = d->name;
+    reason->site = sp_view_make(s->key, s->key_len);
+    reason->connections = s->connections;
+    reason->active = s->active;
+    reason->troubles = s->troubles;
+    reason->good_ms = (uint64_t)s->good_ms;
+    reason->bad_ms = (uint64_t)s->bad_ms;
+    reason->said = sp_view_make(s->said, s->said_len);
+}
+
+static void tell(struct ipc_queue_reason *reason, enum ipc_queue_rule rule, int64_t until_ms)
+{
+    reason->rule = (uint8_t)rule;
+    reason->until_ms = (uint64_t)until_ms;
+}
+
+/* It is due: what is in its way? In the order in which they are asked when it is given out. */
+static void judge_due(struct queue *q, const struct store_recipient *r, struct queue_destination *d,
+                      struct ipc_queue_reason *reason)
+{
+    const struct config_route *route = config_find_route(q->role->config, r->route);
+    const struct queue_site *s = d->site;
+    int64_t now = q->wall_ms(), since = 0;
+    if (queue_is_suspended(q, d, &since))
+        tell(reason, IPC_QUEUE_RULE_SUSPENDED, 0);
+    else if (s->until_ms > now)
+        tell(reason, IPC_QUEUE_RULE_BACK_OFF, s->until_ms);
+    else if (!route)
+        tell(reason, IPC_QUEUE_RULE_ROUTE, 0);
+    else if (s->active >= queue_site_room(s, route))
+        tell(reason, IPC_QUEUE_RULE_CONCURRENCY, 0);
+    else if (route->rate > 0 && s->rate_ms > now)
+        tell(reason, IPC_QUEUE_RULE_RATE, s->rate_ms);
+    else if (role_peer_n(q->role, IPC_DELIVERY) == 0)
+        tell(reason, IPC_QUEUE_RULE_PROCESS, 0);
+    else if (q->leases.n >= q->role->config->queue.attempts)
+        tell(reason, IPC_QUEUE_RULE_TOTAL, 0);
+    else if (r->parked.len || d->waiting > 0)
+        tell(reason, IPC_QUEUE_RULE_SHARE, 0);
+}
+
+void queue_why(struct queue *q, const struct store_mail *mail, const struct store_recipient *r,
+               struct ipc_queue_reason *reason)
+{
+    if (!store_state_waits(r->state))
+        return;
+    bool route_gone = !config_find_route(q->role->config, r->route);
+    struct queue_destination *d =
+        r->parked.len ? queue_destination_named(q, r->parked) : queue_destination_of(q, r->route, r->address);
+    tell_of_site(d, reason);
+    if (queue_is_under_way(q, mail->id, r->number))
+        tell(reason, IPC_QUEUE_RULE_ATTEMPT, 0);
+    else if (route_gone)
+        tell(reason, IPC_QUEUE_RULE_ROUTE, 0);
+    else if (reason->rule == IPC_QUEUE_RULE_NEXT)
+        judge_due(q, r, d, reason);
+    if (r->parked.len)
+        d->parked = true; /* it was not in memory */
+    reason->destination = r->parked.len ? r->parked : reason->destination;
+}
+
+/* --- all destinations ----------------------------------------------------------------------- */
+
+static int by_name(const void *a, const void *b)
+{
+    const struct queue_destination *const *x = a, *const *y = b;
+    return sp_view_cmp((*x)->name, (*y)->name);
+}
+
+static void add_place(struct queue *q, const struct queue_destination *d, struct sp_buf *places)
+{
+    const struct queue_site *s = d->site;
+    size_t parked = 0;
+    if (d->parked && store_count_parked(q->store, d->name, PARKED_MOST, &parked) != SP_OK)
+        parked = 0;
+    struct ipc_queue_place p = {.name = d->name,
+                                .site = sp_view_make(s->key, s->key_len),
+                                .suspended = queue_is_suspended(q, d, NULL),
+                                .until_ms = s->until_ms > q->wall_ms() ? (uint64_t)s->until_ms : 0,
+                                .waiting = d->waiting > parked ? d->waiting : parked,
+                                .more = parked == PARKED_MOST,
+                                .active = d->active,
+                                .connections = s->connections,
+                                .troubles = s->troubles,
+                                .delivered = s->delivered,
+                                .deferred = s->deferred,
+                                .failed = s->failed,
+                                .good_ms = (uint64_t)s->good_ms,
+                                .bad_ms = (uint64_t)s->bad_ms,
+                                .said = sp_view_make(s->said, s->said_len)};
+    (void)ipc_add_queue_place(places, &p); /* os_heap never says no; a page is far below the limit */
+}
+
+bool queue_list_places(struct queue *q, struct sp_view after, struct sp_buf *places)
+{
+    struct queue_destination **all = os_new((q->window.destinations.n + 1) * sizeof *all);
+    size_t n = 0, cursor = 0;
+    struct sp_view key;
+    for (void *value; sp_table_next(&q->window.destinations, &cursor, &key, &value);)
+        if (sp_view_cmp(key, after) > 0)
+            all[n++] = value;
+    qsort(all, n, sizeof *all, by_name);
+    for (size_t i = 0; i < n && i < PLACES_PAGE; i++)
+        add_place(q, all[i], places);
+    free(all);
+    return n > PLACES_PAGE;
+}

@@ -1,0 +1,279 @@
+"""Why is it still in the queue, and what an operator does about it: each rule, and each command, on a real server."""
+import json
+import os
+import re
+import socket
+
+from fake_server import FakeServer
+from harness import ROOT, ServerCase, free_port, wait_for
+from test_queue import Queue
+
+CONFIG = """
+    hostname = "mx.example.org"
+    default-route = "out"
+    listener "l" {{
+        address = "127.0.0.1:0"
+        tls = off
+        relay-from = {{"127.0.0.0/8"}}
+    }}
+    route "out" {{
+        kind = relay
+        host = "127.0.0.1"
+        port = {port}
+        tls = off
+        {route}
+    }}
+    domain "held.example" {{
+        route = "hold"
+    }}
+    queue {{
+        retry-first = 1h
+        retry-most = 4h
+        {queue}
+    }}
+"""
+
+
+class Operator(Queue):
+    def server(self, port, route="", queue="", data="data"):
+        return self.configure(CONFIG.format(port=port, route=route, queue=queue), data=data)
+
+    def mail(self, server, *recipients, sender="writer@example.org"):
+        with server.talk("l") as c:
+            c.hello()
+            return c.mail(sender=sender, recipients=recipients or ("a@far.example",))
+
+    def why(self, server, queue_id):
+        return json.loads(self.command(server, "why", queue_id, "--json").stdout)
+
+    def rule(self, server, queue_id, rule, index=0):
+        """The reason, once it is this one."""
+        def reached():
+            reasons = self.why(server, queue_id)
+            return reasons[index] if len(reasons) > index and reasons[index]["rule"] == rule else None
+        return wait_for(reached, f"the rule {rule} for {queue_id}; now {self.why(server, queue_id)}")
+
+    def destinations(self, server):
+        return json.loads(self.command(server, "destinations", "--json").stdout)
+
+
+class Why(Operator):
+    def test_time(self):
+        out = self.fake(rcpt=lambda address: "450 4.2.0 greylisted, come back")
+        server = self.server(out.port)
+        queue_id = self.mail(server)
+        reason = self.rule(server, queue_id, "time")
+        self.assertIn("greylisted", reason["last_reply"])
+        self.assertIsNotNone(reason["until"])
+        self.assertEqual(reason["attempts"], 1)
+        self.assertEqual(reason["destination"]["name"], "out")
+        text = self.command(server, "why", queue_id).stdout
+        for part in ("<a@far.example>: the last attempt failed", "(time), until 20", "what changes it: that time, or queue",
+                     "450 4.2.0 greylisted", "destination  out"):
+            self.assertIn(part, text)
+
+    def test_back_off_and_one_message_that_finds_out(self):
+        port = free_port()  # nobody is there
+        server = self.server(port, queue="back-off-first = 1h\n back-off-most = 1h")
+        first = self.mail(server)
+        self.rule(server, first, "time")
+        others = [self.mail(server) for _ in range(5)]
+        for queue_id in others:
+            reason = self.rule(server, queue_id, "back-off")
+            self.assertIsNotNone(reason["until"])
+            self.assertEqual(reason["destination"]["troubles"], 1)
+            self.assertEqual(reason["attempts"], 0)
+        place, = self.destinations(server)["destinations"]
+        self.assertEqual((place["name"], place["waiting"], place["troubles"]), ("out", 5, 1))
+        self.assertIsNotNone(place["paused_until"])
+        self.assertIn("paused", self.command(server, "destinations").stdout)
+        # A restart forgets the trouble, and finds what is parked.
+        self.assertEqual(server.stop(), 0)
+        out = self.fake(port=port)
+        server = self.server(port, queue="back-off-first = 1h\n back-off-most = 1h")
+        out.wait(5)
+        self.command(server, "retry", "all")
+        out.wait(6)
+        wait_for(lambda: server.queue() == [], "the queue to be empty")
+
+    def test_retry_ends_a_back_off(self):
+        port = free_port()
+        server = self.server(port, queue="back-off-first = 1h\n back-off-most = 1h")
+        self.rule(server, self.mail(server), "time")
+        waiting = self.mail(server)
+        self.rule(server, waiting, "back-off")
+        out = self.fake(port=port)
+        self.assertIn("1 recipient will be tried now", self.command(server, "retry", waiting).stdout)
+        out.wait(1)
+
+    def test_attempt_and_concurrency_and_share(self):
+        hole = socket.create_server(("127.0.0.1", 0))  # takes connections, says nothing
+        self.addCleanup(hole.close)
+        server = self.server(hole.getsockname()[1], route="connections = 1")
+        ids = [self.mail(server) for _ in range(70)]
+        self.rule(server, ids[0], "attempt")
+        self.rule(server, ids[-1], "concurrency")
+        place, = self.destinations(server)["destinations"]
+        self.assertGreater(place["active"], 0)
+        self.assertEqual(place["active"] + place["waiting"], 70)
+
+    def test_total(self):
+        hole = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(hole.close)
+        server = self.server(hole.getsockname()[1], queue="attempts = 1")
+        self.rule(server, self.mail(server), "attempt")
+        self.rule(server, self.mail(server), "total")
+
+    def test_rate(self):
+        out = self.fake()
+        server = self.server(out.port, route="rate = 1")
+        first = self.mail(server)
+        out.wait(1)
+        wait_for(lambda: server.queue() == [], f"{first} to be delivered")
+        reason = self.rule(server, self.mail(server), "rate")
+        self.assertIsNotNone(reason["until"])
+
+    def test_held_and_released(self):
+        out = self.fake(rcpt=lambda address: "450 4.2.0 later")
+        server = self.server(out.port)
+        queue_id = self.mail(server, "a@far.example", "b@held.example")
+        self.rule(server, queue_id, "time")
+        self.assertEqual(self.why(server, queue_id)[1]["rule"], "held")
+        self.assertIn("1 recipient held", self.command(server, "hold", queue_id).stdout)
+        self.assertEqual([r["rule"] for r in self.why(server, queue_id)], ["held", "held"])
+        out.rcpt = lambda address: "250 2.1.5 Ok"
+        self.assertIn("2 recipients released", self.command(server, "release", queue_id).stdout)
+        self.assertEqual(out.wait(1)[0].recipients, ["a@far.example"])
+        self.rule(server, queue_id, "held", index=1)  # its route holds
+        self.assertIn("now holds its mail", self.why(server, queue_id)[1]["last_reply"])
+
+    def test_suspended_and_resumed(self):
+        out = self.fake()
+        server = self.server(out.port)
+        self.assertIn("suspended;", self.command(server, "suspend", "Far.Example").stdout)
+        self.assertIn("already", self.command(server, "suspend", "far.example").stdout)
+        waiting = self.mail(server)
+        self.rule(server, waiting, "suspended")
+        self.mail(server, "a@near.example")
+        self.assertEqual(out.wait(1)[0].recipients, ["a@near.example"])  # the others of the route go on
+        place, = [d for d in self.destinations(server)["destinations"] if d["suspended"]]
+        self.assertEqual((place["name"], place["waiting"]), ("out/far.example", 1))
+        self.assertEqual(server.stop(), 0)
+        self.assertIn("suspended since", self.command(server, "destinations").stdout)
+        server = self.server(out.port)
+        self.rule(server, waiting, "suspended")  # also after a restart
+        self.assertEqual([s["name"] for s in self.destinations(server)["suspensions"]], ["far.example"])
+        self.assertIn("resumed", self.command(server, "resume", "far.example").stdout)
+        self.assertEqual(out.wait(2)[1].recipients, ["a@far.example"])
+        self.assertIn("is not suspended", self.command(server, "resume", "far.example", code=os.EX_UNAVAILABLE).stderr)
+
+    def test_route_gone_and_stopped(self):
+        out = self.fake(rcpt=lambda address: "450 4.2.0 later")
+        server = self.server(out.port)
+        queue_id = self.mail(server)
+        self.rule(server, queue_id, "time")
+        self.assertEqual(server.stop(), 0)
+        self.assertEqual(self.why(server, queue_id)[0]["rule"], "stopped")
+        server = self.configure("""
+            hostname = "mx.example.org"
+            default-route = "hold"
+            listener "l" {
+                address = "127.0.0.1:0"
+                tls = off
+            }
+            """)
+        self.rule(server, queue_id, "route")
+
+    def test_unknown(self):
+        server = self.server(free_port())
+        self.assertIn("no message", self.command(server, "why", "0000000000001", code=os.EX_NOINPUT).stderr)
+        self.assertIn("not a queue id", self.command(server, "why", "x", code=os.EX_USAGE).stderr)
+
+
+class Change(Operator):
+    def refusing(self):
+        out = self.fake(rcpt=lambda address: "450 4.2.0 later" if "far" in address else "250 2.1.5 Ok")
+        server = self.server(out.port)
+        return out, server
+
+    def test_bounce(self):
+        out, server = self.refusing()
+        queue_id = self.mail(server, "a@far.example", "b@far.example")
+        self.rule(server, queue_id, "time", index=1)
+        self.assertIn("2 recipients returned to the sender", self.command(server, "bounce", queue_id).stdout)
+        report = out.wait(1)[0]
+        self.assertEqual((report.sender, report.recipients), ("", ["writer@example.org"]))
+        for part in (b"returned to its sender by the operator", b"Final-Recipient: rfc822; b@far.example",
+                     b"Status: 5.3.0"):
+            self.assertIn(part, report.content)
+        wait_for(lambda: server.queue() == [], "the queue to be empty")
+
+    def test_redirect(self):
+        out, server = self.refusing()
+        queue_id = self.mail(server, "a@far.example", "b@far.example")
+        self.rule(server, queue_id, "time", index=1)
+        self.assertIn("is not an address", self.command(server, "redirect", queue_id, "nobody", code=os.EX_USAGE).stderr)
+        self.assertIn("2 recipients redirected",
+                      self.command(server, "redirect", queue_id, "other@near.example").stdout)
+        self.assertEqual(out.wait(1)[0].recipients, ["other@near.example"])
+        wait_for(lambda: server.queue() == [], "the queue to be empty")
+        self.assertEqual(len(out.mails), 1)  # once, however many recipients it had
+
+    def test_without_a_server(self):
+        out, server = self.refusing()
+        queue_id = self.mail(server, "a@far.example")
+        self.rule(server, queue_id, "time")
+        self.assertEqual(server.stop(), 0)
+        self.assertIn("1 recipient held", self.command(server, "hold", queue_id).stdout)
+        self.assertIn("running server", self.command(server, "bounce", queue_id, code=os.EX_UNAVAILABLE).stderr)
+        self.assertIn("nothing was changed", self.command(server, "hold", queue_id, code=os.EX_UNAVAILABLE).stderr)
+        out.rcpt = lambda address: "250 2.1.5 Ok"
+        server = self.server(out.port)
+        self.assertEqual(self.why(server, queue_id)[0]["rule"], "held")
+        self.command(server, "release", queue_id)
+        out.wait(1)
+
+    def test_a_held_message_is_not_given_out_of_memory(self):
+        port = free_port()
+        server = self.server(port, queue="back-off-first = 1h\n back-off-most = 1h")
+        self.rule(server, self.mail(server), "time")
+        ids = [self.mail(server) for _ in range(3)]
+        self.rule(server, ids[2], "back-off")
+        self.command(server, "hold", ids[1])
+        out = self.fake(port=port)
+        self.command(server, "retry", "all")
+        out.wait(3)
+        wait_for(lambda: [m["id"] for m in server.queue()] == [ids[1]], "all but the held one to be delivered")
+
+    def test_list_filters(self):
+        out, server = self.refusing()
+        one = self.mail(server, "a@far.example", sender="one@example.org")
+        two = self.mail(server, "b@far.example", "c@held.example", sender="")
+        self.rule(server, one, "time")
+        self.rule(server, two, "time")
+
+        def ids(*options):
+            return [m["id"] for m in json.loads(self.command(server, "list", "--json", *options).stdout)]
+
+        self.assertEqual(ids(), [one, two])
+        self.assertEqual(ids("--sender", "ONE@*"), [one])
+        self.assertEqual(ids("--sender", "<>"), [two])
+        self.assertEqual(ids("--recipient", "*@far.example"), [one, two])
+        self.assertEqual(ids("--domain", "held.example"), [two])
+        self.assertEqual(ids("--state", "held"), [two])
+        self.assertEqual(ids("--state", "deferred", "--recipient", "a@*"), [one])
+        self.assertEqual(ids("--older", "1h"), [])
+        self.assertEqual(ids("--younger", "1h"), [one, two])
+        self.assertIn("no message of the queue fits", self.command(server, "list", "--older", "1d").stdout)
+        self.assertIn("is no time", self.command(server, "list", "--older", "soon", code=os.EX_USAGE).stderr)
+        self.assertIn("is none of", self.command(server, "list", "--state", "lost", code=os.EX_USAGE).stderr)
+        self.assertIn("--state is for list", self.command(server, "why", one, "--state", "held", code=os.EX_USAGE).stderr)
+
+
+class Documented(ServerCase):
+    def test_every_rule_is_in_the_documentation(self):
+        header = (ROOT / "src" / "ipc" / "ipc.h").read_text()
+        words = re.findall(r'X\([A-Z_]+, "([a-z-]+)",', header.split("#define IPC_QUEUE_RULES(X)")[1].split("#define")[0])
+        self.assertGreater(len(words), 10)
+        documented = re.findall(r"^\| `([a-z-]+)` \|", (ROOT / "docs" / "queue.md").read_text(), re.M)
+        self.assertEqual(sorted(words), sorted(documented))
