@@ -23,6 +23,8 @@ const struct cli_command cli_commands[] = {
     {"compare", "NAME NAME", "Say how two codes, commands, keywords or mechanisms differ", cmd_compare, cmd_compare_options, false},
     {"diagnose", "FILE|-", "Say what went wrong first in the log of a conversation, and what to change", cmd_diagnose,
      cmd_diagnose_options, false},
+    {"reference", "", "Write the whole reference as a static site or as manual pages", cmd_reference,
+     cmd_reference_options, false},
     {"help", "[COMMAND]", "Show all commands, or the usage of one", cmd_help, NULL, false},
     {"role", "NAME INDEX", "One process of a server; started by serve alone", cmd_role, NULL, true},
     {"version", "", "Show the version", cmd_version, NULL, false},

@@ -48,6 +48,7 @@ int cmd_session(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
 int cmd_compare(int argc, char **argv);
 int cmd_diagnose(int argc, char **argv);
+int cmd_reference(int argc, char **argv);
 int cmd_role(int argc, char **argv);
 int cmd_help(int argc, char **argv);
 int cmd_version(int argc, char **argv);
@@ -61,5 +62,6 @@ const struct cli_option *cmd_session_options(void);
 const struct cli_option *cmd_explain_options(void);
 const struct cli_option *cmd_compare_options(void);
 const struct cli_option *cmd_diagnose_options(void);
+const struct cli_option *cmd_reference_options(void);
 
 #endif

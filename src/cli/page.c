@@ -203,6 +203,18 @@ static void put_transcript(struct pages_out *out, const struct reference_transcr
     page->below_transcript = true;
 }
 
+static void put_fact(struct cli_page *page, size_t widest, const struct pages_facts *facts,
+                     const struct pages_fact *fact)
+{
+    char *both = NULL;
+    if (fact->other && strcmp(fact->value, fact->other) != 0 &&
+        asprintf(&both, "- `%s`: %s\n- `%s`: %s", facts->heads[0], fact->value, facts->heads[1],
+                 fact->other) < 0)
+        abort();
+    cli_page_fact(page, widest, fact->label, both ? both : fact->value);
+    free(both);
+}
+
 static void put_facts(struct pages_out *out, const struct pages_facts *facts)
 {
     size_t widest = 0;
@@ -213,7 +225,7 @@ static void put_facts(struct pages_out *out, const struct pages_facts *facts)
     if (page_of(out)->indent == 0)
         cli_page_gap(page_of(out));
     for (size_t i = 0; i < facts->n; i++)
-        cli_page_fact(page_of(out), widest, facts->fact[i].label, facts->fact[i].value);
+        put_fact(page_of(out), widest, facts, &facts->fact[i]);
 }
 
 static void put_beside(struct pages_out *out, const char *const titles[2], const char *const texts[2])

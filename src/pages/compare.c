@@ -131,21 +131,16 @@ static void write_examples(struct pages_out *out, const struct pages_subject *co
 /* All facts of both, label by label. */
 static void write_facts(struct pages_out *out, const struct pages_subject *const s[2])
 {
-    struct pages_facts of[2], both = {.n = 0};
+    struct pages_facts of[2], both = {.heads = {s[0]->name, s[1]->name}};
     pages_facts(s[0], out->lang, &of[0]);
     pages_facts(s[1], out->lang, &of[1]);
     for (size_t side = 0; side < 2; side++)
-        for (size_t i = 0; i < of[side].n; i++) {
-            const char *label = of[side].fact[i].label,
-                       *values[2] = {fact_of(&of[0], label), fact_of(&of[1], label)};
-            if (fact_of(&both, label) || both.n == PAGES_FACTS_MAX)
-                continue;
-            char *value =
-                values[0] && values[1] && strcmp(values[0], values[1]) == 0
-                    ? pages_copy(values[0])
-                    : pages_format("- `%s`: %s\n- `%s`: %s", s[0]->name, values[0] ? values[0] : "-",
-                                   s[1]->name, values[1] ? values[1] : "-");
-            both.fact[both.n++] = (struct pages_fact){label, value, false};
+        for (size_t i = 0; i < of[side].n && both.n < PAGES_FACTS_MAX; i++) {
+            const struct pages_fact *fact = &of[side].fact[i];
+            const char *a = fact_of(&of[0], fact->label), *b = fact_of(&of[1], fact->label);
+            if (!fact_of(&both, fact->label))
+                both.fact[both.n++] = (struct pages_fact){fact->label, pages_copy(a ? a : "-"),
+                                                          pages_copy(b ? b : "-"), fact->names};
         }
     if (both.n > 0) {
         out->ops->heading(out, "facts", word(out, REFERENCE_WORD_FACTS));
@@ -173,6 +168,18 @@ static void write_verdict(struct pages_out *out, const struct pages_subject *a, 
     free(which);
 }
 
+/* The difference in a sentence. */
+static void write_lead(struct pages_out *out, const struct pages_subject *a, const struct pages_subject *b)
+{
+    const struct reference_pair *pair = pages_pair(a, b);
+    if (!pair)
+        return;
+    const char *all = reference_in(&pair->difference, out->lang);
+    char *lead = pages_format("%.*s", (int)strcspn(all, "\n"), all);
+    out->ops->lead(out, lead);
+    free(lead);
+}
+
 void pages_write_comparison(struct pages_out *out, const struct pages_subject *a,
                             const struct pages_subject *b)
 {
@@ -181,6 +188,7 @@ void pages_write_comparison(struct pages_out *out, const struct pages_subject *a
     char *key = pages_format("%s / %s", a->name, b->name),
          *name = pages_format("%s / %s", names[0], names[1]);
     out->ops->title(out, key, word(out, REFERENCE_WORD_COMPARED), name);
+    write_lead(out, a, b);
     for (enum pages_part part = PAGES_PART_DESCRIPTION; part <= PAGES_PART_FIX; part++)
         write_part(out, both, part);
     write_verdict(out, a, b);

@@ -17,7 +17,7 @@ static void give(struct list *l, enum reference_word label, char *value, bool na
         free(value);
         return;
     }
-    l->facts->fact[l->facts->n++] = (struct pages_fact){reference_word(label, l->lang), value, names};
+    l->facts->fact[l->facts->n++] = (struct pages_fact){reference_word(label, l->lang), value, NULL, names};
 }
 
 static void add(struct list *l, enum reference_word label, const char *value)
@@ -101,7 +101,7 @@ static void code_facts(struct list *l, const struct pages_subject *s)
     give(l, REFERENCE_WORD_COMMANDS, pages_text_end(&t), true);
     add_strings(l, REFERENCE_WORD_ENHANCED, "", c->enhanced, true);
     add_reasons(l, c->code, NULL);
-    add_strings(l, REFERENCE_WORD_RFC, "RFC ", c->rfc, false);
+    add_strings(l, REFERENCE_WORD_RFC, "RFC ", c->rfc, true);
     add_strings(l, REFERENCE_WORD_SOURCE, "", c->sources, false);
     add_numbers(l, REFERENCE_WORD_RELATED, c->related);
 }
@@ -125,7 +125,7 @@ static void enhanced_facts(struct list *l, const struct pages_subject *s)
     give(l, REFERENCE_WORD_CODES, pages_text_end(&t), true);
     add_reasons(l, 0, s->name);
     if (s->meaning)
-        add(l, REFERENCE_WORD_RFC, "RFC 3463, RFC 5248");
+        give(l, REFERENCE_WORD_RFC, pages_copy("RFC 3463, RFC 5248"), true);
 }
 
 static void topic_facts(struct list *l, const struct reference_topic *t)
@@ -148,7 +148,7 @@ static void topic_facts(struct list *l, const struct reference_topic *t)
         add(l, REFERENCE_WORD_TLS, reference_word(tls[t->tls], l->lang));
     }
     add_numbers(l, REFERENCE_WORD_ANSWERS, t->codes);
-    add_strings(l, REFERENCE_WORD_RFC, "RFC ", t->rfc, false);
+    add_strings(l, REFERENCE_WORD_RFC, "RFC ", t->rfc, true);
     add_strings(l, REFERENCE_WORD_SOURCE, "", t->sources, false);
     add_strings(l, REFERENCE_WORD_RELATED, "", t->related, true);
 }
@@ -167,7 +167,7 @@ static void reason_facts(struct list *l, const struct reference_reason *r)
 void pages_facts(const struct pages_subject *s, enum reference_lang lang, struct pages_facts *facts_out)
 {
     struct list l = {facts_out, lang};
-    facts_out->n = 0;
+    *facts_out = (struct pages_facts){.n = 0};
     switch (s->kind) {
     case PAGES_CODE:
         code_facts(&l, s);
@@ -189,7 +189,9 @@ void pages_facts(const struct pages_subject *s, enum reference_lang lang, struct
 
 void pages_facts_free(struct pages_facts *facts)
 {
-    for (size_t i = 0; i < facts->n; i++)
+    for (size_t i = 0; i < facts->n; i++) {
         free(facts->fact[i].value);
+        free(facts->fact[i].other);
+    }
     facts->n = 0;
 }

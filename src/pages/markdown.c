@@ -22,7 +22,7 @@ static void put_title(struct pages_out *out, const char *key, const char *kind, 
     FILE *to = to_of(out);
     fputs("# ", to);
     put(to, key, strlen(key));
-    fputs(": ", to);
+    fputs(*key ? ": " : "", to);
     put(to, name, strlen(name));
     fputc('\n', to);
 }
@@ -77,14 +77,14 @@ static void put_facts(struct pages_out *out, const struct pages_facts *facts)
     FILE *to = to_of(out);
     fputc('\n', to);
     for (size_t i = 0; i < facts->n; i++) {
-        fprintf(to, "- **%s**: ", facts->fact[i].label);
-        const char *value = facts->fact[i].value;
-        bool list = strncmp(value, "- ", 2) == 0;
-        for (const char *p = value; *p;) {
-            size_t len = strcspn(p, "\n");
-            fputs(list ? "\n  " : p == value ? "" : " ", to);
-            put(to, p, len);
-            p += len + (p[len] == '\n');
+        const struct pages_fact *fact = &facts->fact[i];
+        fprintf(to, "- **%s**: ", fact->label);
+        if (fact->other)
+            fprintf(to, "\n  - `%s`: ", facts->heads[0]);
+        put(to, fact->value, strlen(fact->value));
+        if (fact->other) {
+            fprintf(to, "\n  - `%s`: ", facts->heads[1]);
+            put(to, fact->other, strlen(fact->other));
         }
         fputc('\n', to);
     }

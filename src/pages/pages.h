@@ -78,11 +78,13 @@ enum reference_word pages_part_heading(const struct pages_subject *subject, enum
 /* A block of facts. */
 struct pages_fact {
     const char *label;
-    char *value; /* owned                                      */
-    bool names;  /* names of pages, parted by ", "             */
+    char *value; /* owned                                                          */
+    char *other; /* owned; of the second of two subjects; NULL in a page about one  */
+    bool names;  /* names of pages or RFCs, parted by ", "                          */
 };
 enum { PAGES_FACTS_MAX = 20 };
 struct pages_facts {
+    const char *heads[2]; /* the names of two subjects; NULL in a page of one */
     struct pages_fact fact[PAGES_FACTS_MAX];
     size_t n;
 };

@@ -93,7 +93,7 @@ const char *pages_kind_word(enum pages_kind kind, enum reference_lang lang)
         [PAGES_CODE] = REFERENCE_WORD_KIND_CODE,           [PAGES_ENHANCED] = REFERENCE_WORD_KIND_ENHANCED,
         [PAGES_COMMAND] = REFERENCE_WORD_KIND_COMMAND,     [PAGES_KEYWORD] = REFERENCE_WORD_KIND_KEYWORD,
         [PAGES_MECHANISM] = REFERENCE_WORD_KIND_MECHANISM, [PAGES_REASON] = REFERENCE_WORD_KIND_REASON,
-        [PAGES_PROVIDER] = REFERENCE_WORD_PROVIDER,
+        [PAGES_PROVIDER] = REFERENCE_WORD_KIND_PROVIDER,
     };
     return reference_word(words[kind], lang);
 }

@@ -35,7 +35,7 @@ static void write_title(struct pages_out *out, const struct pages_subject *s)
 {
     char *name = pages_part(s, PAGES_PART_NAME, out->lang),
          *summary = pages_part(s, PAGES_PART_SUMMARY, out->lang);
-    out->ops->title(out, s->name, pages_kind_word(s->kind, out->lang), name);
+    out->ops->title(out, s->provider ? "" : s->name, pages_kind_word(s->kind, out->lang), name);
     if (*summary)
         out->ops->lead(out, summary);
     free(name);
@@ -235,7 +235,7 @@ static void write_reply_facts(struct pages_out *out, int code, const char *text,
         false};
     if (signature)
         f.fact[f.n++] = (struct pages_fact){word(out, REFERENCE_WORD_PROVIDER),
-                                            pages_copy(signature->provider->name), false};
+                                            pages_copy(signature->provider->name), NULL, false};
     if (reference_enhanced_read(sp_view_of(text), &e, &len)) {
         const struct reference_meaning *m = reference_meaning_find(e.subject, e.detail);
         f.fact[f.n++] = (struct pages_fact){
@@ -246,16 +246,18 @@ static void write_reply_facts(struct pages_out *out, int code, const char *text,
     }
     const struct reference_reason *reason = reference_reason_find(reference_bracketed(sp_view_of(text)));
     if (reason && reason->code == code)
-        f.fact[f.n++] = (struct pages_fact){word(out, REFERENCE_WORD_REASON), pages_copy(reason->id), false};
+        f.fact[f.n++] =
+            (struct pages_fact){word(out, REFERENCE_WORD_REASON), pages_copy(reason->id), NULL, false};
     char *decoded = code == 334 ? pages_decoded(text) : NULL;
     if (decoded)
-        f.fact[f.n++] =
-            (struct pages_fact){word(out, REFERENCE_WORD_DECODED), pages_format("\"%s\"", decoded), false};
+        f.fact[f.n++] = (struct pages_fact){word(out, REFERENCE_WORD_DECODED),
+                                            pages_format("\"%s\"", decoded), NULL, false};
     free(decoded);
     if (signature || entry)
         f.fact[f.n++] = (struct pages_fact){
             word(out, REFERENCE_WORD_RETRY),
-            pages_copy(pages_retry_sentence(signature ? signature->retry : entry->retry, out->lang)), false};
+            pages_copy(pages_retry_sentence(signature ? signature->retry : entry->retry, out->lang)), NULL,
+            false};
     out->ops->facts(out, &f);
     pages_facts_free(&f);
 }
