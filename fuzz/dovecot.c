@@ -17,7 +17,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     while (rest.len > 0) {
         struct sp_view line = sp_view_sub(rest, 0, sp_view_find(rest, '\n', 0));
         struct users_dovecot_line l = users_dovecot_parse(line);
-        if (l.word > USERS_DOVECOT_CONT || !is_inside(l.value, line) || sp_view_find(l.value, '\t', 0) < l.value.len)
+        if (l.word > USERS_DOVECOT_CONT || !is_inside(l.value, line) ||
+            sp_view_find(l.value, '\t', 0) < l.value.len)
             abort();
         if (l.usable && (l.word != USERS_DOVECOT_MECH || l.value.len == 0 || l.value.len > 20 ||
                          sp_view_find(l.value, ' ', 0) < l.value.len))

@@ -1,4 +1,5 @@
-/* Any octets as a bearer token, up to the first line feed, and, behind it, as the JWK set that shall have signed it. */
+/* Any octets as a bearer token, up to the first line feed, and, behind it, as the JWK set that shall have
+ * signed it. */
 #include <stdlib.h>
 
 #include "base/view.h"
@@ -28,8 +29,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (fault >= SASL_TOKEN_N || (fault == SASL_TOKEN_NONE) != (user.len > 0))
             abort();
         /* The token of nobody: without its last octet it is no signature. */
-        if (fault == SASL_TOKEN_NONE &&
-            sasl_token_check(keys, &rules, sp_view_sub(token, 0, token.len - 2), NOW_S, &error) == SASL_TOKEN_NONE)
+        if (fault == SASL_TOKEN_NONE && sasl_token_check(keys, &rules, sp_view_sub(token, 0, token.len - 2),
+                                                         NOW_S, &error) == SASL_TOKEN_NONE)
             abort();
         sasl_jwks_free(keys);
     }

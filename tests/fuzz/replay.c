@@ -1,6 +1,6 @@
 /*
- * A fuzz target without a fuzzer: each seed of its corpus, each of them cut at every octet, and a bounded number of random
- * changes of them, the same in every run. `./dev fuzz` goes on from there.
+ * A fuzz target without a fuzzer: each seed of its corpus, each of them cut at every octet, and a bounded
+ * number of random changes of them, the same in every run. `./dev fuzz` goes on from there.
  *
  *     fuzz-replay-NAME FOLDER
  */
