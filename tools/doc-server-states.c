@@ -37,9 +37,12 @@ static const char head[] =
     "leads home.\n"
     "\n"
     "A refusal sends the session to the phase's home. If that is another phase, the mail is dropped.\n"
+    "\n"
+    "The octets that BDAT counts belong to its line: where BDAT is refused they are thrown away before the "
+    "reply.\n"
     "\n";
 
-static const char *const reads_names[] = {"nothing", "commands", "SASL answers", "the message"};
+static const char *const reads_names[] = {"nothing", "commands", "SASL answers", "the message", "a chunk, counted"};
 static const char *const timer_names[] = {"none", "command", "data", "TLS"};
 
 static void put_view(FILE *f, struct sp_view v) { fprintf(f, "%.*s", (int)v.len, (const char *)v.p); }
@@ -186,6 +189,24 @@ static void put_replies(FILE *f)
     }
 }
 
+/* As smtp_server_offers has it. */
+static const char *when_offered(unsigned offer)
+{
+    switch (offer) {
+    case 0:
+        return "";
+    case SP_EXT_BINARYMIME:
+        return "the listener offers it, and CHUNKING";
+    case SP_EXT_REQUIRETLS:
+        return "the listener offers it, under TLS";
+    case SP_EXT_DELIVERBY:
+    case SP_EXT_FUTURERELEASE:
+        return "the listener offers it, and the clock is known";
+    default:
+        return "the listener offers it";
+    }
+}
+
 static void put_extensions(FILE *f)
 {
     fputs("\n## What EHLO lists\n\n| line | when | RFC |\n|---|---|---|\n", f);
@@ -194,7 +215,7 @@ static void put_extensions(FILE *f)
         put_view(f, smtp_extensions[i].text);
         fputs("` | ", f);
         put_needs(f, smtp_extensions[i].need);
-        fprintf(f, " | %s |\n", smtp_extensions[i].rfc);
+        fprintf(f, "%s | %s |\n", when_offered(smtp_extensions[i].offer), smtp_extensions[i].rfc);
     }
 }
 

@@ -14,8 +14,9 @@
  *         read octets; sp_server_feed(s, octets, now, &used);
  *     }
  *
- * RFC 5321 (SMTP), 3207 (STARTTLS), 4954 (AUTH), 2920 (PIPELINING), 1870 (SIZE),
- * 6152 (8BITMIME), 2034 and 3463 (enhanced status codes).
+ * RFC 5321 (SMTP), 2033 (LMTP), 3207 (STARTTLS), 4954 (AUTH), 2920 (PIPELINING), 1870 (SIZE), 6152
+ * (8BITMIME), 3030 (CHUNKING, BINARYMIME), 6531 (SMTPUTF8), 3461 (DSN), 8689 (REQUIRETLS), 2852 (DELIVERBY),
+ * 4865 (FUTURERELEASE), 6710 (MT-PRIORITY), 9422 (LIMITS), 1985 (ETRN), 2034 and 3463 (enhanced status codes).
  */
 #ifndef SALLYPORT_SMTP_SERVER_H
 #define SALLYPORT_SMTP_SERVER_H
@@ -31,6 +32,26 @@ struct sp_server_timeouts {
     uint32_t message_ms; /* for one mail in all, from MAIL to its end, against senders that
                             drip octets; default 3,600,000                          */
     uint32_t tls_ms;     /* for a handshake; default 60,000                         */
+};
+
+/*
+ * What a caller can honour beyond the core, and so offers. Each is listed by EHLO only where it can be used:
+ * REQUIRETLS under TLS, BINARYMIME with CHUNKING, DELIVERBY and FUTURERELEASE once sp_server_set_wall was
+ * called. XCLIENT and XFORWARD (Postfix's) let the client say who somebody else is: for trusted peers alone.
+ */
+enum sp_server_extension {
+    SP_EXT_CHUNKING      = 1 << 0,
+    SP_EXT_BINARYMIME    = 1 << 1,
+    SP_EXT_SMTPUTF8      = 1 << 2,
+    SP_EXT_DSN           = 1 << 3,
+    SP_EXT_REQUIRETLS    = 1 << 4,
+    SP_EXT_DELIVERBY     = 1 << 5,
+    SP_EXT_FUTURERELEASE = 1 << 6, /* for submission alone (RFC 4865 4) */
+    SP_EXT_MT_PRIORITY   = 1 << 7,
+    SP_EXT_LIMITS        = 1 << 8,
+    SP_EXT_ETRN          = 1 << 9,
+    SP_EXT_XCLIENT       = 1 << 10,
+    SP_EXT_XFORWARD      = 1 << 11
 };
 
 /*
@@ -50,6 +71,14 @@ struct sp_server_options {
     bool auth_required;               /* 530 5.7.0 to MAIL and what needs a user (RFC 4954 6)  */
     struct sp_view mechanisms_plain;  /* offered while plain, space separated; empty: no AUTH  */
     struct sp_view mechanisms_tls;    /* offered under TLS                                     */
+    uint32_t extensions;              /* set of enum sp_server_extension                       */
+    uint32_t max_hold_s;              /* FUTURERELEASE: the longest; default 2,592,000 (30 days) */
+    bool lmtp;                        /* LMTP: LHLO, and after the message a reply for each recipient */
+    bool refuse_undeclared_8bit;      /* octets over 127 in a message need BODY=8BITMIME (RFC 6152 3): 554 5.6.1 */
+    bool fix_line_ends;               /* of clients that have authenticated, a CR or LF alone in a message of
+                                         DATA is taken as CRLF. Costs: the message is changed, so signatures
+                                         over it break. It never ends a message. Of others, and without
+                                         this, such a message is refused: 554 5.6.0              */
 };
 
 /* A mailbox as it came in MAIL, RCPT or VRFY (RFC 5321 4.1.2). Views into the line. */
@@ -75,8 +104,12 @@ enum sp_server_event_type {
     SP_SERVER_ASK_RCPT,      /* `rcpt`: one recipient                                            */
     SP_SERVER_ASK_VRFY,      /* `words`: argument. yes: 252 unless the text says more            */
     SP_SERVER_ASK_EXPN,      /* `words`                                                          */
-    SP_SERVER_ASK_DATA,      /* may the message come? yes: 354                                   */
-    SP_SERVER_ASK_END,       /* `end`: the message is whole; yes only when it is durable         */
+    SP_SERVER_ASK_DATA,      /* may the message come? By DATA, yes: 354; or by BDAT              */
+    SP_SERVER_ASK_END,       /* `end`: the message is whole; yes only when it is durable. LMTP: asked
+                                once for each recipient, in order                                */
+    SP_SERVER_ASK_ETRN,      /* `words`: send what waits for this node. yes: 250; no: 458, 459   */
+    SP_SERVER_ASK_XCLIENT,   /* `peer`: the client is somebody else. yes: 220, all begins anew   */
+    SP_SERVER_ASK_XFORWARD,  /* `peer`: where the next mail came from, for the log. yes: 250     */
 
     SP_SERVER_CONTENT,       /* `content`: message octets, dots unstuffed, CRLF kept             */
     SP_SERVER_AUTH_GIVEN_UP, /* the SASL exchange ended without a verdict (`*`, bad base64, ...) */
@@ -84,6 +117,11 @@ enum sp_server_event_type {
                                 MAIL that got a yes ends in a yes to ASK_END or in this           */
     SP_SERVER_START_TLS,     /* once the output is sent run the handshake, then sp_server_secured */
     SP_SERVER_CLOSED         /* once the output is sent close the connection                     */
+};
+
+/* What XCLIENT and XFORWARD say. Decoded and printable; empty: not said, or not known to the peer. */
+struct sp_server_peer {
+    struct sp_view name, address, port, hello, protocol, login, ident, source, own_address, own_port;
 };
 
 struct sp_server_event {
@@ -108,7 +146,11 @@ struct sp_server_event {
         } rcpt;
         struct sp_view words;
         struct sp_view content;
-        struct { uint64_t size; /* octets of content in all */ } end;
+        struct {
+            uint64_t size;      /* octets of content in all                                */
+            uint32_t recipient; /* LMTP: whose, from 0 in the order of the accepted RCPTs; else 0 */
+        } end;
+        struct sp_server_peer peer;
     } as;
 };
 
@@ -143,7 +185,8 @@ SP_MUST_USE int sp_server_open(struct sp_server *s, bool tls, uint64_t now_ms);
  *
  *   in        any split of the stream; borrowed for the call and for the events that follow it
  *   now_ms    monotonic milliseconds, never less than in the last call
- *   used_out  octets consumed, 0..in.len; stops early while an event is unread or unanswered, and
+ *   used_out  octets consumed, 0..in.len; stops early where sp_server_reads changes, while an event
+ *             is unread or unanswered, and
  *             when SP_SERVER_OUTPUT_PAUSE octets of output wait (short commands may have long
  *             replies): take the event or the output, keep the rest and feed it again
  *
@@ -165,7 +208,7 @@ enum sp_server_event_type sp_server_event(struct sp_server *s, struct sp_server_
  * Say yes to the question. An answer that took its time: sp_server_tick before it, so that the
  * client's time counts from the reply.
  *
- *   text  for END the text behind "250 2.0.0 " ("Queued as 0c4x..."); for VRFY and EXPN the text
+ *   text  for END and ETRN the text behind "250 2.0.0 " ("Queued as 0c4x..."); for VRFY and EXPN the text
  *         behind "250 2.1.5 "; otherwise, and when empty, the table's own text
  *
  * SP_ERR_MISUSE: no question is open. SP_ERR_NOMEM: the session is dead.
@@ -201,6 +244,12 @@ void sp_server_sent(struct sp_server *s, size_t n);
  *   mechanism  borrowed for the session's life
  */
 void sp_server_withhold(struct sp_server *s, struct sp_view mechanism);
+
+/*
+ * Say what time it is: the wall time, in milliseconds since 1970-01-01 UTC, of the last now_ms. Without it nothing
+ * that counts in wall time is offered.
+ */
+void sp_server_set_wall(struct sp_server *s, int64_t wall_ms);
 
 /* The handshake that SP_SERVER_START_TLS asked for is done: all learned in clear is forgotten (RFC 3207 4.2). */
 SP_MUST_USE int sp_server_secured(struct sp_server *s, uint64_t now_ms);

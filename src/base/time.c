@@ -1,5 +1,7 @@
 #include "base/time.h"
 
+#include "base/view.h"
+
 /* Days since 1970-01-01 of a date, with years that start in March. */
 static int64_t days_of(int64_t year, unsigned month, unsigned day)
 {
@@ -83,4 +85,81 @@ int sp_buf_add_rfc5322(struct sp_buf *b, int64_t wall_ms)
     sp_buf_add_u8(b, ' ');
     add_clock(b, &c);
     return sp_buf_add_str(b, " +0000");
+}
+
+/* --- reading ------------------------------------------------------------------------------ */
+
+/* n digits at *at, then `behind` unless it is 0. */
+static bool take_digits(struct sp_view text, size_t *at, size_t n, uint8_t behind, unsigned *n_out)
+{
+    *n_out = 0;
+    for (; n > 0; n--, ++*at) {
+        if (*at >= text.len || !sp_ascii_digit(text.p[*at]))
+            return false;
+        *n_out = *n_out * 10 + (unsigned)(text.p[*at] - '0');
+    }
+    if (behind == 0)
+        return true;
+    return *at < text.len && sp_ascii_upper(text.p[(*at)++]) == behind;
+}
+
+/* [ "." 1*DIGIT ], as milliseconds */
+static bool take_fraction(struct sp_view text, size_t *at, unsigned *ms_out)
+{
+    static const unsigned weights[] = {100, 10, 1};
+    size_t n = 0;
+    *ms_out = 0;
+    if (*at >= text.len || text.p[*at] != '.')
+        return true;
+    for (++*at; *at < text.len && sp_ascii_digit(text.p[*at]); ++*at, n++)
+        *ms_out += n < 3 ? weights[n] * (unsigned)(text.p[*at] - '0') : 0;
+    return n > 0;
+}
+
+/* time-offset = "Z" / ("+" / "-") hour ":" minute ; minutes east of UTC */
+static bool take_offset(struct sp_view text, size_t *at, int *minutes_out)
+{
+    unsigned hour, minute;
+    if (*at >= text.len)
+        return false;
+    uint8_t sign = sp_ascii_upper(text.p[(*at)++]);
+    *minutes_out = 0;
+    if (sign == 'Z')
+        return true;
+    if ((sign != '+' && sign != '-') || !take_digits(text, at, 2, ':', &hour) ||
+        !take_digits(text, at, 2, 0, &minute) || hour > 23 || minute > 59)
+        return false;
+    *minutes_out = (sign == '-' ? -1 : 1) * (int)(hour * 60 + minute);
+    return true;
+}
+
+static unsigned month_days(unsigned year, unsigned month)
+{
+    static const uint8_t days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    return days[month - 1] + (month == 2 && leap ? 1u : 0u);
+}
+
+int sp_rfc3339_parse(struct sp_view text, int64_t *wall_ms_out)
+{
+    struct sp_civil c = {0};
+    unsigned year;
+    size_t at = 0;
+    int east;
+    if (!take_digits(text, &at, 4, '-', &year) || !take_digits(text, &at, 2, '-', &c.month) ||
+        !take_digits(text, &at, 2, 'T', &c.day) || !take_digits(text, &at, 2, ':', &c.hour) ||
+        !take_digits(text, &at, 2, ':', &c.minute) || !take_digits(text, &at, 2, 0, &c.second) ||
+        !take_fraction(text, &at, &c.ms) || !take_offset(text, &at, &east) || at != text.len)
+        return SP_ERR_SYNTAX;
+    if (year < 1970 || c.month < 1 || c.month > 12 || c.day < 1 || c.day > month_days(year, c.month) ||
+        c.hour > 23 || c.minute > 59 || c.second > 60)
+        return SP_ERR_RANGE;
+    c.year = (int)year;
+    bool leap_second = c.second == 60;
+    c.second -= leap_second ? 1u : 0u;
+    int64_t ms = sp_civil_to_ms(&c) + (leap_second ? 1000 : 0) - (int64_t)east * 60000;
+    if (ms < 0)
+        return SP_ERR_RANGE;
+    *wall_ms_out = ms;
+    return SP_OK;
 }

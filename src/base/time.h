@@ -24,4 +24,10 @@ int sp_buf_add_rfc3339(struct sp_buf *b, int64_t wall_ms, bool with_ms);
 /* Append "Tue, 24 Nov 2026 05:04:50 +0000" (RFC 5322 3.3). */
 int sp_buf_add_rfc5322(struct sp_buf *b, int64_t wall_ms);
 
+/*
+ * Read an RFC 3339 date-time, "2026-11-24T06:04:50.5+01:00"; fractions beyond milliseconds are cut off, a leap
+ * second is the next second. SP_ERR_SYNTAX; SP_ERR_RANGE: no such date, or before 1970.
+ */
+SP_MUST_USE int sp_rfc3339_parse(struct sp_view text, int64_t *wall_ms_out);
+
 #endif

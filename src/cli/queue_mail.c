@@ -1,6 +1,7 @@
 #include "cli/queue_mail.h"
 
 #include "base/time.h"
+#include "base/utf8.h"
 #include "base/view.h"
 #include "cli/queue_parameters.h"
 #include "message/id.h"
@@ -85,25 +86,6 @@ const char *queue_mail_state(const struct queue_mail *m)
 
 /* --- JSON ------------------------------------------------------------------------------------ */
 
-/* The length of the UTF-8 sequence at the start, as RFC 3629 allows them; 0: none. */
-static size_t utf8_len(struct sp_view v)
-{
-    uint8_t c = v.p[0];
-    size_t n = c < 0x80                ? 1
-               : c >= 0xc2 && c < 0xe0 ? 2
-               : c >= 0xe0 && c < 0xf0 ? 3
-               : c >= 0xf0 && c < 0xf5 ? 4
-                                       : 0;
-    if (n == 0 || n > v.len)
-        return 0;
-    for (size_t i = 1; i < n; i++)
-        if ((v.p[i] & 0xc0) != 0x80)
-            return 0;
-    bool wrong = (c == 0xe0 && v.p[1] < 0xa0) || (c == 0xed && v.p[1] > 0x9f) ||
-                 (c == 0xf0 && v.p[1] < 0x90) || (c == 0xf4 && v.p[1] > 0x8f);
-    return wrong ? 0 : n;
-}
-
 /* JSON is Unicode: octets that are not become U+FFFD. */
 json_t *queue_json_text(struct sp_view v)
 {
@@ -113,7 +95,7 @@ json_t *queue_json_text(struct sp_view v)
     struct sp_buf b;
     sp_buf_init(&b, &os_heap, SIZE_MAX / 2);
     while (v.len) {
-        size_t n = utf8_len(v);
+        size_t n = sp_utf8_len(v);
         if (n)
             (void)sp_buf_add(&b, sp_view_sub(v, 0, n)); /* os_heap never says no */
         else
@@ -170,7 +152,7 @@ void queue_print_text(struct sp_view text, bool keep_lines, FILE *to)
 {
     while (text.len) {
         uint8_t c = text.p[0];
-        size_t n = utf8_len(text);
+        size_t n = sp_utf8_len(text);
         bool c1 = n == 2 && c == 0xc2 && text.p[1] < 0xa0;
         bool line = keep_lines && (c == '\t' || c == '\n');
         if (keep_lines && c == '\r' && text.len > 1 && text.p[1] == '\n')

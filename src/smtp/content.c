@@ -2,15 +2,42 @@
 
 #include "base/view.h"
 
-enum state { LINE, TEXT, TEXT_CR, DOT, DOT_CR };
+/* FIXED_LF: the next octet is an LF that stood alone, its CR was put in before it. */
+enum state { LINE, TEXT, TEXT_CR, DOT, DOT_CR, FIXED_LF };
+enum { INSERT_NOTHING = 0, INSERT_CRLF = 2, INSERT_LF = '\n', INSERT_CR = '\r' };
 
-void smtp_content_init(struct smtp_content *c) { *c = (struct smtp_content){.state = LINE}; }
+void smtp_content_init(struct smtp_content *c, bool fixes)
+{
+    *c = (struct smtp_content){.state = LINE, .fixes = fixes};
+}
 
-/* From the middle of a line to behind its CR, or to the end. */
+/* Static octets that make a CR or LF alone a CRLF. */
+static struct sp_view inserted(struct smtp_content *c)
+{
+    uint8_t what = c->insert;
+    c->insert = INSERT_NOTHING;
+    return what == INSERT_CR ? SP_LIT("\r") : what == INSERT_LF ? SP_LIT("\n") : SP_LIT("\r\n");
+}
+
+static void note_bare_cr(struct smtp_content *c, uint8_t missing)
+{
+    if (c->fixes)
+        c->insert = missing;
+    else
+        c->bare_cr = true;
+}
+
+/* From the middle of a line to behind its CR, to an LF that is to be mended, or to the end. */
 static size_t find_cr(struct smtp_content *c, struct sp_view in, size_t i)
 {
     size_t cr = sp_view_find(in, '\r', i);
-    c->bare_lf = c->bare_lf || memchr(in.p + i, '\n', cr - i);
+    const uint8_t *lf = memchr(in.p + i, '\n', cr - i);
+    if (lf && c->fixes) {
+        c->insert = INSERT_CR;
+        c->state = FIXED_LF;
+        return (size_t)(lf - in.p);
+    }
+    c->bare_lf = c->bare_lf || lf;
     if (cr == in.len)
         return cr;
     c->state = TEXT_CR;
@@ -26,7 +53,8 @@ static size_t after_dot(struct smtp_content *c, struct sp_view in, size_t i, boo
     }
     if (c->state == DOT_CR && i < in.len) {
         *end_out = in.p[i] == '\n';
-        c->bare_cr = c->bare_cr || !*end_out;
+        if (!*end_out)
+            note_bare_cr(c, INSERT_CRLF); /* the CR itself was held back too */
         c->state = *end_out ? LINE : TEXT;
         i += *end_out;
     }
@@ -38,18 +66,26 @@ size_t smtp_content_take(struct smtp_content *c, struct sp_view in, struct sp_vi
     size_t i = 0;
     *end_out = false;
     *piece_out = sp_view_sub(in, 0, 0);
+    if (c->insert) {
+        *piece_out = inserted(c);
+        return 0;
+    }
     if (c->state == DOT || c->state == DOT_CR) {
         i = after_dot(c, in, 0, end_out);
-        if (*end_out || i == in.len)
+        if (*end_out || i == in.len || c->insert)
             return i;
     }
     size_t start = i;
-    while (i < in.len) {
+    while (i < in.len && !c->insert) {
         if (c->state == TEXT) {
             i = find_cr(c, in, i);
+        } else if (c->state == FIXED_LF) {
+            c->state = TEXT;
+            i++;
         } else if (c->state == TEXT_CR) {
             bool lf = in.p[i] == '\n';
-            c->bare_cr = c->bare_cr || !lf;
+            if (!lf)
+                note_bare_cr(c, INSERT_LF);
             c->state = lf ? LINE : TEXT;
             i += lf;
         } else if (in.p[i] != '.') {

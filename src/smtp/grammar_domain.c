@@ -6,6 +6,7 @@
  */
 #include "smtp/grammar.h"
 
+#include "base/utf8.h"
 #include "base/view.h"
 
 static bool let_dig(uint8_t c) { return sp_ascii_alpha(c) || sp_ascii_digit(c); }
@@ -14,27 +15,33 @@ static bool let_dig(uint8_t c) { return sp_ascii_alpha(c) || sp_ascii_digit(c); 
  * sub-domain = Let-dig [Ldh-str]
  * Ldh-str    = *( ALPHA / DIGIT / "-" ) Let-dig
  */
-static bool skip_label(struct sp_view in, size_t *at, bool lenient)
+static bool skip_label(struct sp_view in, size_t *at, enum smtp_domain_kind kind)
 {
-    size_t i = *at;
-    while (i < in.len && (let_dig(in.p[i]) || in.p[i] == '-' || (lenient && in.p[i] == '_')))
-        i++;
+    size_t i = *at, n = 1, max = SMTP_LABEL_MAX;
+    for (; i < in.len && n > 0; i += n) {
+        bool plain = let_dig(in.p[i]) || in.p[i] == '-' || (kind == SMTP_DOMAIN_LENIENT && in.p[i] == '_');
+        n = plain ? 1 : 0;
+        if (kind == SMTP_DOMAIN_UTF8 && in.p[i] > 127) {
+            n = sp_utf8_len(sp_view_from(in, i));
+            max = SMTP_LABEL_UTF8_MAX;
+        }
+    }
     size_t start = *at;
     *at = i;
-    return i > start && i - start <= SMTP_LABEL_MAX && in.p[start] != '-' && in.p[i - 1] != '-';
+    return i > start && i - start <= max && in.p[start] != '-' && in.p[i - 1] != '-';
 }
 
 /* Domain = sub-domain *("." sub-domain) */
-bool smtp_domain_skip(struct sp_view in, size_t *at, bool lenient)
+bool smtp_domain_skip(struct sp_view in, size_t *at, enum smtp_domain_kind kind)
 {
     size_t start = *at;
-    if (!skip_label(in, at, lenient))
+    if (!skip_label(in, at, kind))
         return false;
     while (*at < in.len && in.p[*at] == '.') {
         ++*at;
-        if (lenient && *at == in.len)
+        if (kind == SMTP_DOMAIN_LENIENT && *at == in.len)
             break;
-        if (!skip_label(in, at, lenient))
+        if (!skip_label(in, at, kind))
             return false;
     }
     return *at - start <= SMTP_DOMAIN_MAX;
@@ -161,7 +168,7 @@ bool smtp_hello_is(struct sp_view text, struct smtp_fault *fault_out)
     if (text.len > 0 && text.p[0] == '[') {
         if (!smtp_literal_skip(text, &at, fault_out))
             return false;
-    } else if (!smtp_domain_skip(text, &at, true)) {
+    } else if (!smtp_domain_skip(text, &at, SMTP_DOMAIN_LENIENT)) {
         *fault_out =
             (struct smtp_fault){SP_LIT("a domain is labels of letters, digits and '-' with dots between"), at,
                                 at < text.len && text.p[at] > 126};

@@ -1,13 +1,14 @@
 /* Parameters of MAIL, RCPT and AUTH. */
 #include "smtp/grammar.h"
 
+#include "base/utf8.h"
 #include "base/view.h"
 
 /*
  * Mail-parameters = esmtp-param *(SP esmtp-param)
  * esmtp-param     = esmtp-keyword ["=" esmtp-value]
  * esmtp-keyword   = (ALPHA / DIGIT) *(ALPHA / DIGIT / "-")
- * esmtp-value     = 1*(%d33-60 / %d62-126)
+ * esmtp-value     = 1*(%d33-60 / %d62-126) ; and UTF8-non-ascii, RFC 6531 3.3
  */
 int smtp_parameter_next(struct sp_view in, size_t *at, struct smtp_parameter *parameter_out,
                         struct smtp_fault *fault_out)
@@ -34,10 +35,14 @@ int smtp_parameter_next(struct sp_view in, size_t *at, struct smtp_parameter *pa
     if (p.has_value)
         p.value = sp_view_sub(in, equals + 1, end - equals - 1);
     for (size_t k = equals + 1; k < end; k++)
-        if (in.p[k] < 33 || in.p[k] > 126 || in.p[k] == '=') {
-            *fault_out = (struct smtp_fault){SP_LIT("a value is printable ASCII without '='"), k, false};
+        if (in.p[k] < 33 || in.p[k] == 127 || in.p[k] == '=') {
+            *fault_out = (struct smtp_fault){SP_LIT("a value is printable and has no '='"), k, false};
             return SP_ERR_SYNTAX;
         }
+    if (!sp_utf8_is_text(p.value)) {
+        *fault_out = (struct smtp_fault){SP_LIT("a value is ASCII, or text in UTF-8"), equals + 1, true};
+        return SP_ERR_SYNTAX;
+    }
     if (p.keyword.len == 0 || (p.has_value && p.value.len == 0)) {
         *fault_out = (struct smtp_fault){SP_LIT("a parameter is KEYWORD or KEYWORD=value"), equals, false};
         return SP_ERR_SYNTAX;
@@ -78,6 +83,106 @@ int smtp_xtext_decode(struct sp_view in, uint8_t *out, size_t *len_out)
     }
     *len_out = n;
     return SP_OK;
+}
+
+/*
+ * utf-8-addr-xtext  = 1*(QCHAR / EmbeddedUnicodeChar) ; QCHAR: ASCII but for "+", "=" and "\"
+ * EmbeddedUnicodeChar = %x5C.78 "{" HEXPOINT "}"      ; 2 to 6 upper-case hexadecimal digits
+ *
+ * "+HH" is taken too, for what xtext itself must write so.
+ */
+int smtp_utf8_xtext_decode(struct sp_view in, uint8_t *out, size_t *len_out)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < in.len;) {
+        size_t close = sp_view_find(in, '}', i);
+        if (sp_view_starts(sp_view_from(in, i), SP_LIT("\\x{")) && close < in.len) {
+            uint32_t point = 0;
+            if (close - i - 3 < 2 || close - i - 3 > 6)
+                return SP_ERR_SYNTAX;
+            for (i += 3; i < close; i++) {
+                int digit = hex_value(in.p[i]);
+                if (digit < 0)
+                    return SP_ERR_SYNTAX;
+                point = point << 4 | (uint32_t)digit;
+            }
+            size_t put = sp_utf8_put(point, out + n); /* shorter than what stands for it */
+            if (put == 0)
+                return SP_ERR_SYNTAX;
+            n += put;
+            i++;
+        } else if (in.p[i] > 127) {
+            size_t wide = sp_utf8_len(sp_view_from(in, i));
+            if (wide == 0)
+                return SP_ERR_SYNTAX;
+            memcpy(out + n, in.p + i, wide);
+            n += wide;
+            i += wide;
+        } else {
+            size_t one = in.p[i] == '+' ? 3 : 1, put = 0;
+            if (in.p[i] == '\\' || smtp_xtext_decode(sp_view_sub(in, i, one), out + n, &put) != SP_OK)
+                return SP_ERR_SYNTAX;
+            n += put;
+            i += one;
+        }
+    }
+    *len_out = n;
+    return SP_OK;
+}
+
+static void add_hex(struct sp_buf *b, uint32_t n, unsigned digits)
+{
+    static const char hex[] = "0123456789ABCDEF";
+    while (digits-- > 0)
+        sp_buf_add_u8(b, (uint8_t)hex[n >> (4 * digits) & 15]);
+}
+
+static void add_xchar(struct sp_buf *b, uint8_t c, bool escapes_backslash)
+{
+    if (c >= 33 && c <= 126 && c != '+' && c != '=' && !(escapes_backslash && c == '\\')) {
+        sp_buf_add_u8(b, c);
+        return;
+    }
+    sp_buf_add_u8(b, '+');
+    add_hex(b, c, 2);
+}
+
+void smtp_xtext_add(struct sp_buf *b, struct sp_view text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        add_xchar(b, text.p[i], false);
+}
+
+void smtp_utf8_xtext_add(struct sp_buf *b, struct sp_view text)
+{
+    for (size_t i = 0, n; i < text.len; i += n) {
+        n = sp_utf8_len(sp_view_from(text, i));
+        if (n <= 1) {
+            n = 1;
+            add_xchar(b, text.p[i], true);
+            continue;
+        }
+        static const uint8_t masks[] = {0, 0, 0x1f, 0x0f, 0x07};
+        uint32_t point = text.p[i] & masks[n];
+        for (size_t k = 1; k < n; k++)
+            point = point << 6 | (text.p[i + k] & 0x3f);
+        sp_buf_add(b, SP_LIT("\\x{"));
+        add_hex(b, point,
+                point > 0xfffff  ? 6
+                : point > 0xffff ? 5
+                : point > 0xfff  ? 4
+                : point > 0xff   ? 3
+                                 : 2);
+        sp_buf_add_u8(b, '}');
+    }
+}
+
+bool smtp_number_is(struct sp_view text, size_t digits)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (!sp_ascii_digit(text.p[i]))
+            return false;
+    return text.len >= 1 && text.len <= digits;
 }
 
 bool smtp_mechanism_is(struct sp_view text)

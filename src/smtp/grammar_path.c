@@ -1,6 +1,7 @@
 /* Mailboxes and paths. */
 #include "smtp/grammar.h"
 
+#include "base/utf8.h"
 #include "base/view.h"
 
 static bool fault(struct smtp_fault *f, struct sp_view in, size_t at, struct sp_view what)
@@ -16,13 +17,21 @@ static bool is_atext(uint8_t c)
     return sp_ascii_alpha(c) || sp_ascii_digit(c) || (c != 0 && memchr(marks, c, sizeof(marks) - 1));
 }
 
+/* UTF8-non-ascii, which RFC 6531 3.3 adds to atext and qtextSMTP, but for the controls of C1. 0: none. */
+static size_t wide_len(struct sp_view in, size_t at)
+{
+    struct sp_view rest = sp_view_from(in, at);
+    size_t n = sp_utf8_len(rest);
+    return n > 1 && sp_utf8_is_text(sp_view_sub(rest, 0, n)) ? n : 0;
+}
+
 /* Dot-string = Atom *("."  Atom) */
-static bool skip_dot_string(struct sp_view in, size_t *at, struct smtp_fault *f)
+static bool skip_dot_string(struct sp_view in, size_t *at, bool utf8, struct smtp_fault *f)
 {
     for (;;) {
-        size_t start = *at;
-        while (*at < in.len && is_atext(in.p[*at]))
-            ++*at;
+        size_t start = *at, n = 1;
+        for (; *at < in.len && n > 0; *at += n)
+            n = is_atext(in.p[*at]) ? 1 : utf8 ? wide_len(in, *at) : 0;
         if (*at == start)
             return fault(f, in, *at,
                          SP_LIT("a local part is letters, digits, marks and single dots, or \"quoted\""));
@@ -37,9 +46,13 @@ static bool skip_dot_string(struct sp_view in, size_t *at, struct smtp_fault *f)
  * qtextSMTP       = %d32-33 / %d35-91 / %d93-126
  * quoted-pairSMTP = %d92 %d32-126
  */
-static bool skip_quoted_string(struct sp_view in, size_t *at, struct smtp_fault *f)
+static bool skip_quoted_string(struct sp_view in, size_t *at, bool utf8, struct smtp_fault *f)
 {
-    for (size_t i = *at + 1; i < in.len; i++) {
+    for (size_t i = *at + 1, n = 1; i < in.len; i += n) {
+        n = utf8 ? wide_len(in, i) : 0;
+        if (n > 0)
+            continue;
+        n = 1;
         if (in.p[i] == '"') {
             *at = i + 1;
             return true;
@@ -53,23 +66,23 @@ static bool skip_quoted_string(struct sp_view in, size_t *at, struct smtp_fault 
 }
 
 /* Local-part = Dot-string / Quoted-string */
-bool smtp_local_skip(struct sp_view in, size_t *at, struct smtp_fault *f)
+bool smtp_local_skip(struct sp_view in, size_t *at, bool utf8, struct smtp_fault *f)
 {
     size_t start = *at;
     bool quoted = start < in.len && in.p[start] == '"';
-    if (!(quoted ? skip_quoted_string(in, at, f) : skip_dot_string(in, at, f)))
+    if (!(quoted ? skip_quoted_string(in, at, utf8, f) : skip_dot_string(in, at, utf8, f)))
         return false;
     if (*at - start > SMTP_LOCAL_MAX)
         return fault(f, in, start, SP_LIT("a local part has at most 64 octets"));
     return true;
 }
 
-static bool skip_domain_or_literal(struct sp_view in, size_t *at, struct smtp_fault *f)
+static bool skip_domain_or_literal(struct sp_view in, size_t *at, bool utf8, struct smtp_fault *f)
 {
     if (*at < in.len && in.p[*at] == '[')
         return smtp_literal_skip(in, at, f);
     size_t start = *at;
-    if (smtp_domain_skip(in, at, false))
+    if (smtp_domain_skip(in, at, utf8 ? SMTP_DOMAIN_UTF8 : SMTP_DOMAIN_STRICT))
         return true;
     if (*at - start > SMTP_DOMAIN_MAX)
         return fault(f, in, start, SP_LIT("a domain has at most 255 octets"));
@@ -77,16 +90,16 @@ static bool skip_domain_or_literal(struct sp_view in, size_t *at, struct smtp_fa
 }
 
 /* Mailbox = Local-part "@" ( Domain / address-literal ) */
-static bool skip_mailbox(struct sp_view in, size_t *at, struct sp_path *p, struct smtp_fault *f)
+static bool skip_mailbox(struct sp_view in, size_t *at, bool utf8, struct sp_path *p, struct smtp_fault *f)
 {
     size_t start = *at;
-    if (!smtp_local_skip(in, at, f))
+    if (!smtp_local_skip(in, at, utf8, f))
         return false;
     p->local = sp_view_sub(in, start, *at - start);
     if (*at == in.len || in.p[*at] != '@')
         return fault(f, in, *at, SP_LIT("'@' and a domain are missing"));
     size_t domain = ++*at;
-    if (!skip_domain_or_literal(in, at, f))
+    if (!skip_domain_or_literal(in, at, utf8, f))
         return false;
     p->domain = sp_view_sub(in, domain, *at - domain);
     p->text = sp_view_sub(in, start, *at - start);
@@ -99,11 +112,11 @@ static bool skip_mailbox(struct sp_view in, size_t *at, struct sp_path *p, struc
  *
  * "MUST BE accepted, SHOULD NOT be generated, and SHOULD be ignored."
  */
-static bool skip_route(struct sp_view in, size_t *at, struct smtp_fault *f)
+static bool skip_route(struct sp_view in, size_t *at, bool utf8, struct smtp_fault *f)
 {
     while (*at < in.len && in.p[*at] == '@') {
         ++*at;
-        if (!skip_domain_or_literal(in, at, f))
+        if (!skip_domain_or_literal(in, at, utf8, f))
             return false;
         if (*at < in.len && in.p[*at] == ':') {
             ++*at;
@@ -128,8 +141,8 @@ static bool is_postmaster(struct sp_view in, size_t at)
  * Forward-path = Path            ; and "<Postmaster>"
  * Path         = "<" [ A-d-l ":" ] Mailbox ">"
  */
-int smtp_path_parse(struct sp_view in, size_t *at, enum smtp_path_kind kind, struct sp_path *path_out,
-                    struct smtp_fault *f)
+int smtp_path_parse(struct sp_view in, size_t *at, enum smtp_path_kind kind, bool utf8,
+                    struct sp_path *path_out, struct smtp_fault *f)
 {
     size_t start = *at, i = *at;
     struct sp_path p = {0};
@@ -143,7 +156,7 @@ int smtp_path_parse(struct sp_view in, size_t *at, enum smtp_path_kind kind, str
     } else if (kind == SMTP_PATH_RECIPIENT && is_postmaster(in, i)) {
         p.local = p.text = sp_view_sub(in, i, sizeof("postmaster") - 1);
         i += p.local.len;
-    } else if (!skip_route(in, &i, f) || !skip_mailbox(in, &i, &p, f)) {
+    } else if (!skip_route(in, &i, utf8, f) || !skip_mailbox(in, &i, utf8, &p, f)) {
         return SP_ERR_SYNTAX;
     }
     if (i == in.len || in.p[i] != '>') {
@@ -160,11 +173,11 @@ int smtp_path_parse(struct sp_view in, size_t *at, enum smtp_path_kind kind, str
     return SP_OK;
 }
 
-int smtp_mailbox_parse(struct sp_view in, struct sp_path *path_out, struct smtp_fault *f)
+int smtp_mailbox_parse(struct sp_view in, bool utf8, struct sp_path *path_out, struct smtp_fault *f)
 {
     struct sp_path p = {0};
     size_t at = 0;
-    if (!skip_mailbox(in, &at, &p, f))
+    if (!skip_mailbox(in, &at, utf8, &p, f))
         return SP_ERR_SYNTAX;
     if (at < in.len) {
         (void)fault(f, in, at, SP_LIT("the address ends here, more follows"));
@@ -172,4 +185,12 @@ int smtp_mailbox_parse(struct sp_view in, struct sp_path *path_out, struct smtp_
     }
     *path_out = p;
     return SP_OK;
+}
+
+bool smtp_ascii_is(struct sp_view text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (text.p[i] > 126)
+            return false;
+    return true;
 }

@@ -21,6 +21,7 @@ static void fill_defaults(struct sp_server_options *o)
     o->max_recipients = at_least(o->max_recipients, 1000, 100);
     o->max_errors = at_least(o->max_errors, 20, 1);
     o->max_auth_failures = at_least(o->max_auth_failures, 5, 3);
+    o->max_hold_s = at_least(o->max_hold_s, 2592000, 1);
     o->max_idle_commands = at_least(o->max_idle_commands, 100, 1);
     o->timeouts.command_ms = at_least(o->timeouts.command_ms, 300000, 1);
     o->timeouts.data_ms = at_least(o->timeouts.data_ms, 180000, 1);
@@ -36,11 +37,13 @@ int sp_server_new(const struct sp_server_options *options, const struct sp_alloc
     struct sp_server *s = alloc->resize(alloc->ctx, NULL, 0, sizeof(*s));
     if (!s)
         return SP_ERR_NOMEM;
-    *s = (struct sp_server){.options = *options, .alloc = alloc, .phase = P_GREET, .last_reason = ""};
+    *s = (struct sp_server){
+        .options = *options, .alloc = alloc, .rules = smtp_rules, .phase = P_GREET, .last_reason = ""};
     fill_defaults(&s->options);
     smtp_line_init(&s->line, alloc);
     sp_buf_init(&s->secret, alloc, SMTP_LINE_AUTH_MAX);
-    sp_buf_init(&s->xtext, alloc, SMTP_LINE_MAIL_MAX);
+    sp_buf_init(&s->xtext, alloc, SMTP_LINE_PEER_MAX);
+    sp_buf_init(&s->held_text, alloc, SMTP_REPLY_MAX);
     sp_buf_init(&s->out, alloc, OUTPUT_MAX);
     *session_out = s;
     return SP_OK;
@@ -53,6 +56,7 @@ void sp_server_free(struct sp_server *s)
     smtp_line_release(&s->line);
     sp_buf_fini_secret(&s->secret);
     sp_buf_fini(&s->xtext);
+    sp_buf_fini(&s->held_text);
     sp_buf_fini(&s->out);
     s->alloc->resize(s->alloc->ctx, s, sizeof(*s), 0);
 }
@@ -121,6 +125,16 @@ static int leave_if_due(struct sp_server *s)
     return smtp_server_settle(s);
 }
 
+/* LMTP: has a recipient had no answer to END yet? Then the question stays, for the next one. */
+static bool another_waits(struct sp_server *s, bool yes)
+{
+    if (!s->options.lmtp)
+        return false;
+    s->taken = s->taken || yes;
+    s->question.as.end.recipient = ++s->answered;
+    return s->answered < s->recipients;
+}
+
 int sp_server_yes(struct sp_server *s, struct sp_view text)
 {
     if (s->dead)
@@ -128,14 +142,16 @@ int sp_server_yes(struct sp_server *s, struct sp_view text)
     const struct smtp_rule *rule = s->asked;
     if (!rule)
         return SP_ERR_MISUSE;
-    if (text.len > 0 && rule->yes.say == R_TAKEN)
-        smtp_server_say_text(s, R_TAKEN, text);
+    if (text.len > 0 && (rule->yes.say == R_TAKEN || rule->yes.say == R_ETRN_OK))
+        smtp_server_say_text(s, rule->yes.say, text);
     else if (text.len > 0 && rule->yes.say == R_PERHAPS)
         smtp_server_say_text(s, R_FOUND, text);
     else
         smtp_server_say(s, rule->yes.say);
     s->exchange = false;
     sp_buf_fini_secret(&s->secret);
+    if (rule->ask == SP_SERVER_ASK_END && another_waits(s, true))
+        return smtp_server_settle(s);
     smtp_server_accept(s, rule);
     return leave_if_due(s);
 }
@@ -167,12 +183,21 @@ int sp_server_no(struct sp_server *s, const struct sp_refusal *refusal)
         s->auth_failures++;
     s->exchange = false;
     sp_buf_fini_secret(&s->secret);
+    if (s->input == IN_BDAT && refusal->code != 421) {
+        smtp_server_chunk_hold_refusal(s, refusal);
+        return smtp_server_settle(s);
+    }
     if (!smtp_server_bear(s, refusal->code))
         return smtp_server_settle(s);
     smtp_server_say_refusal(s, refusal);
     if (refusal->code == 421)
         return apply(s, IN_DISMISS);
-    smtp_server_decline(s, rule->no.next);
+    if (rule->ask == SP_SERVER_ASK_END && another_waits(s, false))
+        return smtp_server_settle(s);
+    if (rule->ask == SP_SERVER_ASK_END && s->taken)
+        smtp_server_accept(s, rule);
+    else
+        smtp_server_decline(s, rule->no.next);
     return leave_if_due(s);
 }
 
@@ -207,6 +232,12 @@ void sp_server_sent(struct sp_server *s, size_t n)
         sp_buf_fini(&s->out);
     else
         sp_buf_clear(&s->out);
+}
+
+void sp_server_set_wall(struct sp_server *s, int64_t wall_ms)
+{
+    s->wall_base_ms = wall_ms - (int64_t)s->now_ms;
+    s->wall_known = true;
 }
 
 /* --- what happens around the session ------------------------------------------------------ */
@@ -289,6 +320,7 @@ enum sp_server_reads sp_server_reads(const struct sp_server *s)
     static const enum sp_server_reads as[] = {[READS_NOTHING] = SP_SERVER_READS_NOTHING,
                                               [READS_COMMANDS] = SP_SERVER_READS_COMMANDS,
                                               [READS_ANSWERS] = SP_SERVER_READS_ANSWER,
-                                              [READS_MESSAGE] = SP_SERVER_READS_MESSAGE};
-    return as[smtp_phases[s->phase].reads];
+                                              [READS_MESSAGE] = SP_SERVER_READS_MESSAGE,
+                                              [READS_CHUNK] = SP_SERVER_READS_MESSAGE};
+    return s->held ? SP_SERVER_READS_MESSAGE : as[smtp_phases[s->phase].reads];
 }

@@ -18,9 +18,13 @@ enum smtp_fact {
     FACT_CLOSED = 16
 };
 
+/* What is to be said once the octets of a refused chunk are thrown away. */
+enum smtp_held { HELD_NOTHING, HELD_REFUSAL, HELD_INPUT, HELD_CALLER };
+
 struct sp_server {
     struct sp_server_options options; /* defaults filled in; its views are borrowed      */
     const struct sp_allocator *alloc; /* borrowed                                        */
+    smtp_rule_row *rules;             /* smtp_rules                                      */
     int dead;                         /* sticky: SP_OK or why no call works any more     */
 
     /* What the walk sees. */
@@ -28,6 +32,8 @@ struct sp_server {
     bool tls, user, esmtp;
     bool mail;         /* a sender is accepted                      */
     bool rcpt_refused; /* and a recipient was refused since         */
+    uint8_t body;      /* enum sp_body: what that MAIL declared     */
+    bool utf8;         /* it said SMTPUTF8                          */
 
     bool opened;
     bool closing;                  /* close once END is answered: the client or the server goes */
@@ -43,10 +49,20 @@ struct sp_server {
     struct smtp_line line;
     size_t line_max; /* limit that the last long line was held to          */
     bool line_read;  /* the held line is done with at the next feed       */
+    bool long_chunk; /* that line began with BDAT                         */
     struct smtp_content message;
-    uint64_t size;        /* octets of content so far */
+    bool nul, wide;       /* the message has octets that its body type does not allow */
+    uint64_t size;        /* octets of content so far                                 */
+    uint64_t chunk_left;  /* octets of the chunk that are still to come               */
+    bool chunk_last;      /* BDAT ... LAST                                            */
+    uint8_t held;         /* enum smtp_held; while it is not 0 octets are thrown away */
+    uint16_t held_what;   /* enum smtp_reply_id or enum smtp_input                    */
+    struct sp_refusal held_refusal;
+    struct sp_buf held_text;
+    uint32_t answered; /* LMTP: recipients that had their answer to END            */
+    bool taken;        /* and one of them was yes                                  */
     struct sp_buf secret; /* a decoded SASL response */
-    struct sp_buf xtext;  /* decoded AUTH= */
+    struct sp_buf xtext;  /* what parameters and attributes decode to */
     struct sp_buf out;
     size_t out_sent;
 
@@ -54,6 +70,8 @@ struct sp_server {
     uint32_t forgiven; /* RCPTs pipelined behind a refused MAIL that are not held against the client */
     uint64_t now_ms, since_ms;
     uint64_t mail_since_ms; /* when the sender was accepted */
+    int64_t wall_base_ms; /* wall time where now_ms is 0 */
+    bool wall_known;
     int last_code;
     const char *last_reason;
     struct smtp_fault fault;
@@ -75,6 +93,9 @@ void smtp_server_say_challenge(struct sp_server *s, struct sp_view challenge);
 /* The needs of the table that hold now, all of them but ALONE. For verb 0 OFFERED is that of no verb. */
 unsigned smtp_server_met(const struct sp_server *s, unsigned verb);
 
+/* Is this extension offered now? One bit of enum sp_server_extension. */
+bool smtp_server_offers(const struct sp_server *s, unsigned extension);
+
 /* Would this verb be accepted now? */
 bool smtp_server_accepts(const struct sp_server *s, const struct smtp_word *word);
 
@@ -86,6 +107,9 @@ void smtp_server_happen(struct sp_server *s, enum smtp_input input);
 
 /* The verb's argument is wrong, or a need unmet: refuse and go home. */
 void smtp_server_refuse(struct sp_server *s, enum smtp_reply_id reply);
+
+/* How many replies a refusal of the present input takes: in LMTP, after a message, one for each recipient. */
+uint32_t smtp_server_replies_due(const struct sp_server *s);
 
 /* Take an outcome of the row: the reply is said already. */
 void smtp_server_accept(struct sp_server *s, const struct smtp_rule *rule);
@@ -102,6 +126,42 @@ void smtp_server_command(struct sp_server *s, struct sp_view line, bool alone);
 
 /* Take one line of the SASL phase. */
 void smtp_server_answer(struct sp_server *s, struct sp_view line);
+
+/* server_chunk.c: BDAT. */
+
+/* Take the count behind BDAT. false: it is none. */
+bool smtp_server_chunk(struct sp_server *s, struct sp_view args);
+/* Would the message pass its limit with it? */
+bool smtp_server_chunk_is_big(const struct sp_server *s);
+/* The octets may come, or there are none. */
+void smtp_server_chunk_begin(struct sp_server *s);
+/* Take octets of it; returns how many. */
+size_t smtp_server_chunk_take(struct sp_server *s, struct sp_view in);
+/* Refuse it once its octets are thrown away: with a reply, by the row of an input, in the caller's words. */
+void smtp_server_chunk_hold(struct sp_server *s, enum smtp_held how, unsigned what);
+void smtp_server_chunk_hold_refusal(struct sp_server *s, const struct sp_refusal *refusal);
+void smtp_server_chunk_unhold(struct sp_server *s);
+size_t smtp_server_chunk_throw(struct sp_server *s, struct sp_view in);
+
+/* Note what the message may not hold; false: it is refused anyway, its octets are of no use. */
+bool smtp_server_note_content(struct sp_server *s, struct sp_view piece);
+/* Which end of the message this is, when its lines are right. */
+enum smtp_input smtp_server_end(const struct sp_server *s);
+
+/* server_parameter.c: the parameters of MAIL or RCPT from line.p[at] on. */
+enum smtp_reply_id smtp_server_mail_parameters(struct sp_server *s, struct sp_view line, size_t at);
+enum smtp_reply_id smtp_server_rcpt_parameters(struct sp_server *s, struct sp_view line, size_t at);
+
+/* server_peer.c: the attributes of XCLIENT or XFORWARD. */
+enum smtp_reply_id smtp_server_peer(struct sp_server *s, struct sp_view line, size_t at);
+
+/* Note a fault of an argument. Returns reply. */
+enum smtp_reply_id smtp_server_complain(struct sp_server *s, size_t at, struct sp_view what,
+                                        enum smtp_reply_id reply);
+
+/* Room for n octets that s->question may point to, until the next feed. NULL: the session is dead. The octets
+ * that were given before do not move as long as all together are at most `line` octets. */
+uint8_t *smtp_server_decode_room(struct sp_server *s, size_t line);
 
 /* server_argument.c: parse the argument of s->word, from line.p[at] on, into s->question; R_NONE or the
  * refusal. */

@@ -8,8 +8,8 @@
 
 #include "base/base64.h"
 
-static enum smtp_reply_id complain(struct sp_server *s, size_t at, struct sp_view what,
-                                   enum smtp_reply_id reply)
+enum smtp_reply_id smtp_server_complain(struct sp_server *s, size_t at, struct sp_view what,
+                                        enum smtp_reply_id reply)
 {
     s->fault = (struct smtp_fault){what, at, false};
     return reply;
@@ -17,8 +17,9 @@ static enum smtp_reply_id complain(struct sp_server *s, size_t at, struct sp_vie
 
 static enum smtp_reply_id parse_none(struct sp_server *s, struct sp_view line, size_t at)
 {
-    return at < line.len ? complain(s, at, SP_LIT("nothing follows the command"), R_UNEXPECTED_ARGUMENT)
-                         : R_NONE;
+    return at < line.len
+               ? smtp_server_complain(s, at, SP_LIT("nothing follows the command"), R_UNEXPECTED_ARGUMENT)
+               : R_NONE;
 }
 
 static enum smtp_reply_id parse_words(struct sp_server *s, struct sp_view line, size_t at)
@@ -42,7 +43,7 @@ static enum smtp_reply_id parse_hello(struct sp_server *s, struct sp_view line, 
         return R_HELLO_ARGUMENT;
     }
     s->question.as.hello.domain = name;
-    s->question.as.hello.esmtp = s->word->input == IN_EHLO;
+    s->question.as.hello.esmtp = s->word->input != IN_HELO;
     return R_NONE;
 }
 
@@ -57,119 +58,17 @@ static bool skip_keyword(struct sp_view line, size_t *at, struct sp_view keyword
     return true;
 }
 
-/* size-value = 1*20DIGIT ; RFC 1870 3 */
-static enum smtp_reply_id take_size(struct sp_server *s, const struct smtp_parameter *p)
-{
-    uint64_t size = 0;
-    int status = p->value.len > 20 ? SP_ERR_SYNTAX : sp_view_u64(p->value, UINT64_MAX, &size);
-    if (status == SP_ERR_SYNTAX)
-        return complain(s, p->at, SP_LIT("SIZE= is a number of octets, 1 to 20 digits"), R_BAD_PARAMETER);
-    if (status == SP_ERR_RANGE || size > s->options.max_message_octets)
-        return R_TOO_BIG;
-    s->question.as.mail.size = size;
-    return R_NONE;
-}
-
-/* body-value = "7BIT" / "8BITMIME" ; RFC 6152 2 */
-static enum smtp_reply_id take_body(struct sp_server *s, const struct smtp_parameter *p)
-{
-    bool eight = sp_view_eq_nocase(p->value, SP_LIT("8BITMIME"));
-    if (!eight && !sp_view_eq_nocase(p->value, SP_LIT("7BIT")))
-        return complain(s, p->at, SP_LIT("BODY= is 7BIT or 8BITMIME"), R_BAD_PARAMETER);
-    s->question.as.mail.parameters.body = eight ? SP_BODY_8BITMIME : SP_BODY_7BIT;
-    return R_NONE;
-}
-
-/* "AUTH=" xtext of a mailbox, or "<>" ; RFC 4954 5 */
-static enum smtp_reply_id take_auth(struct sp_server *s, const struct smtp_parameter *p)
-{
-    struct sp_path mailbox;
-    struct smtp_fault fault;
-    size_t len = 0;
-    if (sp_view_eq(p->value, SP_LIT("<>"))) {
-        s->question.as.mail.parameters.auth = p->value;
-        return R_NONE;
-    }
-    sp_buf_clear(&s->xtext);
-    if (sp_buf_reserve(&s->xtext, p->value.len ? p->value.len : 1) != SP_OK) {
-        s->dead = SP_ERR_NOMEM;
-        return R_NONE;
-    }
-    int status = smtp_xtext_decode(p->value, s->xtext.p, &len);
-    struct sp_view text = {s->xtext.p, len};
-    if (status != SP_OK || smtp_mailbox_parse(text, &mailbox, &fault) != SP_OK)
-        return complain(s, p->at, SP_LIT("AUTH= is <> or a mailbox in xtext"), R_BAD_PARAMETER);
-    s->question.as.mail.parameters.auth = text;
-    return R_NONE;
-}
-
-static const struct mail_parameter {
-    struct sp_view keyword;
-    enum smtp_reply_id (*take)(struct sp_server *s, const struct smtp_parameter *p);
-    unsigned offered_with; /* verb that must be offered, or 0 for none */
-} mail_parameters[] = {
-    {SP_LIT_INIT("SIZE"), take_size, IN_MAIL},
-    {SP_LIT_INIT("BODY"), take_body, IN_MAIL},
-    {SP_LIT_INIT("AUTH"), take_auth, IN_AUTH},
-};
-enum { MAIL_PARAMETER_N = sizeof(mail_parameters) / sizeof(mail_parameters[0]) };
-
-static enum smtp_reply_id take_mail_parameter(struct sp_server *s, const struct smtp_parameter *p,
-                                              unsigned *seen)
-{
-    for (unsigned i = 0; i < MAIL_PARAMETER_N; i++) {
-        const struct mail_parameter *m = &mail_parameters[i];
-        if (!sp_view_eq_nocase(m->keyword, p->keyword) ||
-            !(smtp_server_met(s, m->offered_with) & NEED_OFFERED))
-            continue;
-        if (*seen & 1u << i)
-            return complain(s, p->at, SP_LIT("each parameter stands once"), R_DUPLICATE_PARAMETER);
-        *seen |= 1u << i;
-        return m->take(s, p);
-    }
-    return complain(s, p->at, SP_LIT("those of MAIL are SIZE, BODY and, with AUTH offered, AUTH"),
-                    R_UNKNOWN_PARAMETER);
-}
-
-/* No extension that we offer gives RCPT a parameter. */
-static enum smtp_reply_id take_rcpt_parameter(struct sp_server *s, const struct smtp_parameter *p,
-                                              unsigned *seen)
-{
-    (void)seen;
-    return complain(s, p->at, SP_LIT("RCPT has none here"), R_UNKNOWN_PARAMETER);
-}
-
-typedef enum smtp_reply_id take_parameter(struct sp_server *s, const struct smtp_parameter *p,
-                                          unsigned *seen);
-
-static enum smtp_reply_id parse_parameters(struct sp_server *s, struct sp_view line, size_t at,
-                                           take_parameter *take)
-{
-    struct smtp_parameter p;
-    unsigned seen = 0;
-    int status;
-    while ((status = smtp_parameter_next(line, &at, &p, &s->fault)) == SP_OK) {
-        if (!s->esmtp)
-            return complain(s, p.at, SP_LIT("say EHLO, or send the address alone"), R_PARAMETER_AFTER_HELO);
-        s->named = p.keyword;
-        enum smtp_reply_id wrong = take(s, &p, &seen);
-        if (wrong != R_NONE)
-            return wrong;
-        s->named = (struct sp_view){0};
-    }
-    return status == SP_ERR_ABSENT ? R_NONE : R_BAD_PARAMETER;
-}
-
 static enum smtp_reply_id parse_path(struct sp_server *s, struct sp_view line, size_t *at,
                                      enum smtp_path_kind kind, struct sp_path *path_out)
 {
     bool sender = kind == SMTP_PATH_SENDER;
     bool opened = *at < line.len && line.p[*at] == '<';
-    if (smtp_path_parse(line, at, kind, path_out, &s->fault) == SP_OK)
+    bool utf8 = s->esmtp && smtp_server_offers(s, SP_EXT_SMTPUTF8);
+    if (smtp_path_parse(line, at, kind, utf8, path_out, &s->fault) == SP_OK)
         return R_NONE;
     if (!opened)
         return sender ? R_MAIL_SYNTAX : R_RCPT_SYNTAX;
-    if (s->fault.not_ascii)
+    if (s->fault.not_ascii && !utf8)
         return R_ADDRESS_NOT_ASCII;
     return sender ? R_SENDER_ADDRESS : R_RECIPIENT_ADDRESS;
 }
@@ -180,9 +79,9 @@ static enum smtp_reply_id parse_mail(struct sp_server *s, struct sp_view line, s
     s->question.as.mail.size = 0;
     s->question.as.mail.parameters = (struct sp_mail_parameters){0};
     if (!skip_keyword(line, &at, SP_LIT("FROM:")))
-        return complain(s, at, SP_LIT("FROM: follows MAIL"), R_MAIL_SYNTAX);
+        return smtp_server_complain(s, at, SP_LIT("FROM: follows MAIL"), R_MAIL_SYNTAX);
     enum smtp_reply_id wrong = parse_path(s, line, &at, SMTP_PATH_SENDER, &s->question.as.mail.sender);
-    return wrong != R_NONE ? wrong : parse_parameters(s, line, at, take_mail_parameter);
+    return wrong != R_NONE ? wrong : smtp_server_mail_parameters(s, line, at);
 }
 
 /* rcpt = "RCPT TO:" ( "<Postmaster@" Domain ">" / "<Postmaster>" / Forward-path ) [SP Rcpt-parameters] CRLF
@@ -192,9 +91,23 @@ static enum smtp_reply_id parse_rcpt(struct sp_server *s, struct sp_view line, s
     s->question.as.rcpt.n = s->recipients;
     s->question.as.rcpt.parameters = (struct sp_rcpt_parameters){0};
     if (!skip_keyword(line, &at, SP_LIT("TO:")))
-        return complain(s, at, SP_LIT("TO: follows RCPT"), R_RCPT_SYNTAX);
+        return smtp_server_complain(s, at, SP_LIT("TO: follows RCPT"), R_RCPT_SYNTAX);
     enum smtp_reply_id wrong = parse_path(s, line, &at, SMTP_PATH_RECIPIENT, &s->question.as.rcpt.recipient);
-    return wrong != R_NONE ? wrong : parse_parameters(s, line, at, take_rcpt_parameter);
+    return wrong != R_NONE ? wrong : smtp_server_rcpt_parameters(s, line, at);
+}
+
+/*
+ * etrn-cmd = "ETRN" SP option-character node-name ; RFC 1985 5
+ * Here: a domain, "@" and a domain (with all below it). Queues by name ("#") there are none.
+ */
+static enum smtp_reply_id parse_etrn(struct sp_server *s, struct sp_view line, size_t at)
+{
+    size_t start = at + (at < line.len && line.p[at] == '@'), end = start;
+    if (!smtp_domain_skip(line, &end, SMTP_DOMAIN_STRICT) || end < line.len)
+        return smtp_server_complain(s, end, SP_LIT("a domain follows, with @ for all below it too"),
+                                    R_ETRN_ARGUMENT);
+    s->question.as.words = sp_view_from(line, at);
+    return R_NONE;
 }
 
 /* The word among those offered, as it is spelled there. */
@@ -233,11 +146,11 @@ static enum smtp_reply_id parse_auth(struct sp_server *s, struct sp_view line, s
 {
     struct sp_view rest = sp_view_from(line, at), name, initial = {0}, more;
     if (!sp_view_word(&rest, ' ', &name) || !smtp_mechanism_is(name))
-        return complain(s, at, SP_LIT("the name of a mechanism follows AUTH"), R_AUTH_SYNTAX);
+        return smtp_server_complain(s, at, SP_LIT("the name of a mechanism follows AUTH"), R_AUTH_SYNTAX);
     s->question.as.auth.has_initial = sp_view_word(&rest, ' ', &initial);
     if (sp_view_word(&rest, ' ', &more))
-        return complain(s, (size_t)(more.p - line.p), SP_LIT("nothing follows the initial response"),
-                        R_AUTH_SYNTAX);
+        return smtp_server_complain(s, (size_t)(more.p - line.p),
+                                    SP_LIT("nothing follows the initial response"), R_AUTH_SYNTAX);
     if (!find_mechanism(smtp_server_mechanisms(s), name, &s->question.as.auth.mechanism)) {
         bool later = !s->tls && s->options.starttls &&
                      find_mechanism(s->options.mechanisms_tls, name, &s->question.as.auth.mechanism);
@@ -276,11 +189,12 @@ enum smtp_reply_id smtp_server_argument(struct sp_server *s, struct sp_view line
 {
     typedef enum smtp_reply_id parse(struct sp_server *, struct sp_view, size_t);
     static parse *const parsers[IN_N] = {
-        [IN_EHLO] = parse_hello,    [IN_HELO] = parse_hello, [IN_MAIL] = parse_mail,
-        [IN_RCPT] = parse_rcpt,     [IN_AUTH] = parse_auth,  [IN_VRFY] = parse_words,
-        [IN_EXPN] = parse_words,    [IN_DATA] = parse_none,  [IN_RSET] = parse_none,
-        [IN_STARTTLS] = parse_none, [IN_QUIT] = parse_none,  [IN_NOOP] = parse_ignored,
-        [IN_HELP] = parse_ignored,
+        [IN_EHLO] = parse_hello,         [IN_HELO] = parse_hello,          [IN_MAIL] = parse_mail,
+        [IN_RCPT] = parse_rcpt,          [IN_AUTH] = parse_auth,           [IN_VRFY] = parse_words,
+        [IN_EXPN] = parse_words,         [IN_DATA] = parse_none,           [IN_RSET] = parse_none,
+        [IN_STARTTLS] = parse_none,      [IN_QUIT] = parse_none,           [IN_NOOP] = parse_ignored,
+        [IN_HELP] = parse_ignored,       [IN_LHLO] = parse_hello,          [IN_ETRN] = parse_etrn,
+        [IN_XCLIENT] = smtp_server_peer, [IN_XFORWARD] = smtp_server_peer,
     };
     parse *run = parsers[s->word->input];
     return run ? run(s, line, at) : R_NONE;

@@ -12,6 +12,17 @@ static bool holds_control(struct sp_view line)
     return false;
 }
 
+/* Refuse the command, and with a BDAT its octets first. */
+static void refuse(struct sp_server *s, enum smtp_held how, unsigned what)
+{
+    if (s->input == IN_BDAT)
+        smtp_server_chunk_hold(s, how, what);
+    else if (how == HELD_REFUSAL)
+        smtp_server_refuse(s, (enum smtp_reply_id)what);
+    else
+        smtp_server_happen(s, (enum smtp_input)what);
+}
+
 /* false: a need was unmet and is answered. */
 static bool has_needs(struct sp_server *s, unsigned needs, unsigned met)
 {
@@ -21,7 +32,7 @@ static bool has_needs(struct sp_server *s, unsigned needs, unsigned met)
         if (smtp_needs[bit].unmet == CLOSES)
             smtp_server_happen(s, IN_AHEAD);
         else
-            smtp_server_refuse(s, smtp_needs[bit].reply);
+            refuse(s, HELD_REFUSAL, smtp_needs[bit].reply);
         return false;
     }
     return true;
@@ -50,18 +61,31 @@ void smtp_server_command(struct sp_server *s, struct sp_view line, bool alone)
     s->named = (struct sp_view){0};
     if (s->input != IN_RCPT)
         s->forgiven = 0;
-    if (holds_control(line)) {
+    bool chunk = s->input == IN_BDAT, control = holds_control(line);
+    while (at < line.len && line.p[at] == ' ')
+        at++;
+    if (chunk && (control || !smtp_server_chunk(s, sp_view_from(line, at)))) {
+        smtp_server_happen(s, IN_BAD_CHUNK);
+        return;
+    }
+    if (control) {
         smtp_server_happen(s, IN_CONTROL);
         return;
     }
-    while (at < line.len && line.p[at] == ' ')
-        at++;
     alone = alone || (s->input == IN_AUTH && smtp_server_is_single_round(sp_view_from(line, at)));
     unsigned met = smtp_server_met(s, s->input) | (alone ? NEED_ALONE : 0);
-    const struct smtp_rule *rule = &smtp_rules[s->phase][s->input];
+    const struct smtp_rule *rule = &s->rules[s->phase][s->input];
     if (!has_needs(s, s->word->need & smtp_phases[s->phase].gates, met) || !has_needs(s, rule->need, met))
         return;
-    if (rule->who != REFUSES) {
+    if (rule->who == REFUSES) {
+        refuse(s, HELD_INPUT, s->input);
+        return;
+    }
+    if (chunk && smtp_server_chunk_is_big(s)) {
+        refuse(s, HELD_INPUT, IN_CHUNK_BIG);
+        return;
+    }
+    if (!chunk) {
         enum smtp_reply_id wrong = smtp_server_argument(s, line, at);
         if (wrong != R_NONE) {
             smtp_server_refuse(s, wrong);

@@ -1,12 +1,36 @@
 /* The table applied. No other file moves a session. */
 #include "smtp/server.h"
 
+bool smtp_server_offers(const struct sp_server *s, unsigned extension)
+{
+    bool given = s->options.extensions & extension;
+    switch (extension) {
+    case SP_EXT_BINARYMIME:
+        return given && (s->options.extensions & SP_EXT_CHUNKING);
+    case SP_EXT_REQUIRETLS:
+        return given && s->tls;
+    case SP_EXT_DELIVERBY:
+    case SP_EXT_FUTURERELEASE:
+        return given && s->wall_known;
+    default:
+        return given;
+    }
+}
+
 static bool is_offered(const struct sp_server *s, unsigned verb)
 {
     const struct sp_server_options *o = &s->options;
     bool upgrade = o->starttls && !s->tls;
     if (verb == IN_STARTTLS)
         return o->starttls || s->tls; /* under TLS the refusal is that TLS is on */
+    if (verb == IN_BDAT)
+        return smtp_server_offers(s, SP_EXT_CHUNKING);
+    if (verb == IN_ETRN)
+        return smtp_server_offers(s, SP_EXT_ETRN);
+    if (verb == IN_XCLIENT)
+        return smtp_server_offers(s, SP_EXT_XCLIENT);
+    if (verb == IN_XFORWARD)
+        return smtp_server_offers(s, SP_EXT_XFORWARD);
     if (verb == IN_AUTH)
         return smtp_server_mechanisms(s).len > 0 || (upgrade && o->mechanisms_tls.len > 0);
     return true;
@@ -20,13 +44,16 @@ unsigned smtp_server_met(const struct sp_server *s, unsigned verb)
         bool holds;
     } facts[] = {
         {NEED_OFFERED, is_offered(s, verb)},
+        {NEED_SMTP, !o->lmtp},
+        {NEED_LMTP, o->lmtp},
         {NEED_TLS, !o->tls_required || s->tls},
         {NEED_USER, !o->auth_required || s->user},
         {NEED_PLAIN, !s->tls},
         {NEED_ANONYMOUS, !s->user},
-        {NEED_UNREFUSED, !s->rcpt_refused},
+        {NEED_UNREFUSED, !s->rcpt_refused || o->lmtp}, /* there it is 503 (RFC 2033 4.2) */
         {NEED_ESMTP, s->esmtp},
         {NEED_MECHANISM, smtp_server_mechanisms(s).len > 0},
+        {NEED_LINES, s->body != SP_BODY_BINARYMIME},
         {NEED_ROOM, s->recipients < o->max_recipients},
     };
     unsigned met = 0;
@@ -37,7 +64,7 @@ unsigned smtp_server_met(const struct sp_server *s, unsigned verb)
 
 bool smtp_server_accepts(const struct sp_server *s, const struct smtp_word *word)
 {
-    const struct smtp_rule *rule = &smtp_rules[s->phase][word->input];
+    const struct smtp_rule *rule = &s->rules[s->phase][word->input];
     unsigned needs = (word->need & smtp_phases[s->phase].gates) | rule->need;
     return (rule->who == ENGINE || rule->who == CALLER) &&
            (needs & ~(smtp_server_met(s, word->input) | NEED_ALONE)) == 0;
@@ -47,9 +74,11 @@ static void forget(struct sp_server *s, enum smtp_forget what)
 {
     if (what == KEEP)
         return;
-    if (s->mail && what != MAIL_DONE)
+    if (s->mail && what != MAIL_DONE && !s->taken)
         s->facts |= FACT_DROPPED;
-    s->mail = s->rcpt_refused = false;
+    s->mail = s->rcpt_refused = s->utf8 = s->nul = s->wide = s->taken = false;
+    s->body = SP_BODY_7BIT;
+    s->answered = 0;
     s->recipients = 0;
     s->size = 0;
     if (what == MAIL_DONE)
@@ -78,9 +107,14 @@ static void learn(struct sp_server *s, enum smtp_learn what)
     case LEARN_SENDER:
         s->mail = true;
         s->mail_since_ms = s->now_ms;
+        s->body = s->question.as.mail.parameters.body;
+        s->utf8 = s->question.as.mail.parameters.utf8;
         break;
     case LEARN_RECIPIENT:
         s->recipients++;
+        break;
+    case LEARN_CLIENT:
+        s->user = s->question.as.peer.login.len > 0;
         break;
     }
 }
@@ -98,7 +132,7 @@ static void enter(struct sp_server *s, uint8_t next)
     s->phase = next;
     s->since_ms = s->now_ms;
     if (next == P_DATA)
-        smtp_content_init(&s->message);
+        smtp_content_init(&s->message, s->options.fix_line_ends && s->user);
     if (next == P_TLS)
         s->facts |= FACT_START_TLS;
     if (next == P_CLOSED) {
@@ -106,6 +140,8 @@ static void enter(struct sp_server *s, uint8_t next)
         s->facts = (s->facts | FACT_CLOSED) & ~(unsigned)(FACT_CONTENT | FACT_START_TLS);
         smtp_line_release(&s->line);
         sp_buf_fini_secret(&s->secret);
+        sp_buf_fini(&s->held_text);
+        s->held = HELD_NOTHING;
     }
 }
 
@@ -114,6 +150,8 @@ void smtp_server_accept(struct sp_server *s, const struct smtp_rule *rule)
     forget(s, rule->forget);
     learn(s, rule->learn);
     enter(s, rule->yes.next);
+    if (s->phase == P_CHUNK)
+        smtp_server_chunk_begin(s);
 }
 
 void smtp_server_continue(struct sp_server *s, const struct smtp_rule *rule) { enter(s, rule->more.next); }
@@ -135,7 +173,7 @@ void smtp_server_decline(struct sp_server *s, uint8_t next)
  */
 bool smtp_server_bear(struct sp_server *s, int code)
 {
-    if (code < 500 || smtp_rules[s->phase][IN_ERRORS].who == ABSENT)
+    if (code < 500 || s->rules[s->phase][IN_ERRORS].who == ABSENT)
         return true;
     bool cascade = s->input == IN_RCPT && s->phase == P_READY && s->forgiven > 0;
     s->forgiven -= cascade;
@@ -145,21 +183,34 @@ bool smtp_server_bear(struct sp_server *s, int code)
     return false;
 }
 
-void smtp_server_refuse(struct sp_server *s, enum smtp_reply_id reply)
+uint32_t smtp_server_replies_due(const struct sp_server *s)
+{
+    bool last = s->chunk_last && (s->input == IN_BDAT || s->input == IN_CHUNK_BIG);
+    bool end = s->input >= IN_END && s->input <= IN_END_8BIT;
+    return s->options.lmtp && s->recipients > 0 && (last || end) ? s->recipients : 1;
+}
+
+static void refuse(struct sp_server *s, enum smtp_reply_id reply, uint8_t next)
 {
     if (!smtp_server_bear(s, smtp_replies[reply].code))
         return;
-    smtp_server_say(s, reply);
-    smtp_server_decline(s, smtp_phases[s->phase].home);
+    for (uint32_t n = smtp_server_replies_due(s); n > 0; n--)
+        smtp_server_say(s, reply);
+    smtp_server_decline(s, next);
+}
+
+void smtp_server_refuse(struct sp_server *s, enum smtp_reply_id reply)
+{
+    refuse(s, reply, smtp_phases[s->phase].home);
 }
 
 int smtp_server_apply(struct sp_server *s, enum smtp_input input)
 {
-    const struct smtp_rule *rule = &smtp_rules[s->phase][input];
+    const struct smtp_rule *rule = &s->rules[s->phase][input];
     s->input = (uint8_t)input;
     switch (rule->who) {
     case REFUSES:
-        smtp_server_refuse(s, rule->no.say);
+        refuse(s, rule->no.say, rule->no.next);
         return SP_OK;
     case CALLER:
         s->asked = rule;

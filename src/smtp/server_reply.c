@@ -1,16 +1,18 @@
 /* Replies: how they are written. What is said, and when, is in the table. */
+#include "base/time.h"
 #include "smtp/server.h"
 
-/* RFC 2034 4: no enhanced code in the greeting and in what answers EHLO and HELO. */
+/* RFC 2034 4: no enhanced code in the greeting and in what answers EHLO, HELO and LHLO. */
 static bool is_enhanced(const struct sp_server *s)
 {
-    return s->input != IN_OPEN && s->input != IN_EHLO && s->input != IN_HELO && s->phase != P_GREET;
+    return s->input != IN_OPEN && s->input != IN_EHLO && s->input != IN_HELO && s->input != IN_LHLO &&
+           s->phase != P_GREET;
 }
 
 /* Does a yes, or a question back, bring the session further? */
 static bool leads_on(const struct sp_server *s, unsigned verb)
 {
-    const struct smtp_rule *rule = &smtp_rules[s->phase][verb];
+    const struct smtp_rule *rule = &s->rules[s->phase][verb];
     return (rule->yes.next > s->phase && rule->yes.next != P_CLOSED) || rule->more.next > s->phase;
 }
 
@@ -41,6 +43,15 @@ static void add_fault(struct sp_server *s, struct sp_buf *b)
     sp_buf_add(b, s->fault.what);
 }
 
+/* RFC 4865 4: the longest span, and the last time of now. */
+static void add_hold(struct sp_server *s, struct sp_buf *b)
+{
+    int64_t now_ms = s->wall_base_ms + (int64_t)s->now_ms;
+    sp_buf_add_dec(b, s->options.max_hold_s);
+    sp_buf_add_u8(b, ' ');
+    sp_buf_add_rfc3339(b, now_ms + (int64_t)s->options.max_hold_s * 1000, false);
+}
+
 /* What stands for a `$` and a letter in the table's texts. */
 static void add_value(struct sp_server *s, struct sp_buf *b, uint8_t name)
 {
@@ -62,6 +73,18 @@ static void add_value(struct sp_server *s, struct sp_buf *b, uint8_t name)
         break;
     case 's':
         sp_buf_add_dec(b, s->options.max_message_octets);
+        break;
+    case 'k':
+        sp_buf_add_dec(b, s->size);
+        break;
+    case 'r': /* RFC 9422 4: at most six digits */
+        sp_buf_add_dec(b, s->options.max_recipients < 999999 ? s->options.max_recipients : 999999);
+        break;
+    case 'f':
+        add_hold(s, b);
+        break;
+    case 'p':
+        sp_buf_add(b, s->options.lmtp ? SP_LIT("LMTP") : SP_LIT("ESMTP"));
         break;
     case 'h':
         sp_buf_add(b, s->options.hostname);
@@ -140,27 +163,29 @@ static void say_line(struct sp_server *s, enum smtp_reply_id reply, bool last, s
     end_line(s, start, row->reason);
 }
 
-static void say_extensions(struct sp_server *s, unsigned met_for[2])
+/* AUTH without a mechanism behind it says nothing: the only one may be withheld. */
+static unsigned met_to_list(const struct sp_server *s, unsigned verb)
 {
-    size_t last = 0;
-    for (size_t i = 0; i < smtp_extensions_n; i++) {
-        const struct smtp_extension *x = &smtp_extensions[i];
-        if ((x->need & ~met_for[x->verb == IN_AUTH]) == 0)
-            last = i;
-    }
-    for (size_t i = 0; i <= last; i++) {
-        const struct smtp_extension *x = &smtp_extensions[i];
-        if ((x->need & ~met_for[x->verb == IN_AUTH]) == 0)
-            say_line(s, R_EXTENSIONS, i == last, x->text);
-    }
+    unsigned met = smtp_server_met(s, verb);
+    bool none = verb == IN_AUTH && sp_view_eq_nocase(smtp_server_mechanisms(s), s->withheld);
+    return none ? met & ~(unsigned)NEED_MECHANISM : met;
 }
 
-/* AUTH without a mechanism behind it says nothing: the only one may be withheld. */
-static unsigned met_to_list_auth(const struct sp_server *s)
+static bool is_listed(const struct sp_server *s, const struct smtp_extension *x)
 {
-    struct sp_view mechanisms = smtp_server_mechanisms(s);
-    unsigned met = smtp_server_met(s, IN_AUTH);
-    return sp_view_eq_nocase(mechanisms, s->withheld) ? met & ~(unsigned)NEED_MECHANISM : met;
+    return (x->offer == 0 || smtp_server_offers(s, x->offer)) &&
+           (x->need == 0 || (x->need & ~met_to_list(s, x->verb)) == 0);
+}
+
+static void say_extensions(struct sp_server *s)
+{
+    size_t last = 0;
+    for (size_t i = 0; i < smtp_extensions_n; i++)
+        if (is_listed(s, &smtp_extensions[i]))
+            last = i;
+    for (size_t i = 0; i <= last; i++)
+        if (is_listed(s, &smtp_extensions[i]))
+            say_line(s, R_EXTENSIONS, i == last, smtp_extensions[i].text);
 }
 
 void smtp_server_say(struct sp_server *s, enum smtp_reply_id reply)
@@ -170,7 +195,7 @@ void smtp_server_say(struct sp_server *s, enum smtp_reply_id reply)
         return;
     say_line(s, reply, reply != R_EXTENSIONS, row->text);
     if (reply == R_EXTENSIONS)
-        say_extensions(s, (unsigned[]){smtp_server_met(s, IN_STARTTLS), met_to_list_auth(s)});
+        say_extensions(s);
     note(s, row->code, row->reason);
 }
 

@@ -6,9 +6,14 @@
  * A verb in a phase where commands are read always has a row; any other absent cell is a
  * mistake of the program, never a reply.
  *
- * Deliberate deviation: RFC 2920 3.2 says never to lose buffered octets. Where octets follow
- * STARTTLS, DATA, BDAT or an AUTH that asks back, the session is closed over them: they may
- * be somebody's message or password, and must not run as commands.
+ * Deliberate deviations:
+ *
+ * RFC 2920 3.2 says never to lose buffered octets. Where octets follow STARTTLS, DATA, XCLIENT or an AUTH
+ * that asks back, the session is closed over them: they may be somebody's message or password, and must not
+ * run as commands. For the same reason a BDAT whose count cannot be read closes it.
+ *
+ * RFC 3030 2 leaves the state after a refused chunk open. Here the mail is dropped and all but RSET, EHLO,
+ * QUIT and what is always allowed gets 503. A refused last chunk ends the mail like a refused end of DATA.
  */
 #include "smtp/server_rules.h"
 
@@ -40,7 +45,18 @@
         SAYS(p, IN_AHEAD, R_SENT_AHEAD, P_CLOSED, "2920 3.1"),                                               \
         SAYS(p, IN_BARE_LF, R_BARE_LF, P_CLOSED, "5321 2.3.8"),                                              \
         SAYS(p, IN_HTTP, R_HTTP, P_CLOSED, "5321 7.8"), SAYS(p, IN_PROXY, R_PROXY, P_CLOSED, "5321 7.8"),    \
+        SAYS(p, IN_BAD_CHUNK, R_BAD_CHUNK, P_CLOSED, "3030 2"),                                              \
         SAYS(p, IN_ERRORS, R_TOO_MANY_ERRORS, P_CLOSED, "5321 7.8")
+
+/* EHLO, or LHLO in LMTP. */
+#define GREETED(p, in, section)                                                                              \
+    [p][in] = {CALLER,                                                                                       \
+               SP_SERVER_ASK_HELLO,                                                                          \
+               .yes = {R_EXTENSIONS, P_READY},                                                               \
+               .no = {R_CALLER, p},                                                                          \
+               .learn = LEARN_ESMTP,                                                                         \
+               .forget = FORGET_MAIL,                                                                        \
+               .rfc = section}
 
 /* Wherever commands are read and the client was let in. */
 #define COMMANDS(p)                                                                                          \
@@ -53,13 +69,7 @@
                         .rfc = "5321 3.5.3"},                                                                \
         [p][IN_EXPN] = {CALLER, SP_SERVER_ASK_EXPN, .yes = {R_PERHAPS, p}, .no = {R_CALLER, p},              \
                         .rfc = "5321 3.5.3"},                                                                \
-        [p][IN_EHLO] = {CALLER,                                                                              \
-                        SP_SERVER_ASK_HELLO,                                                                 \
-                        .yes = {R_EXTENSIONS, P_READY},                                                      \
-                        .no = {R_CALLER, p},                                                                 \
-                        .learn = LEARN_ESMTP,                                                                \
-                        .forget = FORGET_MAIL,                                                               \
-                        .rfc = "5321 4.1.4"},                                                                \
+        GREETED(p, IN_EHLO, "5321 4.1.4"), GREETED(p, IN_LHLO, "2033 4.1"),                                  \
         [p][IN_HELO] = {CALLER,                                                                              \
                         SP_SERVER_ASK_HELLO,                                                                 \
                         .yes = {R_HELLO, P_READY},                                                           \
@@ -70,9 +80,22 @@
 
 #define RESET(p, to) [p][IN_RSET] = {ENGINE, .yes = {R_OK, to}, .forget = FORGET_MAIL, .rfc = "5321 4.1.1.5"}
 
+/* What is said about a session comes between its mails. */
+#define PEER_COMMANDS_WAIT(p)                                                                                \
+    ORDER(p, IN_ETRN, R_ETRN_IN_TRANSACTION, "1985 5.1"),                                                    \
+        ORDER(p, IN_XCLIENT, R_XCLIENT_IN_TRANSACTION, "5321 4.1.4"),                                        \
+        ORDER(p, IN_XFORWARD, R_XFORWARD_IN_TRANSACTION, "5321 4.1.4")
+
+/* Inside a mail whose message has begun to come by BDAT. */
+#define CHUNK_ORDER(p, reply)                                                                                \
+    ORDER(p, IN_MAIL, reply, "3030 2"), ORDER(p, IN_RCPT, reply, "3030 2"),                                  \
+        ORDER(p, IN_DATA, reply, "3030 2"), ORDER(p, IN_AUTH, reply, "4954 4"),                              \
+        ORDER(p, IN_STARTTLS, reply, "3207 4"), ORDER(p, IN_ETRN, reply, "1985 5.1"),                        \
+        ORDER(p, IN_XCLIENT, reply, "3030 2"), ORDER(p, IN_XFORWARD, reply, "3030 2")
+
 #define REFUSED_ROW(in) ORDER(P_REFUSED, in, R_AFTER_REFUSED_GREETING, "5321 3.1")
 
-const struct smtp_rule smtp_rules[P_N][IN_N] = {
+smtp_rule_row smtp_rules[P_N] = {
 
     /* GREET: the caller may refuse the client, with 421 (closed) or another code (QUIT is awaited). */
     [P_GREET][IN_OPEN] = {CALLER, SP_SERVER_ASK_OPEN, .yes = {R_GREETING, P_START},
@@ -84,15 +107,20 @@ const struct smtp_rule smtp_rules[P_N][IN_N] = {
     REFUSED_ROW(IN_MAIL),
     REFUSED_ROW(IN_RCPT),
     REFUSED_ROW(IN_DATA),
+    REFUSED_ROW(IN_BDAT),
     REFUSED_ROW(IN_AUTH),
     REFUSED_ROW(IN_STARTTLS),
     REFUSED_ROW(IN_EHLO),
     REFUSED_ROW(IN_HELO),
+    REFUSED_ROW(IN_LHLO),
     REFUSED_ROW(IN_RSET),
     REFUSED_ROW(IN_NOOP),
     REFUSED_ROW(IN_VRFY),
     REFUSED_ROW(IN_EXPN),
     REFUSED_ROW(IN_HELP),
+    REFUSED_ROW(IN_ETRN),
+    REFUSED_ROW(IN_XCLIENT),
+    REFUSED_ROW(IN_XFORWARD),
     REFUSED_ROW(IN_OFF),
     REFUSED_ROW(IN_UNKNOWN),
     SAYS(P_REFUSED, IN_QUIT, R_BYE, P_CLOSED, "5321 3.1"),
@@ -107,6 +135,10 @@ const struct smtp_rule smtp_rules[P_N][IN_N] = {
     ORDER(P_START, IN_MAIL, R_MAIL_BEFORE_EHLO, "5321 4.1.1.1"),
     ORDER(P_START, IN_RCPT, R_RCPT_BEFORE_EHLO, "5321 3.3"),
     ORDER(P_START, IN_DATA, R_DATA_BEFORE_EHLO, "5321 3.3"),
+    ORDER(P_START, IN_BDAT, R_BDAT_BEFORE_EHLO, "3030 2"),
+    ORDER(P_START, IN_ETRN, R_ETRN_BEFORE_EHLO, "1985 5.1"),
+    ORDER(P_START, IN_XCLIENT, R_XCLIENT_BEFORE_EHLO, "5321 2.2.1"),
+    ORDER(P_START, IN_XFORWARD, R_XFORWARD_BEFORE_EHLO, "5321 2.2.1"),
     ORDER(P_START, IN_AUTH, R_AUTH_BEFORE_EHLO, "4954 3"),
     ORDER(P_START, IN_STARTTLS, R_STARTTLS_BEFORE_EHLO, "3207 2"),
 
@@ -122,6 +154,14 @@ const struct smtp_rule smtp_rules[P_N][IN_N] = {
     SAYS(P_READY, IN_FAILURES, R_TOO_MANY_AUTH, P_CLOSED, "4954 9"),
     ORDER(P_READY, IN_RCPT, R_RCPT_BEFORE_MAIL, "5321 3.3"),
     ORDER(P_READY, IN_DATA, R_DATA_BEFORE_MAIL, "5321 3.3"),
+    ORDER(P_READY, IN_BDAT, R_BDAT_BEFORE_MAIL, "3030 2"),
+    [P_READY][IN_ETRN] = {CALLER, SP_SERVER_ASK_ETRN, NEED_ESMTP, .yes = {R_ETRN_OK, P_READY},
+                          .no = {R_CALLER, P_READY}, .rfc = "1985 5"},
+    [P_READY][IN_XCLIENT] = {CALLER, SP_SERVER_ASK_XCLIENT, NEED_ESMTP, .yes = {R_GREETING, P_START},
+                             .no = {R_CALLER, P_READY}, .learn = LEARN_CLIENT, .forget = FORGET_ALL,
+                             .rfc = "5321 2.2.1"},
+    [P_READY][IN_XFORWARD] = {CALLER, SP_SERVER_ASK_XFORWARD, NEED_ESMTP, .yes = {R_OK, P_READY},
+                              .no = {R_CALLER, P_READY}, .rfc = "5321 2.2.1"},
 
     /* MAIL */
     COMMANDS(P_MAIL),
@@ -130,6 +170,9 @@ const struct smtp_rule smtp_rules[P_N][IN_N] = {
                          .learn = LEARN_RECIPIENT, .rfc = "5321 4.1.1.3"},
     [P_MAIL][IN_DATA] = {REFUSES, .need = NEED_UNREFUSED, .no = {R_DATA_BEFORE_RCPT, P_MAIL},
                          .rfc = "5321 3.3"},
+    [P_MAIL][IN_BDAT] = {REFUSES, .need = NEED_UNREFUSED, .no = {R_BDAT_BEFORE_RCPT, P_MAIL},
+                         .rfc = "3030 2"},
+    PEER_COMMANDS_WAIT(P_MAIL),
     ORDER(P_MAIL, IN_MAIL, R_NESTED_MAIL, "5321 4.1.4"),
     ORDER(P_MAIL, IN_AUTH, R_AUTH_IN_TRANSACTION, "4954 4"),
     ORDER(P_MAIL, IN_STARTTLS, R_STARTTLS_IN_TRANSACTION, "3207 4"),
@@ -139,11 +182,37 @@ const struct smtp_rule smtp_rules[P_N][IN_N] = {
     RESET(P_RCPT, P_READY),
     [P_RCPT][IN_RCPT] = {CALLER, SP_SERVER_ASK_RCPT, NEED_ROOM, .yes = {R_RCPT_OK, P_RCPT},
                          .no = {R_CALLER, P_RCPT}, .learn = LEARN_RECIPIENT, .rfc = "5321 4.1.1.3"},
-    [P_RCPT][IN_DATA] = {CALLER, SP_SERVER_ASK_DATA, .yes = {R_GO_DATA, P_DATA}, .no = {R_CALLER, P_RCPT},
-                         .rfc = "5321 4.1.1.4"},
+    [P_RCPT][IN_DATA] = {CALLER, SP_SERVER_ASK_DATA, NEED_LINES, .yes = {R_GO_DATA, P_DATA},
+                         .no = {R_CALLER, P_RCPT}, .rfc = "5321 4.1.1.4"},
+    [P_RCPT][IN_BDAT] = {CALLER, SP_SERVER_ASK_DATA, NEED_ESMTP, .yes = {R_NONE, P_CHUNK},
+                         .no = {R_CALLER, P_CHUNK_FAILED}, .rfc = "3030 2"},
+    [P_RCPT][IN_CHUNK_BIG] = {REFUSES, .no = {R_TOO_BIG, P_CHUNK_FAILED}, .rfc = "1870 6.3"},
+    PEER_COMMANDS_WAIT(P_RCPT),
     ORDER(P_RCPT, IN_MAIL, R_NESTED_MAIL, "5321 4.1.4"),
     ORDER(P_RCPT, IN_AUTH, R_AUTH_IN_TRANSACTION, "4954 4"),
     ORDER(P_RCPT, IN_STARTTLS, R_STARTTLS_IN_TRANSACTION, "3207 4"),
+
+    /* CHUNKED: nothing but the rest of the message, or its end. */
+    COMMANDS(P_CHUNKED),
+    RESET(P_CHUNKED, P_READY),
+    [P_CHUNKED][IN_BDAT] = {ENGINE, .yes = {R_NONE, P_CHUNK}, .rfc = "3030 2"},
+    [P_CHUNKED][IN_CHUNK_BIG] = {REFUSES, .no = {R_TOO_BIG, P_CHUNK_FAILED}, .rfc = "1870 6.3"},
+    CHUNK_ORDER(P_CHUNKED, R_CHUNKS_ONLY),
+
+    /* CHUNK_FAILED: the mail is gone; chunks that were sent ahead are refused, each. */
+    COMMANDS(P_CHUNK_FAILED),
+    RESET(P_CHUNK_FAILED, P_READY),
+    ORDER(P_CHUNK_FAILED, IN_BDAT, R_CHUNK_FAILED, "3030 2"),
+    CHUNK_ORDER(P_CHUNK_FAILED, R_CHUNK_FAILED),
+
+    /* CHUNK: octets, counted, whatever they are. */
+    SAYS(P_CHUNK, IN_CHUNK_END, R_CHUNK_OK, P_CHUNKED, "3030 2"),
+    [P_CHUNK][IN_END] = {CALLER, SP_SERVER_ASK_END, .yes = {R_TAKEN, P_READY}, .no = {R_CALLER, P_READY},
+                         .forget = MAIL_DONE, .rfc = "3030 2"},
+    [P_CHUNK][IN_END_NUL] = {REFUSES, .no = {R_NUL_IN_MESSAGE, P_READY}, .rfc = "5321 2.3.7"},
+    [P_CHUNK][IN_END_8BIT] = {REFUSES, .no = {R_UNDECLARED_8BIT, P_READY}, .rfc = "6152 3"},
+    DISMISSES(P_CHUNK),
+    ENDS(P_CHUNK, true),
 
     /* DATA: no commands here; only the end of the message leads on. */
     [P_DATA][IN_END] = {CALLER, SP_SERVER_ASK_END, .yes = {R_TAKEN, P_READY}, .no = {R_CALLER, P_READY},
@@ -151,6 +220,8 @@ const struct smtp_rule smtp_rules[P_N][IN_N] = {
     [P_DATA][IN_END_BARE_LF] = {REFUSES, .no = {R_BARE_LF_MESSAGE, P_READY}, .rfc = "5321 2.3.8"},
     [P_DATA][IN_END_BARE_CR] = {REFUSES, .no = {R_BARE_CR_MESSAGE, P_READY}, .rfc = "5321 2.3.8"},
     [P_DATA][IN_END_BIG] = {REFUSES, .no = {R_TOO_BIG, P_READY}, .rfc = "1870 6.3"},
+    [P_DATA][IN_END_NUL] = {REFUSES, .no = {R_NUL_IN_MESSAGE, P_READY}, .rfc = "5321 2.3.7"},
+    [P_DATA][IN_END_8BIT] = {REFUSES, .no = {R_UNDECLARED_8BIT, P_READY}, .rfc = "6152 3"},
     DISMISSES(P_DATA),
     ENDS(P_DATA, true),
 
@@ -195,7 +266,7 @@ const struct smtp_reply_row smtp_replies[R_N] = {
 };
 
 const struct smtp_extension smtp_extensions[] = {
-#define X(text, need, verb, rfc) {SP_LIT_INIT(text), need, verb, rfc},
+#define X(text, need, verb, offer, rfc) {SP_LIT_INIT(text), need, verb, offer, rfc},
     SMTP_EXTENSIONS(X)
 #undef X
 };

@@ -176,7 +176,7 @@ class Content(ServerCase):
         self.server = self.serve()
 
     def test_octets_stay_as_they_are(self):
-        content = b"Subject: x\r\n\r\n.\r\n..\r\n...x\r\n \t\r\n\0\xff\x80\r\n" + b"y" * 5000 + b"\r\n\r\n"
+        content = b"Subject: x\r\n\r\n.\r\n..\r\n...x\r\n \t\r\n\x01\xff\x80\r\n" + b"y" * 5000 + b"\r\n\r\n"
         with self.server.talk() as c:
             c.hello()
             ident = c.mail(content)

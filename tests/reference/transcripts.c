@@ -30,13 +30,17 @@ static const struct sp_allocator heap = {resize, NULL};
 #define HOST       .hostname = SP_LIT_INIT("mx.example")
 #define MECHANISMS SP_LIT_INIT("SCRAM-SHA-256 SCRAM-SHA-1 PLAIN LOGIN")
 #define UNDER_TLS  SP_LIT_INIT("SCRAM-SHA-256-PLUS SCRAM-SHA-1-PLUS SCRAM-SHA-256 SCRAM-SHA-1 PLAIN LOGIN")
+#define OFFERED                                                                                              \
+    .extensions = SP_EXT_CHUNKING | SP_EXT_BINARYMIME | SP_EXT_SMTPUTF8 | SP_EXT_DSN | SP_EXT_REQUIRETLS |   \
+                  SP_EXT_MT_PRIORITY | SP_EXT_LIMITS
 static const struct sp_server_options listeners[] = {
     {HOST},
-    {HOST, .mechanisms_plain = MECHANISMS, .mechanisms_tls = UNDER_TLS},
-    {HOST, .starttls = true, .mechanisms_plain = MECHANISMS, .mechanisms_tls = UNDER_TLS},
-    {HOST, .starttls = true, .mechanisms_tls = UNDER_TLS},
-    {HOST, .starttls = true, .tls_required = true, .mechanisms_tls = UNDER_TLS},
-    {HOST, .starttls = true, .tls_required = true, .auth_required = true, .mechanisms_tls = UNDER_TLS},
+    {HOST, OFFERED, .mechanisms_plain = MECHANISMS, .mechanisms_tls = UNDER_TLS},
+    {HOST, OFFERED, .starttls = true, .mechanisms_plain = MECHANISMS, .mechanisms_tls = UNDER_TLS},
+    {HOST, OFFERED, .starttls = true, .mechanisms_tls = UNDER_TLS},
+    {HOST, OFFERED, .starttls = true, .tls_required = true, .mechanisms_tls = UNDER_TLS},
+    {HOST, OFFERED, .starttls = true, .tls_required = true, .auth_required = true,
+     .mechanisms_tls = UNDER_TLS},
 };
 enum { LISTENERS_N = sizeof listeners / sizeof *listeners };
 
@@ -125,7 +129,7 @@ static void attend(struct replay *r)
     enum sp_server_event_type type;
     do {
         type = sp_server_event(r->session, &ev);
-        if (type >= SP_SERVER_ASK_OPEN && type <= SP_SERVER_ASK_END)
+        if (type >= SP_SERVER_ASK_OPEN && type <= SP_SERVER_ASK_XFORWARD)
             assert_int_equal(answer(r, &ev), SP_OK);
         struct sp_view out = sp_server_output(r->session);
         size_t len = strlen(r->heard);

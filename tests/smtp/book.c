@@ -113,11 +113,13 @@ static bool has_enhanced(struct sp_view text, int code)
     return text.p[0] == '0' + code / 100;
 }
 
-/* No enhanced code: greeting, 334, 354, and all that answers EHLO and HELO (RFC 2034 4). */
+/* No enhanced code: greeting (XCLIENT brings a new one), 334, 354, and all that answers EHLO, HELO and LHLO
+ * (RFC 2034 4). */
 static bool wants_enhanced(const char *input, int code)
 {
     return code / 100 != 3 && strcmp(input, "connect") != 0 && strcmp(input, "EHLO") != 0 &&
-           strcmp(input, "HELO") != 0;
+           strcmp(input, "HELO") != 0 && strcmp(input, "LHLO") != 0 &&
+           !(strcmp(input, "XCLIENT") == 0 && code == 220);
 }
 
 static const char *line_fault(const char *input, struct sp_view line, int code)

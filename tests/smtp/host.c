@@ -65,6 +65,7 @@ struct sp_server_options host_options(void)
     return (struct sp_server_options){
         .hostname = SP_LIT("mail.example"),
         .starttls = true,
+        .extensions = HOST_EXTENSIONS,
         .mechanisms_plain = SP_LIT("SCRAM-SHA-256 SCRAM-SHA-1 PLAIN LOGIN"),
         .mechanisms_tls = SP_LIT("SCRAM-SHA-256-PLUS SCRAM-SHA-1-PLUS SCRAM-SHA-256 SCRAM-SHA-1 PLAIN LOGIN"),
     };
@@ -111,8 +112,10 @@ void host_open(struct host *h, bool tls)
         status = sp_server_open(h->s, tls, h->now_ms);
     }
     note_status(h, status);
-    if (h->s)
+    if (h->s) {
+        sp_server_set_wall(h->s, HOST_WALL_MS);
         host_drain(h);
+    }
 }
 
 void host_fini(struct host *h)
@@ -239,9 +242,13 @@ static int answer_mailbox(struct host *h, const struct sp_path *p, bool sender)
                   : say_no(h, 550, "5.1.1", "unknown-recipient", SP_LIT("There is no such mailbox here"));
 }
 
-static int answer_end(struct host *h)
+static int answer_end(struct host *h, uint32_t recipient)
 {
     char text[40];
+    if (h->options.lmtp && recipient < HOST_RECIPIENTS && h->full[recipient])
+        return say_no(h, 452, "4.2.2", "mailbox-full", SP_LIT("This mailbox is full"));
+    if (recipient > 0)
+        return sp_server_yes(h->s, SP_LIT("Queued too"));
     h->stored = sp_hash(sp_buf_view(&h->content), h->stored);
     snprintf(text, sizeof(text), "Queued as %012u", ++h->messages);
     return sp_server_yes(h->s, sp_view_of(text));
@@ -264,22 +271,32 @@ static int answer(struct host *h, const struct sp_server_event *e)
     case SP_SERVER_ASK_ANSWER:
         return answer_sasl(h, e->as.answer);
     case SP_SERVER_ASK_MAIL:
+        h->recipients = 0;
         return answer_mailbox(h, &e->as.mail.sender, true);
     case SP_SERVER_ASK_RCPT:
+        if (h->recipients < HOST_RECIPIENTS)
+            h->full[h->recipients] = sp_view_eq(e->as.rcpt.recipient.local, SP_LIT("full"));
         return answer_mailbox(h, &e->as.rcpt.recipient, false);
+    case SP_SERVER_ASK_ETRN:
+        if (!sp_view_eq(e->as.words, SP_LIT("example.org")))
+            return say_no(h, 459, "4.7.1", "etrn-denied", SP_LIT("Not for this domain"));
+        return sp_server_yes(h->s, (struct sp_view){0});
     case SP_SERVER_ASK_VRFY:
         return sp_server_yes(h->s, sp_view_eq(e->as.words, SP_LIT("demo")) ? SP_LIT("<demo@mail.example>")
                                                                            : (struct sp_view){0});
     case SP_SERVER_ASK_EXPN:
         return say_no(h, 502, "5.5.1", "expn-off", SP_LIT("No mailing lists here"));
+    case SP_SERVER_ASK_XCLIENT:
+    case SP_SERVER_ASK_XFORWARD:
+        break;
     case SP_SERVER_ASK_DATA:
         sp_buf_clear(&h->content);
-        h->end_awaited = false;
+        h->ends_awaited = 0;
         break;
     case SP_SERVER_ASK_END:
         if (e->as.end.size != h->content.len)
             blame(h, "END counts other octets than CONTENT gave", "message", (struct sp_view){0});
-        return answer_end(h);
+        return answer_end(h, e->as.end.recipient);
     default:
         return SP_ERR_MISUSE;
     }
@@ -300,12 +317,20 @@ void host_secured(struct host *h)
     host_drain(h);
 }
 
+static bool is_phase(const struct host *h, const char *name)
+{
+    return strcmp(sp_server_phase(h->s), name) == 0;
+}
+
 static bool take_event(struct host *h)
 {
     struct sp_server_event e;
-    if (sp_server_event(h->s, &e) == SP_SERVER_ASK_END && !h->end_awaited) {
-        await(h, SP_LIT("message"));
-        h->end_awaited = true;
+    if (sp_server_event(h->s, &e) == SP_SERVER_ASK_END && e.as.end.recipient == h->ends_awaited) {
+        /* the first reply to BDAT LAST is that to its line */
+        bool chunk = is_phase(h, "CHUNK");
+        if (!chunk || h->ends_awaited > 0)
+            await(h, chunk ? SP_LIT("BDAT") : SP_LIT("message"));
+        h->ends_awaited++;
     }
     switch (e.type) {
     case SP_SERVER_NOTHING:
@@ -333,6 +358,7 @@ static bool take_event(struct host *h)
         if (h->hold)
             return false;
         note_status(h, answer(h, &e));
+        h->recipients += e.type == SP_SERVER_ASK_RCPT && sp_server_last_code(h->s) == 250;
         return h->status == SP_OK;
     }
 }
@@ -346,12 +372,26 @@ void host_drain(struct host *h)
 
 /* --- octets from the client ---------------------------------------------------------------- */
 
+/* "BDAT 123": so many octets that are no lines follow. */
+static uint64_t counted(struct sp_view line)
+{
+    struct sp_view word;
+    uint64_t n = 0;
+    if (!sp_view_word(&line, ' ', &word) || !sp_view_eq(word, SP_LIT("BDAT")) ||
+        !sp_view_word(&line, ' ', &word) || sp_view_u64(word, UINT64_MAX, &n) != SP_OK)
+        return 0;
+    return n;
+}
+
 /* The inputs among octets that were consumed in a phase that reads lines. */
 static void note_lines(struct host *h, struct sp_view used, bool sasl)
 {
     for (size_t at = 0; at < used.len; at++) {
         uint8_t c = used.p[at];
-        if (c == '\n') {
+        if (h->chunk_left > 0) {
+            h->chunk_left--;
+        } else if (c == '\n') {
+            h->chunk_left = sasl ? 0 : counted(sp_buf_view(&h->word));
             size_t space = sp_view_find(sp_buf_view(&h->word), ' ', 0);
             await(h, sasl ? SP_LIT("answer") : sp_view_trim(sp_view_sub(sp_buf_view(&h->word), 0, space)));
             sp_buf_clear(&h->word);
@@ -359,11 +399,6 @@ static void note_lines(struct host *h, struct sp_view used, bool sasl)
             sp_buf_add_u8(&h->word, c ? sp_ascii_upper(c) : '?');
         }
     }
-}
-
-static bool is_phase(const struct host *h, const char *name)
-{
-    return strcmp(sp_server_phase(h->s), name) == 0;
 }
 
 static size_t feed_once(struct host *h, struct sp_view in)
@@ -375,8 +410,9 @@ static size_t feed_once(struct host *h, struct sp_view in)
         note_status(h, status);
     if (!data)
         note_lines(h, sp_view_sub(in, 0, used), sasl);
-    else if (!is_phase(h, "DATA"))
-        await(h, SP_LIT("message")); /* refused without a question */
+    else if (!is_phase(h, "DATA")) /* refused without a question */
+        for (uint32_t n = h->options.lmtp ? h->recipients : 1; n > 0; n--)
+            await(h, SP_LIT("message"));
     host_drain(h);
     return used;
 }

@@ -4,7 +4,8 @@
  *
  * The rules (tests/scenes/README.md repeats them): user demo with password secret; mailboxes
  * nobody@... are refused, later@... refused for now, all others welcome; EHLO refused.example
- * is refused; VRFY knows demo; EXPN is off; each message gets the id 00000000000N.
+ * is refused; VRFY knows demo; EXPN is off; ETRN is for example.org alone; each message gets the id
+ * 00000000000N; in LMTP a message is refused for full@... alone. The wall clock stands at HOST_WALL_MS.
  */
 #ifndef TESTS_SMTP_HOST_H
 #define TESTS_SMTP_HOST_H
@@ -20,6 +21,15 @@ struct host_memory {
     bool   secret_left;
 };
 struct sp_allocator host_allocator(struct host_memory *m);
+
+#define HOST_WALL_MS 1795497890000 /* 2026-11-24T05:24:50Z */
+
+/* What the sandbox's first listener offers. */
+#define HOST_EXTENSIONS                                                                                      \
+    (SP_EXT_CHUNKING | SP_EXT_BINARYMIME | SP_EXT_SMTPUTF8 | SP_EXT_DSN | SP_EXT_REQUIRETLS |                \
+     SP_EXT_DELIVERBY | SP_EXT_MT_PRIORITY | SP_EXT_LIMITS)
+
+enum { HOST_RECIPIENTS = 32 };
 
 struct host {
     struct sp_server_options options;
@@ -43,7 +53,10 @@ struct host {
     bool     closed;
     int      sasl_step;      /* of LOGIN */
     bool     user_is_demo;
-    bool     end_awaited;    /* the reply to this message's end */
+    uint32_t recipients;     /* of this mail that were accepted */
+    bool     full[HOST_RECIPIENTS];
+    uint32_t ends_awaited;   /* replies to this message's end   */
+    uint64_t chunk_left;     /* octets that the last BDAT counts */
     int      status;         /* the last that was not SP_OK */
     const char *fault;       /* the first thing that was wrong, or NULL */
     char     fault_reply[600];

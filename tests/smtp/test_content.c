@@ -59,7 +59,7 @@ typedef bool cut_at(size_t i, void *ctx);
 static void scan(struct sp_view in, cut_at *cut, void *ctx, struct result *r)
 {
     struct smtp_content c;
-    smtp_content_init(&c);
+    smtp_content_init(&c, false);
     *r = (struct result){0};
     size_t at = 0;
     while (at < in.len && !r->ended) {

@@ -222,10 +222,43 @@ static void set_listener(struct scene *s, struct sp_view name)
         complain(s, "no such listener", SP_LIT("smtp, submission or submissions"), name);
     s->options.tls_required = submission;
     s->options.auth_required = submission || s->implicit_tls;
-    if (submission || s->implicit_tls)
+    if (submission || s->implicit_tls) {
         s->options.mechanisms_plain = (struct sp_view){0};
+        s->options.extensions |= SP_EXT_FUTURERELEASE;
+    }
     if (s->implicit_tls)
         s->options.starttls = false;
+}
+
+/* Words of EHLO, "none", or "peer" for XCLIENT and XFORWARD. */
+static void set_extensions(struct scene *s, struct sp_view words)
+{
+    static const struct {
+        const char *word;
+        uint32_t set;
+    } known[] = {{"none", 0},
+                 {"CHUNKING", SP_EXT_CHUNKING},
+                 {"BINARYMIME", SP_EXT_BINARYMIME},
+                 {"SMTPUTF8", SP_EXT_SMTPUTF8},
+                 {"DSN", SP_EXT_DSN},
+                 {"REQUIRETLS", SP_EXT_REQUIRETLS},
+                 {"DELIVERBY", SP_EXT_DELIVERBY},
+                 {"FUTURERELEASE", SP_EXT_FUTURERELEASE},
+                 {"MT-PRIORITY", SP_EXT_MT_PRIORITY},
+                 {"LIMITS", SP_EXT_LIMITS},
+                 {"ETRN", SP_EXT_ETRN},
+                 {"peer", SP_EXT_XCLIENT | SP_EXT_XFORWARD}};
+    struct sp_view word;
+    s->options.extensions = 0;
+    while (sp_view_word(&words, ' ', &word)) {
+        size_t i = 0, n = sizeof(known) / sizeof(known[0]);
+        while (i < n && !sp_view_eq(word, sp_view_of(known[i].word)))
+            i++;
+        if (i == n)
+            complain(s, "no such extension", SP_LIT("one that EHLO can list"), word);
+        else
+            s->options.extensions |= known[i].set;
+    }
 }
 
 static void set_option(struct scene *s, struct sp_view line)
@@ -235,6 +268,14 @@ static void set_option(struct scene *s, struct sp_view line)
     struct sp_view key = sp_view_sub(line, 0, colon), value = sp_view_trim(sp_view_from(line, colon + 1));
     if (sp_view_eq(key, SP_LIT("listener")))
         set_listener(s, value);
+    else if (sp_view_eq(key, SP_LIT("extensions")))
+        set_extensions(s, value);
+    else if (sp_view_eq(key, SP_LIT("protocol")))
+        o->lmtp = sp_view_eq(value, SP_LIT("lmtp"));
+    else if (sp_view_eq(key, SP_LIT("refuse-undeclared-8bit")))
+        o->refuse_undeclared_8bit = is_yes(value);
+    else if (sp_view_eq(key, SP_LIT("fix-line-ends")))
+        o->fix_line_ends = is_yes(value);
     else if (sp_view_eq(key, SP_LIT("starttls")))
         o->starttls = is_yes(value);
     else if (sp_view_eq(key, SP_LIT("mechanisms-clear")))

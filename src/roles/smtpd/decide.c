@@ -125,6 +125,9 @@ int decide(struct session *s, const struct sp_server_event *ev)
         if (s->mail)
             mail_drop(s->mail);
         return SP_OK;
+    case SP_SERVER_ASK_ETRN:
+    case SP_SERVER_ASK_XCLIENT:
+    case SP_SERVER_ASK_XFORWARD: /* not offered */
     case SP_SERVER_START_TLS:
     case SP_SERVER_CLOSED:
     case SP_SERVER_NOTHING:

@@ -182,6 +182,7 @@ static void note_secure(void *ctx, const struct os_tls_facts *tls)
         check(s, sp_server_open(s->engine, true, os_mono_ms()));
     else
         check(s, sp_server_secured(s->engine, os_mono_ms()));
+    sp_server_set_wall(s->engine, os_wall_ms());
     session_go_on(s);
 }
 
@@ -228,6 +229,7 @@ void session_begin(struct smtpd *smtpd, int fd, const struct session_door *door)
         return;
     }
     check(s, sp_server_open(s->engine, false, s->born_ms));
+    sp_server_set_wall(s->engine, os_wall_ms());
     session_go_on(s);
 }
 

@@ -95,6 +95,10 @@ static void fill_options(struct sp_server_options *o, const struct config *c,
     o->starttls = listener->tls == CONFIG_TLS_STARTTLS;
     o->tls_required = listener->tls_required;
     o->auth_required = listener->auth == CONFIG_AUTH_REQUIRED;
+    o->extensions = SP_EXT_CHUNKING | SP_EXT_BINARYMIME | SP_EXT_SMTPUTF8 | SP_EXT_DSN | SP_EXT_REQUIRETLS |
+                    SP_EXT_DELIVERBY | SP_EXT_MT_PRIORITY | SP_EXT_LIMITS;
+    if (listener->auth == CONFIG_AUTH_REQUIRED) /* RFC 4865 4: for submission alone */
+        o->extensions |= SP_EXT_FUTURERELEASE;
 }
 
 static struct os_network *copy_networks(const struct os_network *networks, size_t n)
