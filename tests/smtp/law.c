@@ -441,8 +441,8 @@ static bool asks_well(const struct law *l, unsigned p)
 /* The engine relies on these rows: it has no answer of its own where one is absent. */
 static bool no_row_is_missing(const struct law *l)
 {
-    static const unsigned in_lines[] = {IN_OFF,     IN_UNKNOWN, IN_LONG, IN_LONG_AUTH, IN_CONTROL,
-                                        IN_BARE_LF, IN_AHEAD,   IN_HTTP, IN_ERRORS,    IN_BAD_CHUNK};
+    static const unsigned in_lines[] = {IN_OFF,   IN_UNKNOWN, IN_LONG,  IN_LONG_AUTH, IN_CONTROL,  IN_BARE_LF,
+                                        IN_AHEAD, IN_HTTP,    IN_PROXY, IN_ERRORS,    IN_BAD_CHUNK};
     static const unsigned in_sasl[] = {IN_ANSWER,  IN_CANCEL, IN_BAD_BASE64, IN_LONG,
                                        IN_BARE_LF, IN_ERRORS, IN_DISMISS};
     static const unsigned in_data[] = {IN_END,     IN_END_BARE_LF, IN_END_BARE_CR, IN_END_BIG,
