@@ -201,7 +201,7 @@ static void print_attempt(const struct page *p, const struct ipc_session_attempt
         print_view(p, a->steps);
         end_aside(p);
     }
-    if (first)
+    if (first && a->reason.len)
         print_offered(p, a);
 }
 

@@ -246,9 +246,13 @@ static void take_closed(struct diagnose *d, struct sp_view text, const struct pl
 {
     struct note n;
     diagnose_note_read(text, &n);
-    if (n.kind != NOTE_CAUSE)
+    struct session *s = d->now;
+    bool waits = s->auth.waiting || s->in_data || s->transaction || s->pending_n > 0 || !s->hello;
+    if (n.kind != NOTE_CAUSE && sp_view_eq(text, SP_LIT("closed by the client")) && !waits)
+        s->quit = true; /* without the word, and without harm */
+    else if (n.kind != NOTE_CAUSE)
         n = (struct note){.kind = NOTE_CLOSED};
-    take_note(d, d->now, &n, place);
+    take_note(d, s, &n, place);
 }
 
 static void take_trace_line(struct diagnose *d, struct sp_view line)

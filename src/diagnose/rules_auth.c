@@ -125,7 +125,9 @@ static bool judge_command(const struct session *s, const struct reply *r, struct
                         "mechanism available|not offered*mechanism");
     bool offered = s->caps.known && a->mechanism[0] && offers(s, a->mechanism);
     if (unknown || r->code == 504) {
-        if (!s->tls && s->caps.known && s->caps.starttls && !offered)
+        /* Who offers PLAIN or LOGIN in clear has nothing more to offer behind STARTTLS. */
+        bool hidden = !offers(s, "PLAIN") && !offers(s, "LOGIN");
+        if (!s->tls && s->caps.known && s->caps.starttls && !offered && hidden)
             return is(j, DIAGNOSE_AUTH_BEFORE_STARTTLS, 0.85);
         if (s->caps.known && !s->caps.auth)
             return is(j, DIAGNOSE_AUTH_NOT_OFFERED, 0.85);

@@ -99,6 +99,34 @@ static bool content_line(struct session *s, struct sp_view text, const struct pl
     return true;
 }
 
+/* A line of base64 alone, or what our recorder writes in its place. */
+static bool is_base64_alone(struct sp_view v)
+{
+    if (sp_view_ends(v, SP_LIT(" octets, no command, base64>")))
+        return true;
+    for (size_t i = 0; i < v.len; i++)
+        if (!sp_ascii_alpha(v.p[i]) && !sp_ascii_digit(v.p[i]) && !strchr("+/=", v.p[i]))
+            return false;
+    return v.len > 0;
+}
+
+/* The response that was refused had the length of one line: here is the rest of it. */
+static void note_rest_of_response(struct session *s, const struct place *place)
+{
+    s->auth.previous_len = 0;
+    for (size_t i = s->found_n; i-- > 0;) {
+        struct noted *f = &s->found[i];
+        bool auth = f->verb == VERB_AUTH || f->verb == VERB_ANSWER;
+        if (!auth || f->overcome)
+            continue;
+        f->finding.id = DIAGNOSE_RESPONSE_WRAPPED;
+        f->finding.confidence = 0.9;
+        f->finding.line = place->line;
+        memcpy(f->finding.quote, place->quote, sizeof f->finding.quote);
+        return;
+    }
+}
+
 static void client_line(struct session *s, struct sp_view text, bool marked, const struct place *place)
 {
     s->lines++;
@@ -113,6 +141,8 @@ static void client_line(struct session *s, struct sp_view text, bool marked, con
             push(s, VERB_ANSWER, place->line);
         return;
     }
+    if (verb == VERB_OTHER && s->auth_failed && s->auth.previous_len > 0 && is_base64_alone(text))
+        note_rest_of_response(s, place);
     if (verb == VERB_OTHER && (s->in_chunk || !marked || text.len == 0 || s->closed))
         return; /* octets of a chunk, or prose */
     if (verb != VERB_OTHER && verb != VERB_BDAT)

@@ -19,6 +19,7 @@ import shutil
 import signal
 import socket
 import ssl
+import struct
 import subprocess
 import tempfile
 import threading
@@ -215,6 +216,17 @@ class Server:
         """The octets of a held message."""
         return self.run("queue", "show", "--content", queue_id).stdout_octets
 
+    def sessions(self, *arguments):
+        """What `session list` has, newest first."""
+        return json.loads(self.run("session", "list", "--json", *arguments).stdout)
+
+    def trace(self, session, *arguments):
+        """What `session show` has of a session that is over, as soon as it is kept."""
+        def kept():
+            done = self.run("session", "show", session, "--json", *arguments, check=False)
+            return json.loads(done.stdout) if done.returncode == 0 else None
+        return wait_for(kept, f"the trace of {session}")
+
     # --- ending ---
 
     def stop(self, how=signal.SIGTERM, seconds=STOP_S):
@@ -270,6 +282,62 @@ def processes():
             continue
         if fields[0] != "Z":
             yield int(folder.name), int(fields[1])
+
+
+# A sanitizer has an allocator of its own: it is to overwrite what is freed, as the roles ask the libc's to.
+PERTURBED = dict(os.environ, ASAN_OPTIONS=os.environ.get("ASAN_OPTIONS", "") + ":max_free_fill_size=1048576")
+
+
+def memory(pid):
+    """The writable memory of a process. PermissionError: this user may not look."""
+    found = []
+    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", buffering=0) as mem:
+        for line in maps:
+            where, rights, *_ = line.split()
+            begin, end = (int(n, 16) for n in where.split("-"))
+            if "rw" not in rights or end - begin > 1 << 28:
+                continue
+            try:
+                mem.seek(begin)
+                found.append(mem.read(end - begin))
+            except OSError:
+                continue
+    return b"".join(found)
+
+
+def core_dump(pid):
+    """What gcore writes of a living process; None where there is no gcore, or the process's memory is a sanitizer's."""
+    gcore = shutil.which("gcore")
+    if not gcore or b"libasan" in pathlib.Path(f"/proc/{pid}/maps").read_bytes():
+        return None
+    with tempfile.TemporaryDirectory(prefix="sallyport-core-") as folder:
+        done = run([gcore, "-o", f"{folder}/core", str(pid)])
+        path = pathlib.Path(f"{folder}/core.{pid}")
+        if not path.exists():
+            raise AssertionError(f"gcore made no core dump:\n{done.output}")
+        return memory_of_core(path.read_bytes())
+
+
+def memory_of_core(octets):
+    """The memory in a core dump of a 64-bit ELF: not the registers, which hold what was copied last of all."""
+    begin, size, count = struct.unpack_from("<Q", octets, 32)[0], *struct.unpack_from("<HH", octets, 54)
+    found = []
+    for n in range(count):
+        kind, _, offset, _, _, length = struct.unpack_from("<IIQQQQ", octets, begin + n * size)
+        if kind == 1:  # PT_LOAD
+            found.append(octets[offset:offset + length])
+    return b"".join(found)
+
+
+def memories(pid, dump=False):
+    """(name, octets): the memory of a process as it is, and in a core dump if that is wanted and one can be made."""
+    try:
+        yield "the memory", memory(pid)
+    except PermissionError:
+        raise unittest.SkipTest("the memory of the roles cannot be read by this user") from None
+    core = core_dump(pid) if dump else None
+    if core is not None:
+        yield "a core dump", core
 
 
 class Completed:

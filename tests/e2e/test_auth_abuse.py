@@ -1,12 +1,15 @@
 """Who guesses is slowed, who knows is not; time tells nothing; and no secret stays anywhere."""
 import base64
 import hmac
+import os
 import pathlib
 import random
+import resource
+import signal
 import time
 import unittest
 
-from harness import SLOW, ServerCase, free_port, sallyport
+from harness import PERTURBED, SLOW, ServerCase, free_port, memories, sallyport
 
 USER, RIGHT = "demo", "Xyzzy-plugh-1977"
 SECRETS = (RIGHT, "Plover-1977-xyzzy", "Fee-fie-foe-foo")
@@ -21,10 +24,15 @@ def attempt(c, user, password):
     return c.reply().code
 
 
-def attempt_cram_md5(c, user, password):
+def answer_cram_md5(c, user, password):
     c.send("AUTH CRAM-MD5")
     digest = hmac.new(password.encode(), base64.b64decode(c.expect(334).text), "md5").hexdigest()
     c.send(b64(f"{user} {digest}"))
+    return digest
+
+
+def attempt_cram_md5(c, user, password):
+    answer_cram_md5(c, user, password)
     return c.reply().code
 
 
@@ -176,22 +184,6 @@ class Secrets(ServerCase):
                 yield str(path), path.read_bytes()
         yield "the log", server.err.text().encode()
 
-    def memory(self, pid):
-        """The writable memory of a process, as a core dump would hold it."""
-        found = b""
-        with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", buffering=0) as mem:
-            for line in maps:
-                where, rights, *_ = line.split()
-                begin, end = (int(n, 16) for n in where.split("-"))
-                if "rw" not in rights or end - begin > 1 << 28:
-                    continue
-                try:
-                    mem.seek(begin)
-                    found += mem.read(end - begin)
-                except OSError:
-                    continue
-        return found
-
     def talk_about_secrets(self, server):
         for user, password in ((USER, RIGHT), (USER, SECRETS[1]), ("nobody", SECRETS[2])):
             with server.talk() as c:
@@ -217,27 +209,60 @@ class Secrets(ServerCase):
             for user in (USER, "nobody"):
                 yield b64(f"\0{user}\0{secret}").encode()
 
+    def expect_none(self, server, wanted, dump=False):
+        """Of these octets nothing is left: on the disk, in the log, in memories and in core dumps."""
+        for session in server.sessions("--most", "0"):
+            server.trace(session["id"])
+        for name, octets in self.octets_left(server):
+            for secret in wanted:
+                self.assertFalse(secret in octets, f"{secret!r} is in {name}")
+        for role in ("auth", "smtpd", "queue", "delivery", "console"):
+            for n, pid in enumerate(server.role_pids(role)):
+                for name, octets in memories(pid, dump=dump and n == 0):
+                    if role == "auth":
+                        self.assertTrue(b"app_passwords" in octets, f"{name} was not read")
+                    if role == "console":
+                        self.assertTrue(b"INSERT OR REPLACE INTO session" in octets, f"{name} was not read")
+                    for secret in wanted:
+                        self.assertFalse(secret in octets, f"{secret!r} is in {name} of {role}")
+
     def test_nothing_of_a_password_is_left(self):
-        server = self.serve("--user", f"{USER}:{RIGHT}")
+        server = self.serve("--user", f"{USER}:{RIGHT}", env=PERTURBED)
         self.talk_about_secrets(server)
         app = sallyport("user", "app-password", USER, "phone", "--data", str(server.data)).stdout.strip()
         with server.talk() as c:
             c.hello()
             self.assertEqual(attempt(c, USER, app), 235)
-        wanted = [*self.forms(), app.encode()]
-        for name, octets in self.octets_left(server):
-            for secret in wanted:
-                self.assertFalse(secret in octets, f"{secret!r} is in {name}")
-        for role in ("auth", "smtpd", "queue"):
+        self.expect_none(server, [*self.forms(), app.encode()], dump=True)
+
+    def test_nothing_of_a_cram_md5_secret_is_left(self):
+        server = self.configure(CONFIGURATION.format(port=0, limits="auth-slow-down = no").replace(
+            "auth-in-clear = yes", "auth-in-clear = yes\nmechanisms = { CRAM-MD5 }") + "sessions { keep = all }\n", env=PERTURBED)
+        sallyport("user", "add", "--cram-md5", USER, "--data", str(server.data), input=RIGHT + "\n")
+        wanted = [RIGHT.encode(), b64(RIGHT).encode()]
+        for user, code in ((USER, 235), ("nobody", 535)):
+            with server.talk() as c:
+                c.hello()
+                digest = answer_cram_md5(c, user, RIGHT)
+                wanted += [digest.encode(), b64(f"{user} {digest}").encode()]
+                c.expect(code)
+        self.expect_none(server, wanted)
+
+    def test_a_role_that_aborts_leaves_no_core_dump(self):
+        """Whatever the limits are that the server was started with."""
+        limits = resource.getrlimit(resource.RLIMIT_CORE)
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_CORE, limits)
+        resource.setrlimit(resource.RLIMIT_CORE, (limits[1], limits[1]))
+        if limits[1] == 0:
+            self.skipTest("no process of this user may dump core anyway")
+        server = self.serve("--user", f"{USER}:{RIGHT}", env=PERTURBED)
+        self.talk_about_secrets(server)
+        server.accepted_logs.append((None, {"level": "warn"}))
+        for role in ("delivery", "console", "queue", "auth", "smtpd"):
             for pid in server.role_pids(role):
-                try:
-                    octets = self.memory(pid)
-                except PermissionError:
-                    self.skipTest("the memory of the roles cannot be read by this user")
-                if role == "auth":
-                    self.assertTrue(b"app_passwords" in octets, "the memory was not read")
-                for secret in wanted:
-                    self.assertFalse(secret in octets, f"{secret!r} is in the memory of {role}")
+                os.kill(pid, signal.SIGABRT)
+            server.wait_log("role-died", name=f"{role}/0", signal="ABRT")
+        self.assertEqual([str(path) for path in self.folder.rglob("*core*")], [])
 
 
 if __name__ == "__main__":

@@ -1,14 +1,29 @@
-"""Every known way to get AUTH wrong: the reply has the right code, and the log of the role auth names the defect.
+"""Every known way to get AUTH wrong: the reply has the right code, the log of the role auth names the defect, and the trace
+of the session has it with a verdict.
 
 Each scene's letter-and-number is that of the case in the reference: 01 a client that stalls, 03 base64 twice, ...
 """
 import base64
+import json
 import pathlib
 import unittest
 
 from harness import ServerCase, sallyport
 
 USER, RIGHT, WRONG = "demo@example.org", "Xyzzy-plugh-1977", "Plover-1977-xyzzy"
+
+
+CRAM_MD5 = """
+    hostname = mx.example.org
+    default-route = hold
+    listener smtp {
+        address = "127.0.0.1:0"
+        auth = offered
+        auth-in-clear = yes
+        mechanisms = { CRAM-MD5 }
+    }
+    limits { free-space = 1M }
+"""
 
 
 def b64(octets):
@@ -18,16 +33,43 @@ def b64(octets):
 class Diagnoses(ServerCase):
     def setUp(self):
         super().setUp()
+        self.noted = []
         self.server = self.serve("--user", f"{USER}:{RIGHT}")
         self.c = self.server.talk()
         self.addCleanup(self.c.close)
         self.c.hello()
 
     def failed(self, **fields):
-        return self.server.expect_log("auth-failed", **fields)
+        return self.note(self.server.expect_log("auth-failed", **fields))
 
     def given_up(self, **fields):
-        return self.server.expect_log("auth-given-up", **fields)
+        return self.note(self.server.expect_log("auth-given-up", **fields))
+
+    def note(self, line):
+        """What the log says of an attempt is to be in the trace of its session, too: see tearDown."""
+        self.noted.append(line)
+        return line
+
+    def trace(self, session=None):
+        """The trace of this conversation, or of that session, which is over then."""
+        self.c.close()
+        return self.server.trace(session or self.server.wait_log("session-ended")["session"])
+
+    def verdict(self, cause):
+        """The trace comes to this verdict, and what is shown of it does when it is diagnosed again."""
+        trace = self.trace()
+        shown = self.server.run("session", "show", trace["id"], "--lang", "en").stdout
+        again = json.loads(sallyport("diagnose", "-", "--json", "--lang", "en", input=shown).stdout)
+        for field in ("verdict", "id", "line", "quote", "codes", "command", "confidence", "challenges"):
+            self.assertEqual(trace["diagnosis"][field], again[field], f"{field} of:\n{shown}")
+        self.assertEqual(trace["diagnosis"]["id"], cause, shown)
+        return trace
+
+    def said(self, trace, start):
+        """A line of the client in a trace."""
+        found = [line["text"] for line in trace["talk"] if line["from"] == "client" and line["text"].startswith(start)]
+        self.assertNotEqual(found, [], trace["talk"])
+        return found[0]
 
     def plain(self, response, code, *words):
         self.c.command("AUTH PLAIN " + b64(response), code, *words)
@@ -41,11 +83,13 @@ class Diagnoses(ServerCase):
         self.c.command("AUTH LOGIN", 334)
         self.c.close()
         self.given_up(reason="client-left", mechanism="LOGIN", steps="334:user-name-prompt")
+        self.verdict("challenge-unanswered")
 
     def test_02_the_user_name_in_clear(self):
         self.c.command("AUTH LOGIN", 334)
         self.c.command(USER, 501, "5.5.2", "[auth-bad-base64]")
         self.given_up(reason="not-base64", steps="334:user-name-prompt")
+        self.assertIn("not base64", self.said(self.verdict("response-not-base64"), "<response:"))
 
     def test_03_base64_twice(self):
         self.login(b64(b64(USER)), b64(RIGHT), 535, "5.7.8")
@@ -54,6 +98,7 @@ class Diagnoses(ServerCase):
         self.assertIn("the password is base64 itself", self.failed(reason="bad-password")["detail"])
         self.plain(b64(f"\0{USER}\0{RIGHT}"), 501, "5.5.2")
         self.failed(reason="malformed", defect="double-base64")
+        self.assertIn("base64 of base64", self.said(self.verdict("response-twice-encoded"), "<response:"))
 
     def test_04_a_line_end_inside(self):
         self.c.command("AUTH LOGIN", 334)
@@ -61,6 +106,7 @@ class Diagnoses(ServerCase):
         self.failed(reason="malformed", defect="trailing-newline", steps="334:user-name-prompt response:17")
         self.plain(f"\0{USER}\0{RIGHT}\r\n", 535, "5.7.8")
         self.failed(reason="malformed", defect="trailing-newline", steps="initial:36")
+        self.assertIn("ends in a line end", self.said(self.verdict("response-with-line-end"), "<response:"))
 
     def test_05_base64_broken_into_lines(self):
         long = b64(f"\0{USER}\0" + "p" * 100)
@@ -68,6 +114,7 @@ class Diagnoses(ServerCase):
         self.c.command(long[:76], 535)
         self.assertIn("without line breaks", self.failed(reason="bad-password")["detail"])
         self.c.command(long[76:], 500)
+        self.assertIn("a full line of wrapped base64", self.said(self.verdict("response-wrapped"), "<response:"))
 
     def test_06_plain_without_its_NULs(self):
         for response, defect in ((f"{USER}:{RIGHT}", "user-colon-password"), (f"{USER}\0{RIGHT}", "missing-leading-nul"),
@@ -76,12 +123,14 @@ class Diagnoses(ServerCase):
             with self.server.talk() as c:
                 c.hello()
                 c.command("AUTH PLAIN " + b64(response), 501, "5.5.2", "[auth-malformed]")
-            self.failed(reason="malformed", defect=defect)
+            line = self.failed(reason="malformed", defect=defect)
+            self.assertEqual(self.server.trace(line["session"])["diagnosis"]["id"], "plain-malformed")
         for response, defect in ((f"\0{USER}\0", "empty-password"), (f"\0\0{RIGHT}", "empty-user")):
             with self.server.talk() as c:
                 c.hello()
                 c.command("AUTH PLAIN " + b64(response), 535, "5.7.8")
-            self.failed(reason="malformed", defect=defect)
+            line = self.failed(reason="malformed", defect=defect)
+            self.assertEqual(self.server.trace(line["session"])["diagnosis"]["id"], "plain-malformed")
 
     def test_07_really_wrong(self):
         self.login(b64(USER), b64(WRONG), 535, "5.7.8", "[auth-failed]")
@@ -92,11 +141,22 @@ class Diagnoses(ServerCase):
         sallyport("user", "disable", USER, "--data", str(self.server.data))
         self.login(b64(USER), b64(RIGHT), 535, "5.7.8", "[auth-failed]")
         self.failed(reason="disabled", user=USER)
+        self.verdict("wrong-credentials")
 
     def test_08_login_with_an_initial_response(self):
         self.c.command("AUTH LOGIN " + b64(USER), 334, "UGFzc3dvcmQ6")
         self.c.command(b64(RIGHT), 235)
         self.server.expect_log("auth-ok", steps="initial:16 334:password-prompt response:16")
+        self.verdict("healthy")
+
+    def test_09_an_initial_response_that_CRAM_MD5_has_not(self):
+        server = self.configure(CRAM_MD5, name="cram.conf", data="cram")
+        server.run("user", "add", "--cram-md5", USER, input=RIGHT + "\n")
+        with server.talk() as c:
+            c.hello()
+            c.command("AUTH CRAM-MD5 " + b64(USER), 501)
+        self.assertEqual(server.trace(server.wait_log("session-ended")["session"])["diagnosis"]["id"],
+                         "initial-response-refused")
 
     def test_09_an_initial_response_where_the_server_speaks_first(self):
         server = self.configure("""
@@ -120,6 +180,7 @@ class Diagnoses(ServerCase):
     def test_10_a_mechanism_that_is_not_offered(self):
         self.c.command("AUTH NTLM", 504, "5.5.4", "[auth-unknown-mechanism]")
         self.server.expect_log("refused", reason="auth-unknown-mechanism")
+        self.verdict("mechanism-not-offered")
 
     def test_what_was_offered(self):
         self.plain(f"\0{USER}\0{WRONG}", 535)
@@ -140,6 +201,7 @@ class Diagnoses(ServerCase):
         self.plain(f"\0{USER}\0{RIGHT}", 454, "4.7.0", "[auth-unavailable]")
         self.failed(reason="users-db")
         self.server.expect_log("users-db-failed")
+        self.verdict("auth-temporary-failure")
 
     def test_20_too_many_failures(self):
         for _ in range(3):
@@ -149,7 +211,8 @@ class Diagnoses(ServerCase):
             reply = self.c.reply()
             if reply.code == 421:
                 self.assertIn("[too-many-auth-failures]", reply.text)
-                return self.c.expect_close()
+                self.c.expect_close()
+                return self.verdict("wrong-credentials")
             self.assertEqual(reply.code, 535)
         self.fail("no 421")
 
@@ -157,23 +220,31 @@ class Diagnoses(ServerCase):
         self.c.command("AUTH PLAIN", 334)
         self.c.command("A" * 12288, 500, "5.5.6", "[auth-line-too-long]")
         self.given_up(reason="line-too-long")
+        self.verdict("auth-line-too-long")
 
     def test_22_cancelled(self):
         self.c.command("AUTH LOGIN", 334)
         self.c.command("*", 501, "5.7.0", "[auth-cancelled]")
         self.given_up(reason="cancelled")
+        also = self.verdict("healthy")["diagnosis"]["also"]  # whoever cancels wants this answer
+        self.assertIn("auth-cancelled", [cause["id"] for cause in also])
 
     def test_23_logged_in_and_not_allowed(self):
         sallyport("user", "may-send", USER, USER, "--data", str(self.server.data))
         self.plain(f"\0{USER}\0{RIGHT}", 235)
         self.c.command("MAIL FROM:<other@example.org>", 553, "5.7.1", "[sender-not-yours]")
         self.server.expect_log("refused", reason="sender-not-yours", about="other@example.org")
-        self.c.command(f"MAIL FROM:<{USER}>", 250)
+        self.verdict("sender-not-allowed")
+        with self.server.talk() as c:
+            c.hello()
+            c.login(USER, RIGHT)
+            c.command(f"MAIL FROM:<{USER}>", 250)
 
     def test_a_command_where_the_answer_is_due(self):
         self.c.command("AUTH LOGIN", 334)
         self.c.command("MAIL FROM:<a@example.org>", 501, "[auth-bad-base64]")
         self.given_up(reason="not-base64")
+        self.verdict("command-during-challenge")
 
     def test_mail_before_a_required_auth_is_530(self):
         with self.server.talk("submission") as c:
@@ -204,7 +275,18 @@ class Diagnoses(ServerCase):
         self.c.expect(250, "Queued as")
 
     def tearDown(self):
+        self.c.close()
+        fields = {"reason": "reason", "defect": "defect", "detail": "detail", "steps": "steps", "mechanism": "mechanism",
+                  "user": "user", "offered-clear": "offered_clear", "offered-tls": "offered_tls"}
+        for line in self.noted:
+            self.server.wait_log("session-ended", session=line["session"])
+            wanted = {name: line.get(field) for field, name in fields.items()}
+            attempts = self.trace(line["session"])["attempts"]
+            self.assertIn(wanted, [{name: a[name] for name in wanted} for a in attempts])
         text = "\n".join(str(line) for line in self.server.logs())
+        text += self.server.run("session", "list").stdout
+        for entry in json.loads(self.server.run("session", "list", "--json").stdout):
+            text += self.server.run("session", "show", entry["id"]).stdout
         for secret in (RIGHT, WRONG, b64(RIGHT), b64(WRONG), b64(f"\0{USER}\0{RIGHT}")):
             self.assertNotIn(secret, text)
         super().tearDown()

@@ -4,7 +4,7 @@ import json
 import os
 import unittest
 
-from harness import SALLYPORT, ServerCase, nodemailer, program, run
+from harness import PERTURBED, SALLYPORT, ServerCase, memories, nodemailer, program, run
 from issuer import AUDIENCE, ISSUER, Issuer
 
 class Tokens(ServerCase):
@@ -26,7 +26,7 @@ class Tokens(ServerCase):
                 address = "127.0.0.1:0"
                 auth = required
             }}
-        """)
+        """, env=PERTURBED)
 
     def send(self, token, *words):
         file = self.folder / "token"
@@ -62,9 +62,23 @@ class Tokens(ServerCase):
                 reply = c.command("AUTH XOAUTH2 " + base64.b64encode(blob.encode()).decode(), 334)
                 self.assertEqual(json.loads(base64.b64decode(reply.lines[0].split()[-1]))["status"], "401")
                 c.command("", 535)
-                self.server.wait_log("auth-failed", mechanism="XOAUTH2", reason=reason)
+                line = self.server.wait_log("auth-failed", mechanism="XOAUTH2", reason=reason)
+                c.quit()
+                trace = self.server.trace(line["session"])
+                self.assertEqual([a["reason"] for a in trace["attempts"]], [reason])
+                self.assertEqual(trace["diagnosis"]["id"], "oauth-token-refused")
         done = self.send(self.issuer.token(exp=1))
         self.assertEqual(done.returncode, 77, done.output)
+
+    def test_a_response_of_another_form(self):
+        c = self.secure()
+        c.hello()
+        c.command("AUTH XOAUTH2 " + base64.b64encode(b"user=me@example.org auth=Bearer x").decode(), 501)
+        line = self.server.wait_log("auth-failed", mechanism="XOAUTH2", reason="malformed")
+        c.quit()
+        trace = self.server.trace(line["session"])
+        self.assertEqual(trace["diagnosis"]["id"], "xoauth2-malformed")
+        self.assertEqual([a["defect"] for a in trace["attempts"]], [line["defect"]])
 
     def test_a_disabled_user_is_refused(self):
         self.server.run("user", "add", "me@example.org", input="a password\n")
@@ -101,10 +115,21 @@ class Tokens(ServerCase):
     def test_no_token_is_logged_or_kept(self):
         token = self.issuer.token()
         self.assertEqual(self.send(token).returncode, 0)
-        self.assertNotIn(token[-40:], self.server.err.text())
+        refused = self.issuer.token(exp=1)
+        self.assertEqual(self.send(refused).returncode, 77)
+        self.server.trace(self.server.wait_log("auth-failed", reason="token-expired")["session"])
+        for secret in (token[-40:], refused[-40:]):
+            self.assertNotIn(secret, self.server.err.text())
+            self.assert_not_kept(secret.encode())
+
+    def assert_not_kept(self, secret):
         for path in (self.folder / "data").rglob("*"):
             if path.is_file() and not path.is_socket():
-                self.assertNotIn(token[-40:].encode(), path.read_bytes(), path)
+                self.assertNotIn(secret, path.read_bytes(), path)
+        for role in ("smtpd", "auth", "console"):
+            for pid in self.server.role_pids(role):
+                for name, octets in memories(pid):
+                    self.assertNotIn(secret, octets, f"{name} of {role}")
 
 
 if __name__ == "__main__":

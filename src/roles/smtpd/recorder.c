@@ -168,7 +168,10 @@ static void add_unknown(const struct recorder *r, struct sp_buf *line, struct sp
     }
     sp_buf_add_str(line, "<");
     sp_buf_add_dec(line, text.len - word);
-    sp_buf_add_str(line, word > 0 ? " octets>" : " octets, no command>");
+    sp_buf_add_str(line, word > 0 ? " octets" : " octets, no command");
+    if (word == 0 && recorder_is_base64(text)) /* the rest of a response that was broken into lines? */
+        sp_buf_add_str(line, ", base64");
+    sp_buf_add_u8(line, '>');
 }
 
 static void take_line(struct recorder *r, struct sp_view text, uint64_t now_ms)

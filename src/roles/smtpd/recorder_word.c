@@ -71,6 +71,14 @@ size_t recorder_harmless_word(struct sp_view line)
     return line.p[n] == ':' ? n + 1 : line.p[n] == ' ' ? n : 0;
 }
 
+bool recorder_is_base64(struct sp_view text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (!sp_ascii_alpha(text.p[i]) && !sp_ascii_digit(text.p[i]) && !strchr("+/=", text.p[i]))
+            return false;
+    return text.len > 0;
+}
+
 /* Octets of the well-formed UTF-8 letter at the front (RFC 3629), or 0; C1 controls steer terminals. */
 static size_t letter(struct sp_view v)
 {

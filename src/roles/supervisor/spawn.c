@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -47,6 +48,9 @@ static void become_role(const struct arguments *a, const struct birth *b)
     sigset_t none;
     sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL); /* cannot fail */
+    /* A library's first call of a function leaves on the stack what the vector registers held: of a secret
+     * that was copied just before. Let all be found at once. */
+    (void)setenv("LD_BIND_NOW", "1", 1); /* without it, as before */
     if (arrange_descriptors(b))
         (void)execv("/proc/self/exe", (char *const *)a->words);
     perror("sallyport serve: this program cannot be started as a role");
