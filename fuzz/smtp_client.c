@@ -14,7 +14,8 @@ struct caller {
     struct sp_client *s;
     struct sp_client_mail mail;
     unsigned mails;
-    bool auth, over, dot;
+    bool auth, over, dot, chunks;
+    size_t given;
     bool said[RECIPIENTS], under_way;
     uint8_t cut; /* octets taken of the output at once; 0: all */
 };
@@ -56,16 +57,22 @@ static void begin(struct caller *c)
     c->dot = false;
     c->mail = (struct sp_client_mail){
         .sender = SP_LIT("me@example.org"), .recipients = recipients, .recipient_n = RECIPIENTS, .size = 100};
+    c->mail.chunk = c->chunks ? 3 : 0;
+    c->given = 0;
     insist(sp_client_mail(c->s, &c->mail, 0) == SP_OK);
 }
 
 static void give_content(struct caller *c)
 {
-    struct sp_view content = SP_LIT(".a\r\nb\r\n");
+    struct sp_view rest = sp_view_from(SP_LIT(".a\r\nb\r\n"), c->given);
     size_t used = 0;
-    insist(sp_client_content(c->s, content, &used) == SP_OK);
-    insist(used == content.len && sp_client_content_end(c->s) == SP_OK);
-    c->dot = true;
+    if (rest.len == 0) {
+        insist(sp_client_content_end(c->s) == SP_OK);
+        c->dot = true;
+        return;
+    }
+    insist(sp_client_content(c->s, rest, &used) == SP_OK);
+    c->given += used;
 }
 
 static void note_outcome(struct caller *c, const struct sp_client_event *e)
@@ -138,10 +145,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
                                               .tls = (enum sp_client_tls)(data[0] % 3),
                                               .auth_in_clear = data[0] & 4,
                                               .transcript = data[0] & 8,
-                                              .lf_replies = data[0] & 16};
-    struct caller c = {.auth = data[0] & 32, .cut = data[1]};
+                                              .lf_replies = data[0] & 16,
+                                              .protocol = data[0] & 128 ? SP_CLIENT_LMTP : SP_CLIENT_ESMTP};
+    struct caller c = {.auth = data[0] & 32, .chunks = data[2] & 128, .cut = data[1]};
     struct sp_view rest = sp_view_make(data + 3, len - 3);
-    size_t piece = data[2] ? data[2] : len, used = 0;
+    size_t piece = data[2] & 127 ? data[2] & 127 : len, used = 0;
     insist(sp_client_new(&options, &heap, &c.s) == SP_OK && sp_client_open(c.s, data[0] & 64, 0) == SP_OK);
     settle(&c);
     while (rest.len > 0 && !c.over) {

@@ -147,7 +147,7 @@ struct send_show *send_show_new(const struct send_plan *plan);
 void send_show_free(struct send_show *s);
 
 /* The conversation as it goes; outcomes are shown behind it. */
-void send_show_note(struct send_show *s, const struct client_note *n);
+void send_show_note(struct send_show *s, const struct client_note *n, const struct client *c);
 void send_show_content(struct send_show *s, struct sp_view message);
 void send_show_outcome(struct send_show *s, struct sp_view recipient, const struct client_verdict *v);
 

@@ -220,7 +220,7 @@ static void on_note(void *ctx, const struct client_note *n)
 {
     struct line *l = ctx;
     if (is_single(l->run))
-        send_show_note(l->run->show, n);
+        send_show_note(l->run->show, n, l->client);
     if (n->type == CLIENT_NOTE_UP && l->run->plan->until == SEND_STAGE_CONNECT) {
         l->reached = true;
         client_abandon(l->client, SP_LIT("stopped here, as was wanted"));

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/time.h"
 #include "base/view.h"
 #include "cli/catalogue.h"
 #include "cli/send_words.h"
@@ -104,7 +105,32 @@ static void show_reply(struct send_show *s, const struct sp_client_reply *r, con
     json_object_set_new(entry, "means", json_string(means));
 }
 
-static void show_tls(struct send_show *s, const struct os_tls_facts *t)
+static void add_date(json_t *to, const char *name, int64_t wall_ms)
+{
+    struct sp_buf text;
+    sp_buf_init(&text, &os_heap, 64);
+    sp_buf_add_rfc3339(&text, wall_ms, false);
+    json_object_set_new(to, name, send_json_text(sp_buf_view(&text)));
+    sp_buf_fini(&text);
+}
+
+/* What the server showed, its own certificate first. */
+static json_t *json_chain(const struct client *c)
+{
+    json_t *chain = json_array();
+    struct os_tls_certificate x;
+    for (size_t i = 0; client_certificate(c, i, &x); i++) {
+        json_t *one = json_pack("{s:o, s:o, s:o, s:s}", "subject", send_json_text(sp_view_of(x.subject)),
+                                "issuer", send_json_text(sp_view_of(x.issuer)), "names",
+                                send_json_text(sp_view_of(x.names)), "sha256", x.sha256);
+        add_date(one, "not_before", x.not_before_ms);
+        add_date(one, "not_after", x.not_after_ms);
+        json_array_append_new(chain, one);
+    }
+    return chain;
+}
+
+static void show_tls(struct send_show *s, const struct os_tls_facts *t, const struct client *c)
 {
     char text[700];
     snprintf(text, sizeof text, "%s, %s, %d bits, CN=%.200s: %s%s%.200s%s", t->version, t->cipher, t->bits,
@@ -114,12 +140,13 @@ static void show_tls(struct send_show *s, const struct os_tls_facts *t)
     happened(s, text);
     if (s->root)
         json_object_set_new(s->root, "tls",
-                            json_pack("{s:s, s:s, s:i, s:s?, s:b, s:s?}", "version", t->version, "cipher",
-                                      t->cipher, "bits", t->bits, "name", t->peer_name, "verified",
-                                      t->peer_verified, "fault", t->peer_fault));
+                            json_pack("{s:s, s:s, s:i, s:s?, s:b, s:s?, s:o}", "version", t->version,
+                                      "cipher", t->cipher, "bits", t->bits, "name", t->peer_name, "verified",
+                                      t->peer_verified, "fault", t->peer_fault, "certificates",
+                                      json_chain(c)));
 }
 
-void send_show_note(struct send_show *s, const struct client_note *n)
+void send_show_note(struct send_show *s, const struct client_note *n, const struct client *c)
 {
     char text[700];
     if (s->plan->quiet && !s->talk)
@@ -139,7 +166,7 @@ void send_show_note(struct send_show *s, const struct client_note *n)
         happened(s, n->text);
         break;
     case CLIENT_NOTE_TLS:
-        show_tls(s, n->tls);
+        show_tls(s, n->tls, c);
         break;
     case CLIENT_NOTE_SENT:
         show_sent(s, n);

@@ -172,6 +172,13 @@ class Content(SendCase):
         self.assertEqual([r["state"] for r in shown["recipients"]], ["delivered", "deferred", "delivered"])
         self.assertTrue(any(e.get("line", "").startswith("LHLO ") for e in shown["conversation"]))
 
+    def test_lmtp_to_postfix(self):
+        sink = Sink("-L")
+        self.addCleanup(sink.stop)
+        shown = self.json(sink.address, "--to", "a@example.org,b@example.org", "--protocol", "lmtp", "--pipeline")
+        self.assertEqual([r["state"] for r in shown["recipients"]], ["delivered", "delivered"])
+        self.assertEqual(sink.recipients(), ["a@example.org", "b@example.org"])
+
     def test_helo(self):
         server = self.fake()
         out = self.send(server.address, "--to", "a@example.org", "--protocol", "smtp", "--helo", "me.example").stdout
@@ -267,6 +274,11 @@ class Tls(SendCase):
         words = [f"127.0.0.1:{server.port()}", "--to", "a@example.org", "--tls", "starttls", "--verify", "--ca-file", server.certificate]
         self.assertIn("certificate verified", self.send(*words, "--sni", "localhost").stdout)
         self.send(*words, "--sni", "other.example", code=NOPERM)
+        certificate, = self.json(*words, "--sni", "localhost")["tls"]["certificates"]
+        self.assertEqual((certificate["subject"], certificate["issuer"]), ("CN=localhost", "CN=localhost"))
+        self.assertEqual(certificate["sha256"], server.fingerprint)
+        self.assertIn("127.0.0.1", certificate["names"].split())
+        self.assertLess(certificate["not_before"], certificate["not_after"])
 
     def test_a_certificate_of_ours(self):
         server = self.serve()

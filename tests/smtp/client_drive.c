@@ -24,6 +24,9 @@ struct world {
     struct sp_buf chunks; /* what came in chunks                                     */
     size_t taken;         /* recipients that the server took in this mail            */
     unsigned cut;         /* octets per feed; 0: all                             */
+    size_t replies;       /* so far                                                  */
+    size_t change_at;     /* this one, from 1, is another than a friendly server's   */
+    size_t change_to;     /* index in others                                         */
     /* the observer */
     bool hello_due; /* TLS came up: EHLO must be next */
     size_t mails, commands, given;
@@ -51,29 +54,35 @@ static void say(struct world *w, const char *text)
     sp_buf_add_str(&w->to_client, text);
 }
 
+static const char *const others[] = {
+    "250 Ok\r\n",
+    "354 go\r\n",
+    "334 Zm9v\r\n",
+    "334 ***\r\n",
+    "421 4.3.2 bye\r\n",
+    "450 4.2.1 later\r\n",
+    "550 5.1.1 no\r\n",
+    "552 5.3.4 big\r\n",
+    "552 too many\r\n",
+    "503 5.5.1 order\r\n",
+    "530 5.7.0 auth\r\n",
+    "502 what\r\n",
+    "250-a\r\n250 b\r\n",
+    "250-a\r\n550 b\r\n",
+    "hello\r\n",
+    "235 yes\r\n",
+    "250\r\n",
+    "334 \r\n",
+};
+enum { OTHER_N = sizeof others / sizeof *others };
+
 /* One reply of a friendly or of a hostile server. */
 static const char *choose_reply(struct world *w, const char *good)
 {
-    static const char *const others[] = {"250 Ok\r\n",
-                                         "354 go\r\n",
-                                         "334 Zm9v\r\n",
-                                         "334 ***\r\n",
-                                         "421 4.3.2 bye\r\n",
-                                         "450 4.2.1 later\r\n",
-                                         "550 5.1.1 no\r\n",
-                                         "552 5.3.4 big\r\n",
-                                         "552 too many\r\n",
-                                         "503 5.5.1 order\r\n",
-                                         "530 5.7.0 auth\r\n",
-                                         "502 what\r\n",
-                                         "250-a\r\n250 b\r\n",
-                                         "250-a\r\n550 b\r\n",
-                                         "hello\r\n",
-                                         "235 yes\r\n",
-                                         "250\r\n",
-                                         "334 \r\n"};
+    if (++w->replies == w->change_at)
+        return others[w->change_to];
     bool odd = w->hostile && dice(&w->seed, 4) == 0;
-    return odd ? others[dice(&w->seed, sizeof others / sizeof *others)] : good;
+    return odd ? others[dice(&w->seed, OTHER_N)] : good;
 }
 
 static void check_line(struct world *w, struct sp_view line)
@@ -516,10 +525,54 @@ static void test_every_allocation_fails_once(void **state)
     }
 }
 
+/* A friendly world of each kind: protocol, pipelining, chunks, a login. */
+static void make_friendly(struct world *w, struct sp_client_options *options, unsigned kind)
+{
+    make_world(w, options, kind);
+    *options = (struct sp_client_options){.hello = SP_LIT("client.example"),
+                                          .auth_in_clear = true,
+                                          .transcript = kind & 1,
+                                          .protocol = kind & 2 ? SP_CLIENT_LMTP : SP_CLIENT_ESMTP};
+    w->hostile = w->until = w->tls = false;
+    w->lmtp = kind & 2;
+    w->pipelining = kind & 4;
+    w->chunking = kind & 8;
+    w->may_auth = kind & 16;
+}
+
+enum { KINDS = 32 };
+
+/* Every reply that a session gets, changed into every other, whole and octet by octet. */
+static void test_every_reply_at_every_place(void **state)
+{
+    (void)state;
+    size_t sessions = 0;
+    for (unsigned kind = 0; kind < KINDS; kind++) {
+        struct world friendly, w, cut;
+        struct sp_client_options o;
+        make_friendly(&friendly, &o, kind);
+        run(&friendly, NO_FAULT, 0);
+        assert_int_equal(friendly.mails, MAILS);
+        for (size_t at = 1; at <= friendly.replies; at++)
+            for (size_t to = 0; to < OTHER_N; to++, sessions++) {
+                make_friendly(&w, &o, kind);
+                w.change_at = at;
+                w.change_to = to;
+                run(&w, NO_FAULT, 0);
+                make_friendly(&cut, &o, kind);
+                cut.change_at = at;
+                cut.change_to = to;
+                cut.cut = 1;
+                run(&cut, NO_FAULT, 0);
+                assert_memory_equal(cut.fates, w.fates, sizeof cut.fates);
+            }
+    }
+    assert_true(sessions > KINDS * 8 * OTHER_N);
+}
+
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_whatever_the_server_says),
-    cmocka_unit_test(test_lost_or_silent_at_every_point),
-    cmocka_unit_test(test_every_cut),
+    cmocka_unit_test(test_whatever_the_server_says),      cmocka_unit_test(test_every_reply_at_every_place),
+    cmocka_unit_test(test_lost_or_silent_at_every_point), cmocka_unit_test(test_every_cut),
     cmocka_unit_test(test_every_allocation_fails_once),
 };
 
