@@ -42,6 +42,7 @@ static struct auth *obtain(struct role *r)
     sp_table_init(&a->exchanges, &os_heap, seed);
     auth_cache_clear(&a->cache);
     open_users(a);
+    a->source = auth_source_built_in(a->users);
     a->worker = auth_worker_new(r->base);
     if (r->index == 0)
         auth_wish_open(a);
@@ -78,18 +79,27 @@ static void take_user_file(struct auth *a, struct sp_view text)
     sp_buf_fini(&error);
 }
 
-/* Who waits for Dovecot when another source takes its place is told that it is away. */
-static void use_source(struct auth *a)
+static struct auth_source *make_source(struct auth *a)
 {
     const struct config_users *u = &a->role->config->users;
-    users_passwords_free(a->passwords);
-    a->passwords = a->next_passwords;
+    struct users_passwords *passwords = a->next_passwords;
     a->next_passwords = NULL;
-    auth_exchange_leave_dovecot(a);
-    users_dovecot_free(a->dovecot);
-    a->dovecot = u->source == CONFIG_SOURCE_DOVECOT ? users_dovecot_new(a->role->base, u->path) : NULL;
-    if (a->dovecot)
-        auth_relay_watch(a);
+    switch (u->source) {
+    case CONFIG_SOURCE_PASSWORD_FILE:
+        return auth_source_passwords(passwords);
+    case CONFIG_SOURCE_DOVECOT:
+        return auth_source_dovecot(a->role->base, u->path, a->users, auth_relay_tell_all, a);
+    default:
+        return auth_source_built_in(a->users);
+    }
+}
+
+/* Who waits for the source when another one takes its place is told that it is away. */
+static void use_source(struct auth *a)
+{
+    auth_exchange_leave_source(a);
+    a->source->ops->free(a->source);
+    a->source = make_source(a);
 }
 
 static void use_limits(struct auth *a)

@@ -5,13 +5,11 @@
 #include "os/control.h"
 #include "roles/auth/cache.h"
 #include "roles/auth/record.h"
+#include "roles/auth/source.h"
 #include "roles/auth/worker.h"
 #include "roles/role.h"
 #include "roles/slow.h"
 #include "sasl/token.h"
-#include "users/dovecot.h"
-#include "users/passwords.h"
-#include "users/users.h"
 
 enum { AUTH_EXCHANGES_MAX = 16384 }; /* at once, in this process; more: 454 */
 
@@ -28,8 +26,8 @@ struct auth_fetched {
 struct auth {
     struct role        *role;
     struct users       *users;
-    struct users_passwords *passwords, *next_passwords; /* source = password-file; of the generation to come */
-    struct users_dovecot *dovecot; /* source = dovecot */
+    struct auth_source *source;
+    struct users_passwords *next_passwords; /* a source's, of the generation to come */
     struct auth_worker *worker;
     struct auth_cache   cache;
     struct slow         slow; /* shared with the other auth processes */
@@ -48,8 +46,8 @@ void auth_exchange_begin(struct auth *a, struct os_edge *smtpd, const struct ipc
 void auth_exchange_answer(struct auth *a, struct os_edge *smtpd, const struct ipc_auth_answer *m);
 void auth_exchange_drop(struct auth *a, struct os_edge *smtpd, const struct ipc_auth_drop *m);
 
-/* Dovecot will not be asked any more: whoever waits for its answer is told 454. */
-void auth_exchange_leave_dovecot(struct auth *a);
+/* The source will not be asked any more: whoever waits for its answer is told 454. */
+void auth_exchange_leave_source(struct auth *a);
 
 /* The issuer's keys have come, or cannot come: judge the tokens that wait for them. */
 void auth_exchange_note_keys(struct auth *a, enum ipc_keys_answer answer);
@@ -57,10 +55,10 @@ void auth_exchange_note_keys(struct auth *a, enum ipc_keys_answer answer);
 /* The edge is gone, and all of its sessions with it. */
 void auth_exchange_drop_edge(struct auth *a, struct os_edge *smtpd);
 
-/* --- relay.c: what Dovecot offers ------------------------------------------------------------ */
+/* --- relay.c: mechanisms that the source speaks itself -------------------------------------- */
 
-/* Have smtpd told of it, now and whenever it changes. */
-void auth_relay_watch(struct auth *a);
+/* They have changed: tell every smtpd. ctx: the role's struct auth. */
+void auth_relay_tell_all(void *ctx);
 void auth_relay_tell(struct auth *a, struct os_edge *smtpd);
 
 /* --- keys.c: the keys of a token issuer ------------------------------------------------------ */

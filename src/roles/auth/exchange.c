@@ -35,7 +35,7 @@ void auth_exchange_end(struct exchange *x)
     if (x->job)
         auth_worker_forget(x->auth->worker, x->job);
     if (x->question)
-        users_dovecot_forget(x->auth->dovecot, x->question);
+        x->auth->source->ops->forget(x->auth->source, x->question);
     if (x->refused || x->awaits_keys)
         os_timer_fini(&x->late);
     sasl_server_free(x->sasl);
@@ -183,7 +183,7 @@ void auth_exchange_drop(struct auth *a, struct os_edge *smtpd, const struct ipc_
         give_up(x, m->why);
 }
 
-void auth_exchange_leave_dovecot(struct auth *a)
+void auth_exchange_leave_source(struct auth *a)
 {
     for (struct exchange *x = a->first, *next; x; x = next) {
         next = x->next;

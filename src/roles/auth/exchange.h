@@ -22,9 +22,9 @@ struct exchange {
     uint64_t session;
     struct sasl_server *sasl;
     struct auth_job *job; /* NULL unless a password is being checked */
-    uint32_t question;    /* of Dovecot; 0: none is open */
-    bool by_dovecot;
-    char relayed[24]; /* the mechanism that Dovecot speaks with the client; empty: one of ours, in sasl */
+    uint32_t question; /* that the source is asked; 0: none is open */
+    const char *refusal; /* reason, where the source said no without saying why; NULL: the login says it */
+    char relayed[24]; /* the mechanism that the source speaks with the client; empty: one of ours, in sasl */
     bool challenged;  /* relayed: it is the client's turn */
     struct os_timer late; /* holds back a refusal */
     bool refused;         /* and waits for it     */
@@ -56,7 +56,7 @@ static inline const char *auth_mechanism_of(const struct exchange *x)
     return x->relayed[0] ? x->relayed : sasl_server_mechanism(x->sasl);
 }
 
-/* --- relay.c: mechanisms that Dovecot speaks with the client -------------------------------- */
+/* --- relay.c: mechanisms that the source speaks with the client -------------------------------- */
 
 bool auth_relay_is(const struct auth *a, struct sp_view mechanism);
 void auth_relay_begin(struct exchange *x, const struct ipc_auth_begin *m);

@@ -1,7 +1,7 @@
 /*
- * Mechanisms that Dovecot speaks with the client, while we carry the octets: what needs secrets that are
- * there and not here (SCRAM, CRAM-MD5, DIGEST-MD5, ...). PLAIN and LOGIN are ours, so that a malformed one
- * can be named.
+ * Mechanisms that the source, Dovecot, speaks with the client, while we carry the octets: what needs secrets
+ * that are there and not here (SCRAM, CRAM-MD5, DIGEST-MD5, ...). PLAIN and LOGIN are ours, so that a
+ * malformed one can be named.
  */
 #include "base/view.h"
 #include "os/heap.h"
@@ -21,10 +21,16 @@ static bool is_ours(const struct auth *a, struct sp_view name)
            (bearer && (t->jwks_file || t->jwks_url));
 }
 
+static struct sp_view mechanisms_of(const struct auth *a)
+{
+    const struct auth_source *s = a->source;
+    return s->ops->mechanisms ? s->ops->mechanisms(s) : (struct sp_view){0};
+}
+
 /* The name as Dovecot writes it; an empty view: not to be passed on. */
 static struct sp_view relayed_name(const struct auth *a, struct sp_view mechanism)
 {
-    struct sp_view name, rest = a->dovecot ? users_dovecot_mechanisms(a->dovecot) : (struct sp_view){0};
+    struct sp_view name, rest = mechanisms_of(a);
     while (sp_view_word(&rest, ' ', &name))
         if (sp_view_eq_nocase(name, mechanism) && !is_ours(a, name))
             return name;
@@ -34,22 +40,18 @@ static struct sp_view relayed_name(const struct auth *a, struct sp_view mechanis
 void auth_relay_tell(struct auth *a, struct os_edge *smtpd)
 {
     struct ipc_message m = {.type = IPC_TYPE_source_mechanisms};
-    if (!a->dovecot)
-        return;
-    m.as.source_mechanisms.names = users_dovecot_mechanisms(a->dovecot);
+    m.as.source_mechanisms.names = mechanisms_of(a);
     if (m.as.source_mechanisms.names.len)
         (void)os_edge_send(smtpd, &m); /* who comes later is told then */
 }
 
-static void tell_all(void *ctx)
+void auth_relay_tell_all(void *ctx)
 {
     struct auth *a = ctx;
-    os_log(OS_INFO, "dovecot-mechanisms", OS_VIEW("names", users_dovecot_mechanisms(a->dovecot)));
+    os_log(OS_INFO, "dovecot-mechanisms", OS_VIEW("names", mechanisms_of(a)));
     for (size_t i = 0; i < role_peer_n(a->role, IPC_SMTPD); i++)
         auth_relay_tell(a, role_peer(a->role, IPC_SMTPD, i));
 }
-
-void auth_relay_watch(struct auth *a) { users_dovecot_watch(a->dovecot, tell_all, a); }
 
 /* --- an exchange -------------------------------------------------------------------------- */
 
@@ -74,7 +76,8 @@ static void take_answer(void *ctx, enum users_answer answer, struct sp_view user
     } else if (answer == USERS_RIGHT || answer == USERS_AWAY) {
         auth_say_unavailable(x, "back-end-down");
     } else {
-        auth_log_attempt(x, user, answer == USERS_DISABLED ? "disabled" : "refused-by-dovecot", NULL, NULL);
+        auth_log_attempt(x, user, answer == USERS_DISABLED ? "disabled" : x->auth->source->ops->refusal, NULL,
+                         NULL);
         auth_refuse(x, user);
     }
 }
@@ -97,11 +100,11 @@ void auth_relay_begin(struct exchange *x, const struct ipc_auth_begin *m)
                                      .ctx = x};
     if (name.len < sizeof x->relayed) /* RFC 4422 allows 20 */
         memcpy(x->relayed, name.p, name.len);
-    x->question = users_dovecot_begin(x->auth->dovecot, &q);
+    x->question = x->auth->source->ops->begin(x->auth->source, &q);
 }
 
 void auth_relay_answer(struct exchange *x, struct sp_view response)
 {
     x->challenged = false;
-    users_dovecot_continue(x->auth->dovecot, x->question, response);
+    x->auth->source->ops->go_on(x->auth->source, x->question, response);
 }

@@ -13,11 +13,7 @@ enum { KEYS_WAIT_MS = 12000 }; /* longer than the fetch of the keys may take */
 
 bool auth_look_up(struct exchange *x, struct sp_view name)
 {
-    if (x->auth->passwords) {
-        users_passwords_find(x->auth->passwords, name, &x->login);
-        return true;
-    }
-    return users_find(x->auth->users, name, &x->login) == SP_OK;
+    return x->auth->source->ops->find(x->auth->source, name, &x->login);
 }
 
 static bool look_up(struct exchange *x) { return auth_look_up(x, sasl_server_user(x->sasl)); }
@@ -45,14 +41,14 @@ static void note_checked(struct auth_job *job)
     }
     bool right = job->which != SASL_WHICH_NONE && x->login.known && !x->login.disabled;
     x->which = job->which;
-    if (right && job->remade && !x->auth->passwords)
+    if (right && job->remade && x->auth->source->ops->keeps)
         keep_imported(x, &job->verifier);
     else if (right)
         auth_cache_add(&x->auth->cache, x->mac, x->which, os_mono_ms());
     auth_exchange_run(x, sasl_server_password_is(x->sasl, right));
 }
 
-static void note_dovecot(void *ctx, enum users_answer answer, struct sp_view user)
+static void note_answer(void *ctx, enum users_answer answer, struct sp_view user)
 {
     struct exchange *x = ctx;
     struct sp_view name = user.len && user.len <= SASL_USER_MAX ? user : sasl_server_user(x->sasl);
@@ -68,16 +64,17 @@ static void note_dovecot(void *ctx, enum users_answer answer, struct sp_view use
     auth_exchange_run(x, sasl_server_password_is(x->sasl, answer == USERS_RIGHT));
 }
 
-static void ask_dovecot(struct exchange *x)
+static void ask_source(struct exchange *x)
 {
     struct users_password_question q = {.user = sasl_server_user(x->sasl),
                                         .password = sasl_server_password(x->sasl),
                                         .client = auth_noted(&x->client),
                                         .tls = x->tls,
-                                        .done = note_dovecot,
+                                        .done = note_answer,
                                         .ctx = x};
-    x->by_dovecot = true;
-    x->question = users_dovecot_ask(x->auth->dovecot, &q);
+    struct auth_source *source = x->auth->source;
+    x->refusal = source->ops->refusal;
+    x->question = source->ops->ask(source, &q);
 }
 
 /* Unknown and disabled users cost the same work: only who knows the right password of a living user skips it.
@@ -86,8 +83,8 @@ static void check_password(struct exchange *x)
 {
     struct auth *a = x->auth;
     struct sp_view password = sasl_server_password(x->sasl);
-    if (a->dovecot) {
-        ask_dovecot(x);
+    if (a->source->ops->ask) {
+        ask_source(x);
         return;
     }
     if (!look_up(x)) {
@@ -119,7 +116,7 @@ static void check_password(struct exchange *x)
 static void give_verifier(struct exchange *x)
 {
     /* Sessions that began before a reload may still have been offered SCRAM. */
-    bool none = x->auth->dovecot || x->auth->passwords;
+    bool none = !x->auth->source->ops->has_verifiers;
     x->verifier_given = true;
     if (!none && look_up(x))
         auth_exchange_run(

@@ -133,8 +133,8 @@ void auth_say_no(struct exchange *x)
     else if (x->token)
         auth_log_attempt(x, user, sasl_token_fault_id(x->token_fault), NULL,
                          sasl_token_fault_text(x->token_fault));
-    else if (x->by_dovecot && !x->login.known)
-        auth_log_attempt(x, user, "refused-by-dovecot", NULL, hint_of(x));
+    else if (x->refusal && !x->login.known)
+        auth_log_attempt(x, user, x->refusal, NULL, hint_of(x));
     else if (!x->login.known)
         auth_log_attempt(x, user, "unknown-user", NULL, hint_of(x));
     else if (lacks_secret(x))
