@@ -99,6 +99,19 @@ class Relay(ServerCase):
         self.assertEqual((bounce.sender, bounce.recipients), ("", ["a@example.org"]))
         self.assertIn(b"Status: 5.6.3", bounce.content)
 
+    def test_limits_of_the_next_server_are_kept(self):
+        hop = self.next_server(keywords=["PIPELINING", "LIMITS MAILMAX=1 RCPTMAX=2"])
+        server = self.serve("--relay", hop.address)
+        everybody = [f"u{i}@example.org" for i in range(5)]
+        with server.talk() as c:
+            c.hello()
+            c.mail(recipients=everybody)
+        mails = hop.wait(3)
+        self.assertEqual(sorted(r for m in mails for r in m.recipients), everybody)
+        self.assertTrue(all(len(m.recipients) <= 2 for m in mails))
+        wait_for(lambda: server.queue() == [], "the queue to empty")
+        self.assertEqual(sum(line.startswith(b"EHLO") for line in hop.lines), 3)
+
     def test_a_new_message_is_tried_at_once_whatever_earlier_ones_met(self):
         hop = self.next_server(rcpt=lambda a: "451 4.2.0 Later" if a.startswith("slow@") else "250 2.1.5 Ok")
         server = self.serve("--relay", hop.address)
