@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/view.h"
 #include "cli/page.h"
 
 /* NAME, English, Vietnamese. */
@@ -20,6 +21,7 @@
     X(FACTS, "Facts", "Thông tin")                                                                           \
     X(CODES, "Codes", "Mã")                                                                                  \
     X(COMMAND, "Answers", "Trả lời cho")                                                                     \
+    X(PROVIDER, "Who says it", "Ai nói")                                                                     \
     X(ID, "Diagnosis", "Chẩn đoán")                                                                          \
     X(CONFIDENCE, "Confidence", "Độ chắc chắn")                                                              \
     X(TIMES, "Times seen", "Số lần gặp")                                                                     \
@@ -72,12 +74,22 @@ static void show_challenges(struct cli_page *page, const struct diagnose_report 
     }
 }
 
+/* Whose words the decisive reply is made of, if the catalogue knows them; NULL: nobody's. */
+static const struct reference_signature *signature_of(const struct diagnose_finding *f)
+{
+    const char *at = f->codes[0][0] ? strstr(f->quote, f->codes[0]) : NULL;
+    size_t n = strlen(f->codes[0]);
+    if (!at || (at[n] != ' ' && at[n] != '-'))
+        return NULL;
+    return reference_signature_find(atoi(f->codes[0]), sp_view_of(at + n + 1));
+}
+
 static void show_facts(struct cli_page *page, const struct diagnose_report *r, enum reference_lang lang)
 {
     const struct diagnose_finding *f = &r->findings[0];
     const struct diagnose_cause *c = diagnose_cause(f->id);
-    static const enum word labels[] = {WORD_CODES, WORD_COMMAND, WORD_ID,  WORD_CONFIDENCE,
-                                       WORD_TIMES, WORD_RFC,     WORD_READ};
+    static const enum word labels[] = {WORD_CODES,      WORD_COMMAND, WORD_PROVIDER, WORD_ID,
+                                       WORD_CONFIDENCE, WORD_TIMES,   WORD_RFC,      WORD_READ};
     char text[200];
     size_t widest = 0, used = 0;
     for (size_t i = 0; i < sizeof labels / sizeof *labels; i++) {
@@ -90,6 +102,11 @@ static void show_facts(struct cli_page *page, const struct diagnose_report *r, e
         cli_page_fact(page, widest, word(WORD_CODES, lang), text);
     if (f->command[0])
         cli_page_fact(page, widest, word(WORD_COMMAND, lang), f->command);
+    const struct reference_signature *signature = signature_of(f);
+    snprintf(text, sizeof text, "%s: %s", signature ? signature->provider->name : "",
+             signature ? reference_in(&signature->meaning, lang) : "");
+    if (signature)
+        cli_page_fact(page, widest, word(WORD_PROVIDER, lang), text);
     cli_page_fact(page, widest, word(WORD_ID, lang), c->id);
     snprintf(text, sizeof text, "%.0f %%", r->confidence * 100);
     cli_page_fact(page, widest, word(WORD_CONFIDENCE, lang), text);

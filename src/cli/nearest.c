@@ -114,4 +114,9 @@ void cli_lookup_nearest(const struct cli_lookup *l, enum reference_lang lang, st
         struct pages_subject s = pages_subject_of_meaning(&meanings[i]);
         weigh(nearest_out, &asked, &s, lang);
     }
+    const struct reference_provider *providers = reference_providers(&n);
+    for (size_t i = 0; i < n; i++) {
+        struct pages_subject s = pages_subject_of_provider(&providers[i]);
+        weigh(nearest_out, &asked, &s, lang);
+    }
 }

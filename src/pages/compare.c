@@ -115,6 +115,13 @@ static const struct reference_transcript *example_of(const struct pages_subject 
 static void write_examples(struct pages_out *out, const struct pages_subject *const s[2])
 {
     size_t listed = 0;
+    const struct reference_pair *pair = pages_pair(s[0], s[1]);
+    if (pair && pair->transcript.n > 0) {
+        out->ops->heading(out, "example", word(out, REFERENCE_WORD_EXAMPLE));
+        out->ops->subheading(out, "both", word(out, REFERENCE_WORD_BOTH_IN_ONE));
+        out->ops->transcript(out, &pair->transcript);
+        listed++;
+    }
     for (size_t i = 0; i < 2; i++) {
         const struct reference_transcript *t = example_of(s[i]);
         if (!t)

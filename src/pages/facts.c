@@ -111,8 +111,8 @@ static void enhanced_facts(struct list *l, const struct pages_subject *s)
     struct pages_text t;
     size_t n, listed = 0;
     const struct reference_code *codes = reference_codes(&n);
-    add(l, REFERENCE_WORD_CLASS, pages_enhanced_class(&s->enhanced, l->lang));
-    add(l, REFERENCE_WORD_SUBJECT, pages_enhanced_subject(&s->enhanced, l->lang));
+    add(l, REFERENCE_WORD_NUMBER_1, pages_enhanced_class(&s->enhanced, l->lang));
+    add(l, REFERENCE_WORD_NUMBER_2, pages_enhanced_subject(&s->enhanced, l->lang));
     if (s->meaning)
         add_actors(l, s->meaning->actors);
     FILE *to = pages_text_begin(&t);

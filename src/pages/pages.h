@@ -49,9 +49,16 @@ size_t pages_subjects(const char *name, struct pages_subject subjects_out[PAGES_
 /* The subjects of entries. */
 struct pages_subject pages_subject_of_code(const struct reference_code *entry);
 struct pages_subject pages_subject_of_meaning(const struct reference_meaning *meaning); /* "X.7.8" */
+struct pages_subject pages_subject_of_enhanced(int subject, int detail);                /* the same */
 struct pages_subject pages_subject_of_topic(const struct reference_topic *topic);
 struct pages_subject pages_subject_of_reason(const struct reference_reason *reason);
 struct pages_subject pages_subject_of_provider(const struct reference_provider *provider);
+
+/*
+ * Enhanced codes that are in no registry and that a provider uses: the one behind (subject, detail), or the
+ * first behind (0, 0). false: there are no more.
+ */
+bool pages_private_enhanced(int *subject, int *detail);
 
 /* Does the catalogue have an entry behind it? */
 bool pages_subject_is_known(const struct pages_subject *subject);

@@ -69,6 +69,16 @@ static char *enhanced_description(const struct pages_subject *s, enum reference_
     return pages_text_end(&t);
 }
 
+/* Class 0 is any. */
+static bool signature_fits(const struct reference_signature *signature, const struct reference_enhanced *e)
+{
+    for (int class = 2; class <= 5; class ++)
+        if ((!e->class || e->class == class) &&
+            reference_signature_has(signature, &(struct reference_enhanced){class, e->subject, e->detail}))
+            return true;
+    return false;
+}
+
 static char *enhanced_when(const struct pages_subject *s, enum reference_lang lang)
 {
     struct pages_text t;
@@ -85,7 +95,7 @@ static char *enhanced_when(const struct pages_subject *s, enum reference_lang la
                     reference_in(variant ? variant : &codes[i].name, lang));
         }
     for (size_t i = 0; i < signatures_n; i++)
-        if (reference_signature_has(&signatures[i], &s->enhanced))
+        if (signature_fits(&signatures[i], &s->enhanced))
             fprintf(to, "%s- %s: %s", listed++ ? "\n" : "", signatures[i].provider->name,
                     reference_in(&signatures[i].meaning, lang));
     if (listed == 0)
@@ -95,23 +105,51 @@ static char *enhanced_when(const struct pages_subject *s, enum reference_lang la
     return pages_text_end(&t);
 }
 
+/* The first provider that uses an enhanced code, in whatever class when the subject leaves it open; NULL:
+ * none. */
+static const struct reference_signature *signature_of(const struct pages_subject *s)
+{
+    size_t n;
+    const struct reference_signature *all = reference_signatures(&n);
+    for (size_t i = 0; i < n; i++)
+        if (signature_fits(&all[i], &s->enhanced))
+            return &all[i];
+    return NULL;
+}
+
+static char *enhanced_name(const struct pages_subject *s, enum reference_lang lang)
+{
+    const struct reference_signature *signature = s->meaning ? NULL : signature_of(s);
+    if (signature)
+        return pages_format("%s: %s", signature->provider->name, reference_in(&signature->meaning, lang));
+    return pages_copy(s->meaning ? reference_in(&s->meaning->text, lang)
+                                 : word(REFERENCE_WORD_ENHANCED_CODE, lang));
+}
+
+static char *enhanced_fix(const struct pages_subject *s, enum reference_lang lang)
+{
+    const struct reference_signature *signature = signature_of(s);
+    enum reference_retry retry = s->enhanced.class == 4   ? REFERENCE_LATER
+                                 : s->enhanced.class == 2 ? REFERENCE_GO_ON
+                                                          : REFERENCE_CHANGED;
+    if (s->meaning)
+        return pages_copy(reference_in(&s->meaning->fix, lang));
+    return pages_copy(signature ? reference_in(&signature->fix, lang) : pages_retry_sentence(retry, lang));
+}
+
 static char *enhanced_part(const struct pages_subject *s, enum pages_part part, enum reference_lang lang)
 {
     switch (part) {
     case PAGES_PART_NAME:
-        return pages_copy(s->meaning ? reference_in(&s->meaning->text, lang)
-                                     : word(REFERENCE_WORD_ENHANCED_CODE, lang));
+        return enhanced_name(s, lang);
     case PAGES_PART_SUMMARY:
-        return pages_copy(s->meaning ? "" : word(REFERENCE_WORD_UNLISTED_ENHANCED, lang));
+        return pages_copy("");
     case PAGES_PART_DESCRIPTION:
         return enhanced_description(s, lang);
     case PAGES_PART_WHEN:
         return enhanced_when(s, lang);
     default:
-        return pages_copy(s->meaning               ? reference_in(&s->meaning->fix, lang)
-                          : s->enhanced.class == 4 ? pages_retry_sentence(REFERENCE_LATER, lang)
-                          : s->enhanced.class == 2 ? pages_retry_sentence(REFERENCE_GO_ON, lang)
-                                                   : pages_retry_sentence(REFERENCE_CHANGED, lang));
+        return enhanced_fix(s, lang);
     }
 }
 

@@ -96,6 +96,8 @@ static void write_pages(struct pages_site *site)
     const struct reference_meaning *meanings = reference_meanings(&n);
     for (size_t i = 0; i < n; i++)
         s = pages_subject_of_meaning(&meanings[i]), write_subject(site, &s);
+    for (int subject = 0, detail = 0; pages_private_enhanced(&subject, &detail);)
+        s = pages_subject_of_enhanced(subject, detail), write_subject(site, &s);
     const struct reference_topic *topics = reference_topics(&n);
     for (size_t i = 0; i < n; i++)
         s = pages_subject_of_topic(&topics[i]), write_subject(site, &s);

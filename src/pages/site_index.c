@@ -92,6 +92,10 @@ static void put_enhanced(struct pages_html *h)
         struct pages_subject s = pages_subject_of_meaning(&meanings[i]);
         put_subject(h, &s);
     }
+    for (int subject = 0, detail = 0; pages_private_enhanced(&subject, &detail);) {
+        struct pages_subject s = pages_subject_of_enhanced(subject, detail);
+        put_subject(h, &s);
+    }
     end_list(h);
 }
 
@@ -327,6 +331,8 @@ void pages_site_index(struct pages_site *site)
     const struct reference_meaning *meanings = reference_meanings(&n);
     for (size_t i = 0; i < n; i++)
         s = pages_subject_of_meaning(&meanings[i]), index_subject(to, &s, site->lang);
+    for (int subject = 0, detail = 0; pages_private_enhanced(&subject, &detail);)
+        s = pages_subject_of_enhanced(subject, detail), index_subject(to, &s, site->lang);
     const struct reference_topic *topics = reference_topics(&n);
     for (size_t i = 0; i < n; i++)
         s = pages_subject_of_topic(&topics[i]), index_subject(to, &s, site->lang);

@@ -42,9 +42,14 @@ static struct pages_subject of_enhanced(const struct reference_enhanced *e)
     return s;
 }
 
+struct pages_subject pages_subject_of_enhanced(int subject, int detail)
+{
+    return of_enhanced(&(struct reference_enhanced){0, subject, detail});
+}
+
 struct pages_subject pages_subject_of_meaning(const struct reference_meaning *meaning)
 {
-    return of_enhanced(&(struct reference_enhanced){0, meaning->subject, meaning->detail});
+    return pages_subject_of_enhanced(meaning->subject, meaning->detail);
 }
 
 struct pages_subject pages_subject_of_topic(const struct reference_topic *topic)
@@ -73,9 +78,48 @@ struct pages_subject pages_subject_of_provider(const struct reference_provider *
     return s;
 }
 
+/* One number, not a range of them, that no registry knows. */
+static bool is_private(const struct reference_range *r)
+{
+    return r->low == r->high && !reference_meaning_find(r->subject, r->low);
+}
+
+bool pages_private_enhanced(int *subject, int *detail)
+{
+    enum { MANY = 10000 };
+    size_t n;
+    int after = *subject * MANY + *detail, best = 0;
+    const struct reference_signature *all = reference_signatures(&n);
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < all[i].ranges_n; k++) {
+            const struct reference_range *r = &all[i].ranges[k];
+            int at = r->subject * MANY + r->low;
+            if (is_private(r) && at > after && (best == 0 || at < best))
+                best = at;
+        }
+    if (best == 0)
+        return false;
+    *subject = best / MANY;
+    *detail = best % MANY;
+    return true;
+}
+
+static bool is_of_a_provider(const struct reference_enhanced *e)
+{
+    size_t n;
+    const struct reference_signature *all = reference_signatures(&n);
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < all[i].ranges_n; k++)
+            if (is_private(&all[i].ranges[k]) && all[i].ranges[k].subject == e->subject &&
+                all[i].ranges[k].low == e->detail)
+                return true;
+    return false;
+}
+
 bool pages_subject_is_known(const struct pages_subject *s)
 {
-    return !(s->kind == PAGES_CODE && !s->entry) && !(s->kind == PAGES_ENHANCED && !s->meaning);
+    return !(s->kind == PAGES_CODE && !s->entry) &&
+           !(s->kind == PAGES_ENHANCED && !s->meaning && !is_of_a_provider(&s->enhanced));
 }
 
 bool pages_subject_eq(const struct pages_subject *a, const struct pages_subject *b)

@@ -266,10 +266,23 @@ static void test_topics(void **state)
     }
 }
 
+static void test_pairs(void **state)
+{
+    (void)state;
+    size_t n;
+    const struct reference_pair *pairs = reference_pairs(&n);
+    for (size_t i = 0; i < n; i++) {
+        char page[128];
+        snprintf(page, sizeof page, "pairs/%s-%s.toml", pairs[i].a, pairs[i].b);
+        check(page, &pairs[i].transcript);
+    }
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_codes),
     cmocka_unit_test(test_reasons),
     cmocka_unit_test(test_topics),
+    cmocka_unit_test(test_pairs),
 };
 
 TAP_MAIN(tests)
