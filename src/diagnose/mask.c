@@ -91,7 +91,9 @@ static struct sp_view behind_name(struct sp_view v, size_t i, const char *name)
     size_t end = at;
     while (end < v.len && !is_end(v.p[end], quote))
         end++;
-    if (strcmp(name, "basic") == 0 && end - at < 8)
+    /* "basic authentication is disabled" holds no secret, "Basic dXNlcjpw..." does. */
+    if (strcmp(name, "basic") == 0 &&
+        (end - at < 8 || sp_view_eq_nocase(sp_view_sub(v, at, end - at), SP_LIT("authentication"))))
         return none;
     return sp_view_sub(v, at, end - at);
 }

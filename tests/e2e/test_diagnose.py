@@ -37,6 +37,14 @@ class Diagnose(unittest.TestCase):
         self.assertIn("AUTH came before STARTTLS", self.diagnose(LOG, "--lang", "en").stdout)
         self.assertIn("AUTH đến trước STARTTLS", self.diagnose(LOG, "--lang", "vi").stdout)
 
+    def test_basic_authentication_is_no_secret_and_what_follows_basic_is(self):
+        out = self.diagnose("C: EHLO a.example\nS: 250-b.example\nS: 250 AUTH LOGIN\nC: AUTH LOGIN\nS: 334 VXNlcm5hbWU6\nC: eA==\n"
+                            "S: 334 UGFzc3dvcmQ6\nC: eA==\nS: 535 5.7.139 Authentication unsuccessful, basic authentication is "
+                            "disabled. [mail.example.com]\n", "--lang", "en").stdout
+        self.assertIn("basic authentication is", " ".join(out.split()))
+        self.assertIn("Microsoft no longer takes a password here", " ".join(out.split()))
+        self.assertNotIn("dXNlcjpwYXNz", self.diagnose("S: 220 b.example\nC: EHLO a.example\nS: 500 5.5.2 Authorization: Basic dXNlcjpwYXNz\n").stdout)
+
     def test_no_secret_is_shown(self):
         for words in (["--json"], []):
             with self.subTest(words=words):
