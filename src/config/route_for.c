@@ -36,3 +36,18 @@ const struct config_route *config_route_for(const struct config *c, struct sp_vi
             return c->rules[i].route;
     return c->default_route;
 }
+
+static bool asks_for_policies(const struct config_route *r)
+{
+    return r && r->kind == CONFIG_ROUTE_MX && r->mta_sts && r->tls != CONFIG_ROUTE_TLS_OFF;
+}
+
+bool config_fetches(const struct config *c)
+{
+    bool fetches = c->tokens.jwks_url || asks_for_policies(c->default_route);
+    for (size_t i = 0; i < c->rule_n; i++)
+        fetches = fetches || asks_for_policies(c->rules[i].route);
+    for (size_t i = 0; i < c->domain_n; i++)
+        fetches = fetches || asks_for_policies(c->domains[i].route);
+    return fetches;
+}

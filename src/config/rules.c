@@ -120,8 +120,7 @@ static void check_relay_login(const struct rules *r, const struct config_route *
               "certificate-file and key-file go together");
     if (given(r, "certificate-file") && route->tls == CONFIG_ROUTE_TLS_OFF)
         fault(r, "certificate-file", "has no effect with tls = off");
-    if (given(r, "password-file") && route->host && !is_verified(route) &&
-        !is_loopback_host(route->host))
+    if (given(r, "password-file") && route->host && !is_verified(route) && !is_loopback_host(route->host))
         fault(r, "user", "the password could be read on the way; allowed: with tls = verified");
     if (given(r, "min-mechanism") && !given(r, "user"))
         fault(r, "min-mechanism", "has no effect without user");

@@ -152,7 +152,8 @@ static void write_relay(struct sandbox *s)
     line(s, "route \"relay\" {\n    kind = relay");
     setting(s, "    ", "host", name);
     line(s, config_text(&s->arena, "    port = %u\n    tls = opportunistic\n}", (unsigned)port));
-    line(s, "queue {\n    retry-first = 1s\n    retry-most = 10s\n    back-off-first = 1s\n    back-off-most = 10s\n}");
+    line(s, "queue {\n    retry-first = 1s\n    retry-most = 10s\n    back-off-first = 1s\n    back-off-most "
+            "= 10s\n}");
 }
 
 int config_sandbox_text(const struct config_sandbox *options, struct sp_buf *text_out, struct sp_buf *error)

@@ -42,7 +42,8 @@ enum ipc_role { IPC_ROLES(X) IPC_ROLE_N, IPC_ANY = IPC_ROLE_N };
     X(SMTPD, CONSOLE)                                                                                        \
     X(AUTH, CONSOLE)                                                                                         \
     X(QUEUE, DELIVERY)                                                                                       \
-    X(FETCH, AUTH)
+    X(FETCH, AUTH)                                                                                           \
+    X(FETCH, DELIVERY)
 
 /*
  * Edges that are not made by the supervisor: a command-line tool (not a process of the server) opens

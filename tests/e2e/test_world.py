@@ -1,9 +1,15 @@
 """A world of its own on loopback: a name server with signed and unsigned zones, mail servers on addresses of 127.0.0.0/8,
 and our relay that finds its way among them by MX."""
+import hashlib
+import http.server
 import json
 import socket
+import ssl
+import subprocess
+import threading
 import unittest
 
+from certificates import Authority
 from fake_server import FakeServer
 from harness import ServerCase, free_port, wait_for
 from name_server import NameServer, Zone
@@ -223,6 +229,285 @@ class Routing(World):
         hop = self.host(9)
         hop.wait(1)
         server.wait_log("remote-back")
+
+
+MX_CONFIG = """
+hostname = {name}
+data = "{name}"
+smtpd-processes = 1
+delivery-processes = 1
+auth-processes = 1
+tls-certificate = "{certificate}"
+tls-key = "{key}"
+default-route = none
+listener mx {{
+    address = "127.0.99.{number}:{port}"
+    tls = {tls}
+}}
+domain "{domain}" {{
+    route = boxes
+}}
+route boxes {{
+    kind = maildir
+    path = "{boxes}/%d/%l"
+}}
+"""
+
+
+def key_digest(certificate):
+    """SHA-256 of the public key: selector 1, matching type 1."""
+    key = subprocess.run(["openssl", "x509", "-in", certificate, "-noout", "-pubkey"], capture_output=True, check=True).stdout
+    der = subprocess.run(["openssl", "pkey", "-pubin", "-outform", "DER"], input=key, capture_output=True, check=True).stdout
+    return hashlib.sha256(der).hexdigest()
+
+
+class Secured(World):
+    """Our relay, and mail servers that are ours too, with certificates."""
+
+    def setUp(self):
+        super().setUp()
+        self.authority = Authority(self.folder / "authority")
+        self.boxes = self.folder / "boxes"
+        self.boxes.mkdir()
+        self.boxes.chmod(0o777)
+
+    def publish(self, text, signed=True, more=()):
+        self.names.set([Zone("example", SIGNED + text, signed=signed), *more])
+
+    def certificate(self, host, **options):
+        return self.authority.sign(host, host, f"DNS:{host}", usage="serverAuth", **options)
+
+    def mx(self, number, host, pair, domain="one.example", tls="starttls"):
+        """A server of ours on 127.0.99.NUMBER that stores what comes."""
+        text = MX_CONFIG.format(number=number, name=host, certificate=pair[0], key=pair[1], port=self.port, domain=domain,
+                                boxes=self.boxes, tls=tls)
+        return self.configure(text, name=f"{host}.conf", data=host)
+
+    def stored(self, address):
+        local, domain = address.split("@")
+        return list((self.boxes / domain / local / "new").glob("*"))
+
+
+class Dane(Secured):
+    def test_a_certificate_that_fits_though_nobody_else_trusts_it(self):
+        pair = self.certificate("other.example", days=0)
+        self.publish(f"_{self.port}._tcp.mx1 TLSA 3 1 1 {key_digest(pair[0])}\n")
+        self.mx(1, "mx1.example", pair)
+        server = self.relay()
+        self.send(server, "x@one.example")
+        line = server.wait_log("remote-connected", policy="dane", verified="yes")
+        self.assertTrue(line["tls"].startswith("TLSv1."))
+        wait_for(lambda: self.stored("x@one.example"), "the message")
+
+    def test_an_authority_in_the_dns_and_the_name(self):
+        pair = self.certificate("mx1.example")
+        chain = self.folder / "chain.pem"
+        chain.write_text(pair[0].read_text() + self.authority.certificate.read_text())
+        self.publish(f"_{self.port}._tcp.mx1 TLSA 2 1 1 {key_digest(self.authority.certificate)}\n")
+        self.mx(1, "mx1.example", (chain, pair[1]))
+        server = self.relay()
+        self.send(server, "x@one.example")
+        server.wait_log("remote-connected", policy="dane", verified="yes")
+        wait_for(lambda: self.stored("x@one.example"), "the message")
+
+    def test_a_certificate_that_does_not_fit(self):
+        self.publish(f"_{self.port}._tcp.mx1 TLSA 3 1 1 {'00' * 32}\n")
+        self.mx(1, "mx1.example", self.certificate("mx1.example"))
+        server = self.relay()
+        ident = self.send(server, "x@one.example")
+        self.assertIn("fits none of its TLSA records", self.deferred(server, ident)["last_reply"])
+        self.assertEqual(self.stored("x@one.example"), [])
+
+    def test_no_tls_where_dane_demands_it(self):
+        self.publish(f"_{self.port}._tcp.mx1 TLSA 3 1 1 {'00' * 32}\n")
+        hop = self.host(1)
+        server = self.relay()
+        ident = self.send(server, "x@one.example")
+        self.assertIn("STARTTLS", self.deferred(server, ident)["last_reply"])
+        self.assertEqual(hop.mails, [])
+
+    def test_records_that_are_not_signed_demand_nothing(self):
+        self.publish(f"_{self.port}._tcp.mx1 TLSA 3 1 1 {'00' * 32}\n", signed=False)
+        self.mx(1, "mx1.example", self.certificate("mx1.example"))
+        server = self.relay()
+        self.send(server, "x@one.example")
+        server.wait_log("remote-connected", policy="opportunistic", verified="no")
+        wait_for(lambda: self.stored("x@one.example"), "the message")
+
+    def test_records_that_nobody_can_use_demand_tls(self):
+        self.publish(f"_{self.port}._tcp.mx1 TLSA 0 1 1 {'00' * 32}\n")
+        self.mx(1, "mx1.example", self.certificate("mx1.example"))
+        server = self.relay()
+        self.send(server, "x@one.example")
+        server.wait_log("remote-connected", policy="dane-unusable", verified="no")
+
+    def test_a_host_whose_records_do_not_come_is_left_out(self):
+        record = f"_{self.port}._tcp.mx1 TLSA 3 1 1 {'00' * 32}"
+        self.names.set([Zone("example", SIGNED + record + "\n", signed=True, spoil=[("00" * 32, "11" * 32)])])
+        hop = self.host(2)
+        self.host(1)
+        server = self.relay()
+        self.send(server, "x@both.example")
+        hop.wait(1)
+        ident = self.send(server, "x@one.example")
+        self.assertIn("DNSSEC", self.deferred(server, ident)["last_reply"])
+
+    def test_dane_can_be_switched_off(self):
+        self.publish(f"_{self.port}._tcp.mx1 TLSA 3 1 1 {'00' * 32}\n")
+        hop = self.host(1)
+        server = self.relay(route="dane = no")
+        self.send(server, "x@one.example")
+        hop.wait(1)
+
+
+class Verified(Secured):
+    def route(self):
+        return f'tls = verified\n ca-file = "{self.authority.certificate}"\n'
+
+    def test_a_good_certificate(self):
+        self.mx(1, "mx1.example", self.certificate("mx1.example"))
+        server = self.relay(self.route())
+        self.send(server, "x@one.example")
+        server.wait_log("remote-connected", policy="verified", verified="yes")
+        wait_for(lambda: self.stored("x@one.example"), "the message")
+
+    def test_an_expired_one_and_one_for_another_name(self):
+        self.mx(1, "mx1.example", self.certificate("mx1.example", days=0))
+        self.mx(3, "mx3.example", self.certificate("elsewhere.example"), domain="implicit.example")
+        server = self.relay(self.route())
+        for domain, why in [("one.example", "expired"), ("implicit.example", "is not for implicit.example but for elsewhere.example")]:
+            ident = self.send(server, f"x@{domain}")
+            self.assertIn(why, self.deferred(server, ident)["last_reply"])
+            self.assertEqual(self.stored(f"x@{domain}"), [])
+
+    def test_required_takes_any_certificate_but_no_clear_text(self):
+        self.mx(1, "mx1.example", self.certificate("elsewhere.example", days=0))
+        hop = self.host(3)
+        server = self.relay("tls = required")
+        self.send(server, "x@one.example")
+        server.wait_log("remote-connected", policy="required", verified="no")
+        ident = self.send(server, "x@implicit.example")
+        self.assertIn("STARTTLS", self.deferred(server, ident)["last_reply"])
+        self.assertEqual(hop.mails, [])
+
+    def test_a_mail_that_requires_tls_waits_for_it(self):
+        self.mx(1, "mx1.example", self.certificate("elsewhere.example"))
+        server = self.relay()
+        with server.talk() as c:
+            c.hello()
+        self.send(server, "x@one.example")
+        wait_for(lambda: self.stored("x@one.example"), "the message")
+
+
+class PolicyServer:
+    """https://mta-sts.DOMAIN/.well-known/mta-sts.txt; `text` None is a 404."""
+
+    def __init__(self, pair, text):
+        self.text, self.asked = text, []
+        owner = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                owner.asked.append(self.path)
+                body = (owner.text or "").encode()
+                self.send_response(200 if owner.text else 404)
+                self.send_header("Content-Type", "text/plain")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.99.8", 0), Handler)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*pair)
+        self.server.socket = context.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
+        self.port = self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def stop(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+class MtaSts(Secured):
+    RECORD = '_mta-sts.one TXT "v=STSv1; id=1;"\nmta-sts.one A 127.0.99.8\n'
+    POLICY = "version: STSv1\r\nmode: {mode}\r\nmx: {mx}\r\nmax_age: 86400\r\n"
+
+    def policy(self, mode="enforce", mx="mx1.example", host="mta-sts.one.example", text=None):
+        pair = self.certificate(host)
+        self.web = PolicyServer(pair, text or self.POLICY.format(mode=mode, mx=mx))
+        self.addCleanup(self.web.stop)
+        self.publish(self.RECORD, signed=False)
+        return f'ca-file = "{self.authority.certificate}"\n mta-sts-port = {self.web.port}'
+
+    def test_enforce_with_a_good_certificate(self):
+        route = self.policy()
+        self.mx(1, "mx1.example", self.certificate("mx1.example"))
+        server = self.relay(route)
+        self.send(server, "x@one.example")
+        server.wait_log("mta-sts-policy", domain="one.example", mode="enforce")
+        server.wait_log("remote-connected", policy="mta-sts", verified="yes")
+        wait_for(lambda: self.stored("x@one.example"), "the message")
+        self.send(server, "y@one.example")
+        wait_for(lambda: self.stored("y@one.example"), "the message")
+        self.assertEqual(self.web.asked, ["/.well-known/mta-sts.txt"])
+
+    def test_enforce_with_an_expired_one(self):
+        route = self.policy()
+        self.mx(1, "mx1.example", self.certificate("mx1.example", days=0))
+        server = self.relay(route)
+        ident = self.send(server, "x@one.example")
+        self.assertIn("expired", self.deferred(server, ident)["last_reply"])
+        self.assertEqual(self.stored("x@one.example"), [])
+
+    def test_enforce_without_tls(self):
+        hop = self.host(1)
+        server = self.relay(self.policy())
+        ident = self.send(server, "x@one.example")
+        self.assertIn("STARTTLS", self.deferred(server, ident)["last_reply"])
+        self.assertEqual(hop.mails, [])
+
+    def test_enforce_names_another_server(self):
+        hop = self.host(1)
+        server = self.relay(self.policy(mx="*.mx.example"))
+        ident = self.send(server, "x@one.example")
+        recipient = self.deferred(server, ident)
+        self.assertIn("its MTA-STS policy names none of its mail servers", recipient["last_reply"])
+        self.assertEqual(recipient["last_enhanced"], "4.7.5")
+        self.assertEqual(hop.mails, [])
+
+    def test_testing_demands_nothing_and_says_so(self):
+        hop = self.host(1)
+        server = self.relay(self.policy(mode="testing", mx="other.example"))
+        self.send(server, "x@one.example")
+        hop.wait(1)
+        server.wait_log("mta-sts-testing", domain="one.example", host="mx1.example")
+
+    def test_a_policy_that_cannot_be_had_is_none(self):
+        for options in ({"host": "elsewhere.example"}, {"text": "version: STSv2\n"}):
+            with self.subTest(**options):
+                hop = self.host(1)
+                server = self.relay(self.policy(**options))
+                self.send(server, "x@one.example")
+                hop.wait(1)
+                server.wait_log("mta-sts-failed", domain="one.example")
+                server.stop()
+                hop.stop()
+
+    def test_a_known_policy_holds_when_everything_about_it_is_hidden(self):
+        route = self.policy()
+        self.mx(1, "mx1.example", self.certificate("mx1.example", days=0))
+        server = self.relay(route)
+        self.deferred(server, self.send(server, "x@one.example"))
+        server.stop()
+        self.web.text = None
+        self.publish("", signed=False)
+        server = self.relay(route)
+        ident = self.send(server, "y@one.example")
+        self.assertIn("expired", self.deferred(server, ident)["last_reply"])
+        self.assertEqual(len(self.web.asked), 1)
 
 
 class Rules(World):

@@ -5,6 +5,8 @@
 #include "os/clock.h"
 #include "os/heap.h"
 #include "os/log.h"
+#include "roles/delivery/sts.h"
+#include "roles/resolver.h"
 
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -195,25 +197,11 @@ static struct delivery *obtain(struct role *r)
         os_random(&seed, sizeof seed);
         d->role = r;
         sp_table_init(&d->troubles, &os_heap, seed);
+        sp_table_init(&d->policies, &os_heap, seed);
         os_later_init(&d->tidy, r->base, tidy, d);
         r->state = d;
     }
     return r->state;
-}
-
-/* A resolver by the configuration; NULL leaves a sentence in error. */
-static struct dns *make_resolver(const struct delivery *d, struct sp_buf *error)
-{
-    const struct config_dns *c = &d->role->config->dns;
-    static const enum dns_trust trusts[] = {[CONFIG_DNSSEC_OFF] = DNS_TRUST_OFF,
-                                            [CONFIG_DNSSEC_TOLERANT] = DNS_TRUST_TOLERANT,
-                                            [CONFIG_DNSSEC_STRICT] = DNS_TRUST_STRICT};
-    const struct dns_options options = {.servers = c->servers,
-                                        .server_n = c->server_n,
-                                        .trust = trusts[c->dnssec],
-                                        .anchor_file = c->anchor,
-                                        .hosts = c->hosts};
-    return dns_open(d->role->base, &options, error);
 }
 
 static void start(struct role *r)
@@ -223,7 +211,7 @@ static void start(struct role *r)
     sp_buf_init(&error, &os_heap, 4096);
     (void)umask(077);
     d->paired_ms = os_wall_ms();
-    d->dns = make_resolver(d, &error);
+    d->dns = role_resolver_new(r, &error);
     if (!d->dns)
         os_fatal(EX_OSERR, "resolver", "%.*s", (int)error.len, (const char *)error.p);
     sp_buf_fini(&error);
@@ -231,27 +219,11 @@ static void start(struct role *r)
     make_routes(d);
 }
 
-/* The old resolver lives until its last question is answered. */
-static void renew_resolver(struct delivery *d)
-{
-    struct sp_buf error;
-    sp_buf_init(&error, &os_heap, 4096);
-    struct dns *dns = make_resolver(d, &error);
-    if (dns) {
-        dns_free(d->dns);
-        d->dns = dns;
-    } else {
-        os_log(OS_WARN, "resolver", OS_VIEW("why", sp_buf_view(&error)),
-               OS_STR("effect", "questions go on as the configuration before said"));
-    }
-    sp_buf_fini(&error);
-}
-
 static void reload(struct role *r)
 {
     struct delivery *d = obtain(r);
     forget_older_credentials(d, r->generation);
-    renew_resolver(d);
+    role_resolver_renew(r, &d->dns);
     delivery_trouble_forget_all(d);
     renew_routes(d);
     delivery_link_ended(d);
@@ -275,17 +247,23 @@ static void take_message(struct role *r, struct os_edge *from, const struct ipc_
         take_attempt(d, from, &m->as.attempt);
     else if (m->type == IPC_TYPE_credential)
         take_credential(d, &m->as.credential);
+    else if (m->type == IPC_TYPE_document_here)
+        sts_take_document(d, &m->as.document_here);
 }
 
 static void meet_peer(struct role *r, struct os_edge *peer)
 {
-    (void)peer;
-    obtain(r)->paired_ms = os_wall_ms();
+    if (os_edge_peer(peer) == IPC_QUEUE)
+        obtain(r)->paired_ms = os_wall_ms();
 }
 
 static void lose_peer(struct role *r, struct os_edge *peer)
 {
     struct delivery *d = obtain(r);
+    if (os_edge_peer(peer) == IPC_FETCH) {
+        sts_lose_fetch(d);
+        return;
+    }
     for (struct delivery_pool *p = d->pools; p; p = p->next)
         delivery_pool_forget_queue(p, peer);
     delivery_search_forget_queue(d, peer);

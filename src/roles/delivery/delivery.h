@@ -94,6 +94,8 @@ struct delivery_route {
     uint32_t connections;
     struct client_options options; /* what is the same for all its connections      */
     struct os_tls_context *any, *verified, *by_dane; /* NULL: not needed, or not to be had */
+    struct sp_buf authorities_pem; /* of ca-file; empty: the system's */
+    uint16_t mta_sts_port;
     struct sasl_credentials credentials;
     struct sp_buf secret; /* what credentials point to */
 };
@@ -290,6 +292,9 @@ struct delivery {
     struct delivery_pool *pools;
     struct delivery_search *searches;
     struct sp_table troubles;
+    struct sp_table policies;        /* of MTA-STS, by domain */
+    struct sts_question *questions;  /* about them            */
+    uint64_t last_tag;               /* of documents          */
     struct os_network *own; /* addresses of this machine's interfaces */
     size_t own_n;
     struct delivery_credential *credentials;

@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-enum { SECRET_MAX = 16384 };
+enum { SECRET_MAX = 16384, AUTHORITIES_MAX = 2 << 20 };
 
 /* The newest credential of this route, or NULL. */
 static const struct delivery_credential *find_credential(const struct delivery_route *r)
@@ -77,6 +77,9 @@ static void network_settings(struct delivery_route *r, const struct config_route
     r->socket = route->socket ? os_text(sp_view_of(route->socket)) : NULL;
     r->hello = os_text(sp_view_of(hostname));
     r->port = route->port;
+    r->mta_sts_port = route->mta_sts_port;
+    if (credential)
+        sp_buf_add(&r->authorities_pem, sp_buf_view(&credential->authorities_pem));
     make_contexts(r, route, credential);
     r->options = (struct client_options){
         .convert = true,
@@ -107,6 +110,7 @@ struct delivery_route *delivery_route_new(struct delivery *d, const struct confi
                                  .name = os_text(sp_view_of(route->name)),
                                  .connections = route->connections ? route->connections : 10};
     sp_buf_init(&r->secret, &os_heap_secret, SECRET_MAX);
+    sp_buf_init(&r->authorities_pem, &os_heap, AUTHORITIES_MAX);
     if (route->path)
         r->path = os_text(sp_view_of(route->path));
     if (route->kind == CONFIG_ROUTE_RELAY || route->kind == CONFIG_ROUTE_MX ||
@@ -118,6 +122,7 @@ struct delivery_route *delivery_route_new(struct delivery *d, const struct confi
 static void route_free(struct delivery_route *r)
 {
     sp_buf_fini_secret(&r->secret);
+    sp_buf_fini(&r->authorities_pem);
     os_tls_unref(r->any);
     os_tls_unref(r->verified);
     os_tls_unref(r->by_dane);

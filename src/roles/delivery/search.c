@@ -4,7 +4,9 @@
  */
 #include "base/view.h"
 #include "os/heap.h"
+#include "os/log.h"
 #include "roles/delivery/delivery.h"
+#include "roles/delivery/sts.h"
 
 #include <idn2.h>
 #include <stdio.h>
@@ -32,6 +34,9 @@ struct delivery_search {
     bool secure;
     struct candidate candidates[DELIVERY_HOSTS_MAX];
     size_t candidate_n, open_n; /* open: whose addresses are not known yet */
+    bool asked_hosts;           /* all of them are known by name           */
+    struct sts_question *sts;   /* under way                               */
+    struct sts_policy *policy;  /* of MTA-STS; NULL: none                  */
     struct os_later later;
 };
 
@@ -45,6 +50,9 @@ static void search_free(struct delivery_search *s)
     *at = s->next;
     if (s->mx)
         dns_lookup_cancel(s->mx);
+    if (s->sts)
+        sts_cancel(s->sts);
+    free(s->policy);
     for (size_t i = 0; i < s->candidate_n; i++)
         if (s->candidates[i].query)
             dns_query_cancel(s->candidates[i].query);
@@ -144,6 +152,33 @@ static void fail_hopeless(struct delivery_search *s)
     fail_with(s, IPC_OUTCOME_FAILED, 0, s->implicit ? "5.1.2" : "5.4.4", text);
 }
 
+/* The hosts that a policy allows, out of the first n. Returns how many are left. */
+static size_t filter_by_policy(struct delivery_search *s, size_t n)
+{
+    const struct sts_policy *p = s->policy;
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++) {
+        bool allowed = !p || sts_policy_allows(p, s->candidates[i].host.name);
+        if (!allowed && p->mode == STS_TESTING)
+            os_log(OS_INFO, "mta-sts-testing", OS_STR("domain", s->name),
+                   OS_STR("host", s->candidates[i].host.name),
+                   OS_STR("why", "its MTA-STS policy does not name this host; it is in mode testing"));
+        if (allowed || p->mode == STS_TESTING)
+            s->candidates[kept++] = s->candidates[i];
+    }
+    return kept;
+}
+
+static void fail_by_policy(struct delivery_search *s, const char *host)
+{
+    char text[TEXT_MAX];
+    (void)snprintf(
+        text, sizeof text,
+        "domain %.255s: its MTA-STS policy names none of its mail servers, of which the first is %.255s",
+        s->name, host);
+    fail_with(s, IPC_OUTCOME_DEFERRED, 0, "4.7.5", text);
+}
+
 static void judge(struct delivery_search *s)
 {
     struct delivery_site site = {.secure = s->secure};
@@ -162,6 +197,14 @@ static void judge(struct delivery_search *s)
         fail_hopeless(s);
         return;
     }
+    char first[DNS_NAME_MAX + 1];
+    memcpy(first, s->candidates[0].host.name, sizeof first);
+    n = filter_by_policy(s, n);
+    if (n == 0) {
+        fail_by_policy(s, first);
+        return;
+    }
+    site.sts = s->policy && s->policy->mode == STS_ENFORCE;
     for (size_t i = 0; i < n; i++)
         site.hosts[site.host_n++] = s->candidates[i].host;
     succeed(s, &site);
@@ -170,6 +213,24 @@ static void judge(struct delivery_search *s)
 /* --- addresses of hosts ------------------------------------------------------------------------------ */
 
 static void judge_later(void *ctx) { judge(ctx); }
+
+/* All questions are answered. */
+static void judge_if_ready(struct delivery_search *s)
+{
+    if (s->asked_hosts && s->open_n == 0 && !s->sts)
+        os_later_ask(&s->later);
+}
+
+static void take_policy(void *ctx, const struct sts_policy *policy)
+{
+    struct delivery_search *s = ctx;
+    s->sts = NULL;
+    if (policy) {
+        s->policy = os_new(sizeof *s->policy);
+        *s->policy = *policy;
+    }
+    judge_if_ready(s);
+}
 
 static void take_addresses(void *ctx, const struct dns_addresses *found)
 {
@@ -180,8 +241,8 @@ static void take_addresses(void *ctx, const struct dns_addresses *found)
     c->own = delivery_is_own_name(s->route->delivery, c->host.name);
     for (size_t i = 0; i < found->n; i++)
         c->own = c->own || delivery_is_own_address(s->route->delivery, &found->addresses[i]);
-    if (--s->open_n == 0)
-        os_later_ask(&s->later);
+    s->open_n--;
+    judge_if_ready(s);
 }
 
 static void ask_addresses(struct delivery_search *s)
@@ -189,6 +250,7 @@ static void ask_addresses(struct delivery_search *s)
     struct delivery *d = s->route->delivery;
     qsort(s->candidates, s->candidate_n, sizeof *s->candidates, by_preference);
     s->open_n = s->candidate_n;
+    s->asked_hosts = true;
     for (size_t i = 0; i < s->candidate_n; i++) {
         struct candidate *c = &s->candidates[i];
         c->search = s;
@@ -369,8 +431,11 @@ static void begin(struct delivery_search *s)
         fail_with(s, IPC_OUTCOME_FAILED, 0, "5.1.2", "the recipient's domain cannot be a domain name");
         return;
     }
-    if (!take_literal(s))
-        s->mx = dns_ask(s->route->delivery->dns, sp_view_of(s->name), DNS_TYPE_MX, LOOKUP_MS, take_mx, s);
+    if (take_literal(s))
+        return;
+    s->mx = dns_ask(s->route->delivery->dns, sp_view_of(s->name), DNS_TYPE_MX, LOOKUP_MS, take_mx, s);
+    if (s->route->mta_sts)
+        s->sts = sts_ask(s->route, s->name, take_policy, s);
 }
 
 static void settle_homeless(struct delivery_attempt *a)

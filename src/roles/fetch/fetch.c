@@ -1,11 +1,13 @@
 /*
- * The role fetch: documents over HTTPS for roles that may open no connections. Today these are the issuer's
- * keys for auth. It holds no secret: whoever takes it over learns public keys, and could give false ones.
+ * The role fetch: documents over HTTPS for roles that should not speak it: the issuer's keys for auth,
+ * policies of MTA-STS for delivery. It holds no secret: whoever takes it over learns public keys, and could
+ * give false ones.
  */
 #include "roles/fetch/fetch.h"
 
 #include "os/heap.h"
 #include "os/log.h"
+#include "roles/resolver.h"
 
 #include <sys/stat.h>
 #include <sysexits.h>
@@ -35,16 +37,22 @@ static void start(struct role *r)
     struct sp_buf error;
     sp_buf_init(&error, &os_heap, 4096);
     (void)umask(077);
-    f->dns = dns_new(r->base, &error);
+    f->dns = role_resolver_new(r, &error);
     if (!f->dns)
         os_fatal(EX_OSERR, "resolver", "%.*s", (int)error.len, (const char *)error.p);
     sp_buf_fini(&error);
-    f->transfer = fetch_transfer_new(r->base, f->dns);
+    f->transfer = fetch_transfer_new(r->base, &f->dns);
+    f->documents = fetch_documents_new(r, &f->dns);
     fetch_keys_init(&f->keys, r, f->transfer);
     use(f);
 }
 
-static void reload(struct role *r) { use(obtain(r)); }
+static void reload(struct role *r)
+{
+    struct fetch *f = obtain(r);
+    role_resolver_renew(r, &f->dns);
+    use(f);
+}
 
 static void take_message(struct role *r, struct os_edge *from, const struct ipc_message *m)
 {
@@ -54,6 +62,8 @@ static void take_message(struct role *r, struct os_edge *from, const struct ipc_
         sp_buf_add(&f->next_authorities_pem, m->as.fetch_trust.authorities_pem);
     } else if (m->type == IPC_TYPE_keys_wanted) {
         fetch_keys_want(&f->keys, from, m->as.keys_wanted.url);
+    } else if (m->type == IPC_TYPE_document_wanted) {
+        fetch_documents_want(f->documents, from, &m->as.document_wanted);
     }
 }
 
@@ -67,6 +77,8 @@ static void lose_peer(struct role *r, struct os_edge *peer)
 {
     if (os_edge_peer(peer) == IPC_AUTH)
         obtain(r)->keys.asks[os_edge_peer_index(peer)] = false;
+    else if (os_edge_peer(peer) == IPC_DELIVERY)
+        fetch_documents_forget(obtain(r)->documents, os_edge_peer_index(peer));
 }
 
 const struct role_ops fetch_ops = {

@@ -3,6 +3,7 @@
 #define FETCH_FETCH_H
 
 #include "os/loop.h"
+#include "roles/fetch/documents.h"
 #include "roles/fetch/kept.h"
 #include "roles/fetch/transfer.h"
 #include "roles/role.h"
@@ -37,6 +38,7 @@ struct fetch {
     struct fetch_transfer *transfer;
     struct sp_buf next_authorities_pem; /* of the generation to come */
     struct fetch_keys keys;
+    struct fetch_documents *documents;
 };
 
 void fetch_keys_init(struct fetch_keys *k, struct role *r, struct fetch_transfer *transfer);

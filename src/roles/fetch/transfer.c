@@ -216,12 +216,12 @@ void fetch_transfer_begin(struct fetch_transfer *t, const struct fetch_wanted *w
         return;
     }
     os_timer_set(&t->late, FETCH_MS);
-    t->query = dns_addresses(t->dns, sp_view_of(t->host), t->port, FETCH_MS, take_addresses, t);
+    t->query = dns_addresses(*t->dns, sp_view_of(t->host), t->port, FETCH_MS, take_addresses, t);
 }
 
 /* --- life --------------------------------------------------------------------------------- */
 
-struct fetch_transfer *fetch_transfer_new(struct event_base *base, struct dns *dns)
+struct fetch_transfer *fetch_transfer_new(struct event_base *base, struct dns *const *dns)
 {
     struct fetch_transfer *t = os_new(sizeof *t);
     t->base = base;

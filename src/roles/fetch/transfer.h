@@ -27,7 +27,8 @@ struct fetch_result {
 
 struct fetch_transfer;
 
-struct fetch_transfer *fetch_transfer_new(struct event_base *base, struct dns *dns);
+/* dns: where the resolver stands at the time of each transfer; borrowed. */
+struct fetch_transfer *fetch_transfer_new(struct event_base *base, struct dns *const *dns);
 
 /* NULL is fine; what is under way is given up. */
 void fetch_transfer_free(struct fetch_transfer *t);

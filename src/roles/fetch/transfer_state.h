@@ -9,7 +9,7 @@
 
 struct fetch_transfer {
     struct event_base *base;
-    struct dns *dns;
+    struct dns *const *dns;
     CURLM *multi;
     struct os_timer due;        /* what libcurl wants to be called for */
     struct os_timer late;       /* the end of everybody's patience     */

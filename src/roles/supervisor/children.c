@@ -145,7 +145,7 @@ void children_init(struct supervisor *sv)
 
 bool children_wanted(const struct supervisor *sv, const struct child *c)
 {
-    return c->kind != IPC_FETCH || c->pid > 0 || sv->generation->config->tokens.jwks_url;
+    return c->kind != IPC_FETCH || c->pid > 0 || config_fetches(sv->generation->config);
 }
 
 int children_start(struct supervisor *sv, struct sp_buf *error)

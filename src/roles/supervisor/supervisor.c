@@ -216,7 +216,7 @@ static int open_folder(struct supervisor *sv, struct sp_buf *error)
         code = data_folder_open(sv->data, error, &sv->folder);
     if (code == EX_OK)
         code = data_folder_lock(sv->folder, sv->data, error, &sv->lock);
-    static const enum ipc_role keepers[] = {IPC_QUEUE, IPC_AUTH, IPC_FETCH, IPC_CONSOLE};
+    static const enum ipc_role keepers[] = {IPC_QUEUE, IPC_AUTH, IPC_DELIVERY, IPC_FETCH, IPC_CONSOLE};
     for (size_t i = 0; i < sizeof keepers / sizeof *keepers && code == EX_OK; i++)
         code = data_folder_part(sv->folder, keepers[i], &sv->user, error, &sv->parts[keepers[i]]);
     return code;
