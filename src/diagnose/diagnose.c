@@ -271,7 +271,8 @@ static void take_trace_line(struct diagnose *d, struct sp_view line)
         say(d, line, &l);
         break;
     case DIAGNOSE_TRACE_MESSAGE:
-        diagnose_session_client(d->now, dot, true, &place);
+        if (d->now->in_data) /* else a chunk, which has no dot */
+            diagnose_session_client(d->now, dot, true, &place);
         break;
     case DIAGNOSE_TRACE_TLS:
         take_note(d, d->now, &(struct note){.kind = NOTE_TLS}, &place);
