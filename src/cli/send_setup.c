@@ -116,7 +116,7 @@ static int show_certificate(const struct send_plan *p, struct send_setup *s)
 {
     struct sp_buf certificates, key, error;
     sp_buf_init(&certificates, &os_heap, PEM_MAX);
-    sp_buf_init(&key, &os_heap, PEM_MAX);
+    sp_buf_init(&key, &os_heap_secret, PEM_MAX);
     sp_buf_init(&error, &os_heap, 4096);
     int code = read_pem(p->cert_file, &certificates);
     if (!code)

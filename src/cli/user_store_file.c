@@ -15,33 +15,48 @@ static bool wants_cram(const struct ipc_message *m)
            (m->type == IPC_TYPE_user_passwd && m->as.user_passwd.cram_md5);
 }
 
+/* Under the salt of those that the user has: one for all passwords of a user. */
+static int make_verifier(const struct ipc_message *m, const struct users_login *login,
+                         struct sp_view prepared, struct sasl_verifier *verifier_out)
+{
+    bool app = m->type == IPC_TYPE_user_app_add;
+    int status;
+    if (m->type != IPC_TYPE_user_add && (app || login->verifier.more_n > 0)) {
+        *verifier_out = login->verifier;
+        status = sasl_verifier_remake(prepared, verifier_out);
+    } else {
+        status = sasl_verifier_make(prepared, verifier_out);
+    }
+    if (!status && wants_cram(m)) {
+        sasl_cram_derive(prepared, verifier_out->cram);
+        verifier_out->has_cram = true;
+    }
+    return status;
+}
+
 /* A new password of a user, or the first of a new one, or, with a label, a further one. */
 static int set_password(struct users *u, const struct ipc_message *m, struct sp_view name,
                         struct sp_view prepared)
 {
-    struct users_login login;
-    struct sasl_verifier v;
+    struct users_login login = {0};
+    struct sasl_verifier v = {0};
     bool add = m->type == IPC_TYPE_user_add, app = m->type == IPC_TYPE_user_app_add;
     int status = users_find(u, name, &login);
     if (!status && !add && !login.known)
         status = SP_ERR_ABSENT;
     if (!status && app && login.verifier.more_n == SASL_MORE_MAX)
         status = SP_ERR_RANGE;
-    if (!status && !add && (app || login.verifier.more_n > 0)) {
-        v = login.verifier; /* one salt for all passwords of a user */
-        status = sasl_verifier_remake(prepared, &v);
-    } else if (!status) {
-        status = sasl_verifier_make(prepared, &v);
-    }
-    if (status)
-        return status;
-    if (wants_cram(m)) {
-        sasl_cram_derive(prepared, v.cram);
-        v.has_cram = true;
-    }
-    return add   ? users_add(u, name, &v, os_wall_ms())
-           : app ? users_app_add(u, name, m->as.user_app_add.label, &v, os_wall_ms())
-                 : users_set_verifier(u, name, &v, os_wall_ms());
+    if (!status)
+        status = make_verifier(m, &login, prepared, &v);
+    if (!status && add)
+        status = users_add(u, name, &v, os_wall_ms());
+    else if (!status && app)
+        status = users_app_add(u, name, m->as.user_app_add.label, &v, os_wall_ms());
+    else if (!status)
+        status = users_set_verifier(u, name, &v, os_wall_ms());
+    explicit_bzero(&login, sizeof login);
+    explicit_bzero(&v, sizeof v);
+    return status;
 }
 
 static int prepare_password(struct users *u, const struct ipc_message *m, struct sp_view name,

@@ -1,6 +1,7 @@
 """The checks of tools/ find what they are there to find, and tests/run counts what it is there to count."""
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -153,6 +154,20 @@ class Runner(unittest.TestCase):
     def test_words_that_match_nothing_fail(self):
         status, _, last = self.run_tests({"good": "echo 1..1; echo ok 1 - a"}, None, ["nonsense"])
         self.assertEqual((status, last), (1, "0 passed, 1 failed"))
+
+
+class Seeds(unittest.TestCase):
+    def test_every_mechanism_has_seeds_for_both_sides(self):
+        names = re.findall(r'^    X\(\w+, "([A-Z0-9-]+)"', (ROOT / "src/sasl/names.h").read_text(), re.M)
+        self.assertGreater(len(names), 9)
+        sides = {name: set() for name in names}
+        for seed in (ROOT / "fuzz/corpus/sasl").iterdir():
+            octets = seed.read_bytes()
+            name = octets[1:octets.index(b"\n")].decode()
+            self.assertIn(name, sides, seed)
+            sides[name].add("client" if octets[0] & 4 else "server")
+        for name, found in sides.items():
+            self.assertEqual(found, {"client", "server"}, name)
 
 
 if __name__ == "__main__":

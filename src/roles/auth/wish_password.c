@@ -138,6 +138,7 @@ static void take_password(struct auth *a, struct os_edge *tool, const struct ask
         auth_wish_answer(tool, k->name, false, status);
     else
         make_verifier(a, tool, k, &login, password);
+    explicit_bzero(&login, sizeof login);
 }
 
 /* SP_ERR_EXISTS when the user has a password of this label. */
@@ -182,6 +183,7 @@ void auth_wish_wanted(struct auth *a, struct os_edge *from, const struct ipc_use
         auth_wish_answer(from, m->name, false, status);
     else
         make_verifier(a, from, &(struct ask){.kind = WISH_WANTED, .name = m->name}, &login, m->password);
+    explicit_bzero(&login, sizeof login);
 }
 
 void auth_wish_add(struct auth *a, struct os_edge *tool, const struct ipc_user_add *m)

@@ -161,7 +161,7 @@ static int read_credential(struct credential *credential, const struct config_ro
     sp_buf_init(&credential->password, &os_heap, PASSWORD_FILE_MAX);
     sp_buf_init(&credential->authorities_pem, &os_heap, PEM_MAX);
     sp_buf_init(&credential->certificates_pem, &os_heap, PEM_MAX);
-    sp_buf_init(&credential->key_pem, &os_heap, PEM_MAX);
+    sp_buf_init(&credential->key_pem, &os_heap_secret, PEM_MAX);
     int code = route->password_file ? read_password(credential, route->password_file, error) : EX_OK;
     if (code == EX_OK && route->ca_file)
         code = read_named(route->ca_file, &credential->authorities_pem, error);
