@@ -276,7 +276,7 @@ static void put_transcript(struct pages_out *out, const struct reference_transcr
     struct pages_html *h = html_of(out);
     struct pages_noter noter = {0};
     end_items(h);
-    fputs("<ol class=\"transcript\">\n", h->to);
+    fputs(t->n > 1 ? "<ol class=\"transcript\">\n" : "<ol class=\"transcript alone\">\n", h->to);
     for (size_t i = 0; i < t->n; i++) {
         /* A reply alone stands below its meaning. */
         char *note = t->n > 1 ? pages_note(&noter, &t->lines[i], out->lang) : pages_copy("");

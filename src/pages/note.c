@@ -91,6 +91,7 @@ static char *note_command(struct pages_noter *n, const char *text, enum referenc
 {
     const struct reference_topic *command = topic_at(REFERENCE_COMMAND, text);
     n->ehlo = strncasecmp(text, "EHLO", 4) == 0 || strncasecmp(text, "LHLO", 4) == 0;
+    n->offered_n = 0;
     if (strncasecmp(text, "BDAT", 4) == 0) {
         n->expects = HEADER;
         n->content_n = 0;
@@ -121,7 +122,7 @@ static char *note_reply(struct pages_noter *n, const char *text, enum reference_
         const struct reference_topic *keyword = topic_at(REFERENCE_KEYWORD, rest);
         if (keyword)
             return pages_copy(reference_in(&keyword->title, lang));
-        return say(REFERENCE_WORD_NOTE_HOST, lang);
+        return say(n->offered_n++ == 0 ? REFERENCE_WORD_NOTE_HOST : REFERENCE_WORD_NOTE_EXTENSION, lang);
     }
     if (more)
         return say(REFERENCE_WORD_NOTE_MORE, lang);

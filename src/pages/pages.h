@@ -156,8 +156,8 @@ const char *pages_enhanced_subject(const struct reference_enhanced *enhanced, en
 struct pages_noter {
     int expects; /* of the client */
     bool ehlo;
-    const struct reference_topic *mechanism;
     size_t content_n;
+    size_t offered_n; /* lines of an EHLO reply that name no known keyword */
 };
 /* Owned by the caller; "" for a line that needs no word. */
 char *pages_note(struct pages_noter *noter, const struct reference_line *line, enum reference_lang lang);
