@@ -14,15 +14,15 @@
 
 enum { PREAMBLE_MAX = 256 };
 
-int send_number(const char *name, uint64_t min, uint64_t max, uint64_t *n_out)
+int send_number(const char *name, const char *unit, uint64_t max, uint64_t *n_out)
 {
     const char *given = cli_value(send_options, name);
     uint64_t n = 0;
     if (!given)
         return EX_OK;
-    if (sp_view_u64(sp_view_of(given), max, &n) || n < min)
-        return cli_usage_fault("send", "--%s is a number from %llu to %llu, not '%s'", name,
-                               (unsigned long long)min, (unsigned long long)max, given);
+    if (sp_view_u64(sp_view_of(given), max, &n) || n == 0)
+        return cli_usage_fault("send", "--%s is a number%s%s from 1 to %llu, not '%s'", name,
+                               unit ? " of " : "", unit ? unit : "", (unsigned long long)max, given);
     *n_out = n;
     return EX_OK;
 }
@@ -79,9 +79,9 @@ int send_parse_run(struct send_plan *p)
     if (!code)
         code = parse_chunk(p);
     if (!code)
-        code = send_number("repeat", 1, 10000000, &repeat);
+        code = send_number("repeat", NULL, 10000000, &repeat);
     if (!code)
-        code = send_number("parallel", 1, SEND_PARALLEL_MAX, &parallel);
+        code = send_number("parallel", NULL, SEND_PARALLEL_MAX, &parallel);
     if (!code && p->until && repeat > 1)
         code =
             cli_usage_fault("send", "--repeat sends whole messages: not with --quit-after or --drop-after");

@@ -110,8 +110,8 @@ int send_parse_run(struct send_plan *p);
 /* The password or token, from where it was said to be; given: on the command line, or NULL. */
 int send_obtain_password(struct send_plan *p, const char *given);
 
-/* A number of an option; EX_OK, and untouched, when it is not given. */
-int send_number(const char *name, uint64_t min, uint64_t max, uint64_t *n_out);
+/* A number of an option, from 1 to max, of a unit or NULL; EX_OK, and untouched, when it is not given. */
+int send_number(const char *name, const char *unit, uint64_t max, uint64_t *n_out);
 
 /* --- send_message.c, send_attach.c ------------------------------------------------------------------- */
 

@@ -189,7 +189,7 @@ int send_parse_envelope(struct send_plan *p)
     if (!code)
         code = parse_priority(p);
     if (!code)
-        code = send_number("hold-for", 1, 999999999, &hold_s);
+        code = send_number("hold-for", "seconds", 999999999, &hold_s);
     if (!code && hold_s > 0)
         p->parameters.hold_until_ms = os_wall_ms() + (int64_t)hold_s * 1000;
     if (!code)

@@ -264,7 +264,7 @@ int send_parse_where(struct send_plan *p, const struct cli_operands *operands)
     if (!code)
         code = parse_proxy(p);
     if (!code)
-        code = send_number("timeout", 1, 86400, &seconds);
+        code = send_number("timeout", "seconds", 86400, &seconds);
     p->timeout_ms = (uint32_t)seconds * 1000;
     p->xclient = sp_view_of(cli_value(send_options, "xclient"));
     for (size_t i = 0; !code && i < p->xclient.len; i++)

@@ -2,10 +2,11 @@
 import collections
 import email
 import email.policy
+import os
 import unittest
 
 from fake_server import FakeServer
-from harness import SLOW, ServerCase, Sink, free_port, smtp_source, wait_for
+from harness import SALLYPORT, SLOW, ServerCase, Sink, free_port, run, smtp_source, wait_for
 
 MESSAGES = 20000 if SLOW else 2000
 
@@ -98,6 +99,70 @@ class Relay(ServerCase):
         bounce, = hop.wait(1)
         self.assertEqual((bounce.sender, bounce.recipients), ("", ["a@example.org"]))
         self.assertIn(b"Status: 5.6.3", bounce.content)
+
+    def send(self, server, *words):
+        done = run([SALLYPORT, "send", f"127.0.0.1:{server.port()}", "--from", "a@example.org", "--quiet", *map(str, words)], timeout=300)
+        self.assertEqual(done.returncode, 0, done.output)
+
+    def blob(self):
+        octets = os.urandom(1 << 16) * (480 if SLOW else 40) + bytes(range(256)) + b"\r\n.\r\n\n--"
+        path = self.folder / "blob"
+        path.write_bytes(octets)
+        return path, octets
+
+    def test_binary_octet_for_octet(self):
+        hop = self.next_server(keywords=["PIPELINING", "CHUNKING", "BINARYMIME"])
+        server = self.serve("--relay", hop.address)
+        path, octets = self.blob()
+        self.send(server, "--to", "b@example.org", "--binary", "--attach", path)
+        mail, = hop.wait(1, 300)
+        self.assertIn("BODY=BINARYMIME", mail.mail_words)
+        self.assertIn(b"\r\n\r\n" + octets + b"\r\n--", mail.content)
+
+    def test_binary_by_downgrade(self):
+        path, octets = self.blob()
+        for i, keywords in enumerate((["PIPELINING", "8BITMIME"], ["CHUNKING"], ["BINARYMIME"])):
+            hop = self.next_server(keywords=keywords)
+            server = self.serve("--relay", hop.address, data=f"data{i}")
+            self.send(server, "--to", "b@example.org", "--binary", "--attach", path, "--body", "xin chào")
+            mail, = hop.wait(1, 300)
+            self.assertEqual(mail.mail_words, ["BODY=8BITMIME"] if "8BITMIME" in keywords else [])
+            text, blob = email.message_from_bytes(mail.content, policy=email.policy.default).iter_parts()
+            self.assertEqual(text.get_content(), "xin chào")
+            self.assertEqual(blob.get_content(), octets)
+
+    def test_what_may_not_be_converted_comes_back(self):
+        hop = self.next_server(keywords=["8BITMIME"])
+        server = self.serve("--relay", hop.address)
+        path = self.folder / "signed"
+        path.write_bytes(b"Subject: x\r\nContent-Type: multipart/signed; boundary=b\r\nContent-Transfer-Encoding: binary\r\n\r\n"
+                         b"--b\r\nContent-Transfer-Encoding: binary\r\n\r\n\0\r\n--b--\r\n")
+        self.send(server, path, "--to", "b@example.org", "--binary")
+        self.assertIn(b"Status: 5.6.2", hop.wait(1)[0].content)
+
+    def test_utf8_to_a_server_without_it(self):
+        hop = self.next_server(keywords=["8BITMIME"])
+        server = self.serve("--relay", hop.address)
+        self.send(server, "--to", "hộp@thư.example", "--header", "To: them")
+        bounce, = hop.wait(1)
+        self.assertEqual(bounce.recipients, ["a@example.org"])
+        self.assertIn(b"Status: 5.6.7", bounce.content)
+        # SMTPUTF8 was said, but nothing needs it: it goes without.
+        self.relay(server, b"Subject: x\r\n\r\nx\r\n", "SMTPUTF8")
+        self.assertEqual(hop.wait(2)[1].mail_words, ["BODY=8BITMIME"])
+
+    def test_what_was_asked_is_passed_on(self):
+        hop = self.next_server(keywords=["8BITMIME", "SMTPUTF8", "DSN", "DELIVERBY", "MT-PRIORITY"])
+        server = self.serve("--relay", hop.address)
+        self.send(server, "--to", "hộp@thư.example", "--ret", "hdrs", "--envid", "a b", "--notify", "failure,success", "--orcpt",
+                  "rfc822;x+y@example.org", "--deliver-by", "5000;N", "--priority", "3")
+        mail, = hop.wait(1)
+        words = " ".join(mail.mail_words)
+        for word in ("SMTPUTF8", "RET=HDRS", "ENVID=a+20b", "BODY=8BITMIME"):
+            self.assertIn(word, mail.mail_words)
+        self.assertRegex(words, r"BY=(5000|49\d\d);N")
+        self.assertIn("MT-PRIORITY=3", words)
+        self.assertEqual(mail.rcpt_words, [["NOTIFY=SUCCESS,FAILURE", "ORCPT=rfc822;x+2By@example.org"]])
 
     def test_limits_of_the_next_server_are_kept(self):
         hop = self.next_server(keywords=["PIPELINING", "LIMITS MAILMAX=1 RCPTMAX=2"])
