@@ -2,44 +2,14 @@
  * Mistakes on purpose: each over a connection of its own, its answer judged by what the RFC says to it. What
  * came before the answer must have been accepted; else nothing is known.
  */
-#include "cli/send.h"
-
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
 #include "base/view.h"
 #include "cli/catalogue.h"
-#include "cli/send_mistakes.h"
-#include "cli/send_words.h"
+#include "cli/send_trial.h"
 #include "os/heap.h"
-
-enum verdict { RIGHT, ALLOWED, WRONG, UNTRIED, VERDICT_N };
-
-static const struct {
-    const char *id;
-    struct reference_text text;
-} verdicts[VERDICT_N] = {
-    [RIGHT] = {"right", {"as the RFC says", "đúng như RFC"}},
-    [ALLOWED] = {"allowed", {"the RFC allows it", "RFC cho phép"}},
-    [WRONG] = {"wrong", {"not as the RFC says", "không đúng RFC"}},
-    [UNTRIED] = {"untried", {"could not be tried", "không thử được"}},
-};
-
-struct trial {
-    const struct send_plan *plan;
-    const struct send_mistake *mistake;
-    struct send_setup setup;
-    struct client *client;
-    size_t step;
-    unsigned due;      /* replies to the step that have not come */
-    bool before;       /* a reply before the last was a refusal  */
-    bool ready, over;  /* it came to the mistake; all was said   */
-    int code;          /* of the last reply; 0: none             */
-    struct sp_buf got; /* the replies, with '\n' between them    */
-    struct sp_buf why; /* why the session ended                  */
-};
 
 bool send_misbehave_knows(const char *name)
 {
@@ -82,36 +52,9 @@ static size_t step_n(const struct send_mistake *m)
     return n;
 }
 
-/* --- the judgement ---------------------------------------------------------------------------- */
-
-/* Is the answer among "503|554|5..|closed"? */
-static bool is_among(const struct trial *t, const char *list)
-{
-    char code[8];
-    const char *answer = t->code ? code : "closed";
-    snprintf(code, sizeof code, "%03d", t->code % 1000);
-    for (const char *at = list; *at; at += strcspn(at, "|") + (at[strcspn(at, "|")] == '|')) {
-        size_t n = strcspn(at, "|"), same = 0;
-        while (same < n && answer[same] && (at[same] == answer[same] || at[same] == '.'))
-            same++;
-        if (same == n && !answer[n])
-            return true;
-    }
-    return false;
-}
-
-static enum verdict judge(const struct trial *t)
-{
-    if (!t->ready || t->before)
-        return UNTRIED;
-    if (t->mistake->good[0] == '\0')
-        return t->over ? RIGHT : WRONG;
-    return is_among(t, t->mistake->good) ? RIGHT : is_among(t, t->mistake->allowed) ? ALLOWED : WRONG;
-}
-
 /* --- the session ------------------------------------------------------------------------------ */
 
-static void end_trial(struct trial *t)
+static void end_trial(struct send_trial *t)
 {
     client_free(t->client);
     t->client = NULL;
@@ -119,7 +62,7 @@ static void end_trial(struct trial *t)
     t->setup.dns = NULL;
 }
 
-static void say_step(struct trial *t)
+static void say_step(struct send_trial *t)
 {
     const struct send_step *step = &t->mistake->steps[t->step++];
     struct sp_buf octets;
@@ -133,7 +76,7 @@ static void say_step(struct trial *t)
 
 static void on_ready(void *ctx)
 {
-    struct trial *t = ctx;
+    struct send_trial *t = ctx;
     t->ready = true;
     /* A refusal on the way there is the end of it: DATA without recipients would be another mistake. */
     bool refused = t->step > 0 && t->step < step_n(t->mistake) && t->code / 100 > 3 &&
@@ -150,7 +93,7 @@ static void on_ready(void *ctx)
         client_quit(t->client);
 }
 
-static void note_reply(struct trial *t, const struct sp_client_reply *reply)
+static void note_reply(struct send_trial *t, const struct sp_client_reply *reply)
 {
     struct sp_view rest = reply->lines, line;
     if (t->got.len > 0)
@@ -164,7 +107,7 @@ static void note_reply(struct trial *t, const struct sp_client_reply *reply)
 
 static void on_note(void *ctx, const struct client_note *n)
 {
-    struct trial *t = ctx;
+    struct send_trial *t = ctx;
     if (n->type != CLIENT_NOTE_REPLY)
         return;
     const char *phase = n->event->as.reply.phase;
@@ -177,7 +120,7 @@ static void on_note(void *ctx, const struct client_note *n)
 
 static void on_ended(void *ctx, const struct client_verdict *v)
 {
-    struct trial *t = ctx;
+    struct send_trial *t = ctx;
     bool early = t->mistake->at == SEND_AT_CONNECT && strcmp(v->phase, "CONNECT") != 0;
     /* Hung up before every reply was there: that is an answer, too, but for silence. */
     t->ready = t->ready || early;
@@ -203,7 +146,7 @@ static void no_mail(void *ctx) { (void)ctx; }
 
 static const struct client_handlers handlers = {on_ready, no_content, no_outcome, no_mail, on_ended, on_note};
 
-static int run_trial(struct trial *t)
+static int run_trial(struct send_trial *t)
 {
     struct sp_buf early;
     int code = send_setup(t->plan, &t->setup);
@@ -233,45 +176,6 @@ static int run_trial(struct trial *t)
     return code;
 }
 
-/* --- telling ----------------------------------------------------------------------------------- */
-
-static const char *or_nothing(const char *list) { return list[0] ? list : "-"; }
-
-static void print_trial(const struct trial *t, enum verdict verdict)
-{
-    const struct send_mistake *m = t->mistake;
-    struct sp_view rest = sp_buf_view(&t->got), line;
-    enum reference_lang lang = t->plan->lang;
-    printf("%s: %s (RFC %s)\n", m->name, reference_in(&m->text, lang), m->rfc);
-    printf("   %s %s%s%s\n", lang == REFERENCE_VI ? "mong đợi:" : "expected:", or_nothing(m->good),
-           m->allowed[0] ? lang == REFERENCE_VI ? "; cho phép: " : "; allowed: " : "", m->allowed);
-    while (sp_view_word(&rest, '\n', &line)) {
-        fputs("   S: ", stdout);
-        send_write_clean(stdout, line);
-        putchar('\n');
-    }
-    if (t->why.len > 0) {
-        fputs("   -- ", stdout);
-        send_write_clean(stdout, sp_buf_view(&t->why));
-        putchar('\n');
-    }
-    printf("=> %s: %s\n", m->name, reference_in(&verdicts[verdict].text, lang));
-}
-
-static json_t *json_trial(const struct trial *t, enum verdict verdict)
-{
-    const struct send_mistake *m = t->mistake;
-    struct sp_view rest = sp_buf_view(&t->got), line;
-    json_t *replies = json_array();
-    while (sp_view_word(&rest, '\n', &line))
-        json_array_append_new(replies, send_json_text(line));
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:s}", "name", m->name, "what",
-                     reference_in(&m->text, t->plan->lang), "rfc", m->rfc, "expected", m->good, "allowed",
-                     m->allowed, "replies", replies, "ended",
-                     t->why.len ? send_json_text(sp_buf_view(&t->why)) : json_null(), "verdict",
-                     verdicts[verdict].id);
-}
-
 void send_misbehave_list(const struct send_plan *plan)
 {
     json_t *list = json_array();
@@ -289,11 +193,11 @@ void send_misbehave_list(const struct send_plan *plan)
 }
 
 /* A wrong answer outweighs one that could not be had. */
-static int code_of(enum verdict verdict, int before)
+static int code_of(enum send_verdict verdict, int before)
 {
-    if (verdict == WRONG || before == EX_PROTOCOL)
+    if (verdict == SEND_WRONG || before == EX_PROTOCOL)
         return EX_PROTOCOL;
-    return verdict == UNTRIED ? EX_UNAVAILABLE : before;
+    return verdict == SEND_UNTRIED ? EX_UNAVAILABLE : before;
 }
 
 int send_misbehave(const struct send_plan *plan)
@@ -304,16 +208,16 @@ int send_misbehave(const struct send_plan *plan)
     for (const struct send_mistake *m = send_mistakes; m->name && !code; m++) {
         if (!all && strcmp(m->name, plan->misbehave) != 0)
             continue;
-        struct trial t = {.plan = plan, .mistake = m};
+        struct send_trial t = {.plan = plan, .mistake = m};
         sp_buf_init(&t.got, &os_heap, 1 << 20);
         sp_buf_init(&t.why, &os_heap, CLIENT_TEXT_MAX * 2);
         code = run_trial(&t);
-        enum verdict verdict = judge(&t);
+        enum send_verdict verdict = send_judge(&t);
         worst = code_of(verdict, worst);
         if (!code && plan->json)
-            json_array_append_new(list, json_trial(&t, verdict));
+            json_array_append_new(list, send_json_trial(&t, verdict));
         else if (!code)
-            print_trial(&t, verdict);
+            send_print_trial(&t, verdict);
         sp_buf_fini(&t.got);
         sp_buf_fini(&t.why);
     }

@@ -75,6 +75,7 @@ void delivery_link_begin(struct delivery_link *l, struct delivery_attempt *a)
         .eight_bit = a->eight_bit,
         .send_eight_bit = !a->declared_eight_bit, /* its sender did not ask for more than trying */
     };
+    l->mail.parameters.hold_until_ms = 0; /* the queue has held it: whoever sends it earlier means it */
     client_mail(l->client, &l->mail);
 }
 
