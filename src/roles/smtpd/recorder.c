@@ -9,11 +9,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { INPUT_MAX = 12288 + 512, REFUSAL_MAX = 256, MECHANISM_MAX = 20 };
+enum {
+    INPUT_MAX = 12288 + 512,
+    REFUSAL_MAX = 256,
+    MECHANISM_MAX = 20,
+    WHOLE_MAX = RECORDER_LINE_MAX * 4 + 64 /* a line with its time and mark, all of it escaped */
+};
 
 struct recorder {
     uint64_t begun_ms;
     struct sp_buf head, tail;
+    struct sp_buf line; /* being written                           */
     unsigned head_n, tail_n;
     uint64_t dropped;    /* lines between them                      */
     struct sp_buf input; /* a line of the client that goes on       */
@@ -35,6 +41,7 @@ struct recorder *recorder_new(uint64_t begun_ms)
     r->begun_ms = begun_ms;
     sp_buf_init(&r->head, &os_heap, RECORDER_HEAD_OCTETS);
     sp_buf_init(&r->tail, &os_heap, RECORDER_TAIL_OCTETS);
+    sp_buf_init(&r->line, &os_heap, WHOLE_MAX);
     sp_buf_init(&r->input, &os_heap_secret, INPUT_MAX);
     return r;
 }
@@ -45,14 +52,12 @@ void recorder_free(struct recorder *r)
         return;
     sp_buf_fini(&r->head);
     sp_buf_fini(&r->tail);
+    sp_buf_fini(&r->line);
     sp_buf_fini_secret(&r->input);
     free(r);
 }
 
 /* --- lines into bounded memory --------------------------------------------------------------------- */
-
-/* Room for a line with its time and mark. */
-enum { WHOLE_MAX = RECORDER_LINE_MAX * 4 + 64 };
 
 static void drop_first(struct recorder *r)
 {
@@ -78,21 +83,21 @@ static void keep(struct recorder *r, struct sp_view line)
 }
 
 /* "  0.012 C: " */
-static void begin(struct recorder *r, struct sp_buf *line, const char *mark, uint64_t now_ms)
+static struct sp_buf *begin(struct recorder *r, const char *mark, uint64_t now_ms)
 {
     char front[48];
     uint64_t ms = now_ms - r->begun_ms;
     (void)snprintf(front, sizeof front, "%6llu.%03u %s ", (unsigned long long)(ms / 1000),
                    (unsigned)(ms % 1000), mark); /* fits */
-    sp_buf_init(line, &os_heap, WHOLE_MAX);
-    sp_buf_add_str(line, front);
+    sp_buf_clear(&r->line);
+    sp_buf_add_str(&r->line, front);
+    return &r->line;
 }
 
-static void end(struct recorder *r, struct sp_buf *line)
+static void end(struct recorder *r)
 {
-    sp_buf_add_u8(line, '\n');
-    keep(r, sp_buf_view(line));
-    sp_buf_fini(line);
+    sp_buf_add_u8(&r->line, '\n');
+    keep(r, sp_buf_view(&r->line));
 }
 
 static void add_cut(struct sp_buf *line, struct sp_view text)
@@ -109,14 +114,13 @@ static void add_cut(struct sp_buf *line, struct sp_view text)
 
 static void finish_content(struct recorder *r, uint64_t now_ms)
 {
-    struct sp_buf line;
     if (r->content == 0)
         return;
-    begin(r, &line, "--:", now_ms);
-    sp_buf_add_str(&line, "message, ");
-    sp_buf_add_dec(&line, r->content);
-    sp_buf_add_str(&line, " octets");
-    end(r, &line);
+    struct sp_buf *line = begin(r, "--:", now_ms);
+    sp_buf_add_str(line, "message, ");
+    sp_buf_add_dec(line, r->content);
+    sp_buf_add_str(line, " octets");
+    end(r);
     r->content = 0;
 }
 
@@ -176,22 +180,21 @@ static void add_unknown(const struct recorder *r, struct sp_buf *line, struct sp
 
 static void take_line(struct recorder *r, struct sp_view text, uint64_t now_ms)
 {
-    struct sp_buf line;
     if (text.len > 0 && text.p[text.len - 1] == '\r')
         text.len--;
-    begin(r, &line, "C:", now_ms);
+    struct sp_buf *line = begin(r, "C:", now_ms);
     size_t verb = recorder_verb(text);
     if (r->answer) {
-        add_response(r, &line, text);
+        add_response(r, line, text);
         r->challenged = false;
     } else if (verb == 4 && sp_view_starts_nocase(text, SP_LIT("AUTH"))) {
-        add_auth(r, &line, sp_view_from(text, verb));
+        add_auth(r, line, sp_view_from(text, verb));
     } else if (verb > 0) {
-        add_cut(&line, text);
+        add_cut(line, text);
     } else {
-        add_unknown(r, &line, text);
+        add_unknown(r, line, text);
     }
-    end(r, &line);
+    end(r);
 }
 
 static void take_piece(struct recorder *r, struct sp_view piece)
@@ -297,14 +300,13 @@ static void note_refusal(struct recorder *r, struct sp_view reply)
 
 static void take_reply(struct recorder *r, struct sp_view reply, uint64_t now_ms)
 {
-    struct sp_buf line;
-    begin(r, &line, "S:", now_ms);
+    struct sp_buf *line = begin(r, "S:", now_ms);
     r->challenged = sp_view_starts(reply, SP_LIT("334 "));
     if (r->challenged)
-        add_challenge(&line, sp_view_from(reply, 4));
+        add_challenge(line, sp_view_from(reply, 4));
     else
-        add_cut(&line, reply);
-    end(r, &line);
+        add_cut(line, reply);
+    end(r);
     if (reply.len > 3 && (reply.p[0] == '4' || reply.p[0] == '5'))
         note_refusal(r, reply);
 }
@@ -324,29 +326,27 @@ void recorder_server(struct recorder *r, struct sp_view replies, uint64_t now_ms
 
 static void finish_input(struct recorder *r, uint64_t now_ms)
 {
-    struct sp_buf line;
     if (r->input_len == 0)
         return;
-    begin(r, &line, "--:", now_ms);
-    sp_buf_add_str(&line, "a line without its end, ");
-    sp_buf_add_dec(&line, r->input_len);
-    sp_buf_add_str(&line, " octets");
-    end(r, &line);
+    struct sp_buf *line = begin(r, "--:", now_ms);
+    sp_buf_add_str(line, "a line without its end, ");
+    sp_buf_add_dec(line, r->input_len);
+    sp_buf_add_str(line, " octets");
+    end(r);
     forget_input(r);
 }
 
 void recorder_event(struct recorder *r, const char *what, const char *detail, uint64_t now_ms)
 {
-    struct sp_buf line;
     finish_content(r, now_ms);
     finish_input(r, now_ms);
-    begin(r, &line, "--:", now_ms);
-    sp_buf_add_str(&line, what);
+    struct sp_buf *line = begin(r, "--:", now_ms);
+    sp_buf_add_str(line, what);
     if (detail) {
-        sp_buf_add_str(&line, ": ");
-        add_cut(&line, sp_view_of(detail));
+        sp_buf_add_str(line, ": ");
+        add_cut(line, sp_view_of(detail));
     }
-    end(r, &line);
+    end(r);
 }
 
 struct recorder_sum recorder_sum(const struct recorder *r)
