@@ -359,7 +359,7 @@ class Limits(RoleCase):
 
     def test_descriptors_run_out_and_come_back(self):
         script = self.folder / "few"
-        script.write_text(f'#!/bin/sh\nulimit -n 60 && exec "{SALLYPORT}" "$@"\n')
+        script.write_text(f'#!/bin/sh\nulimit -n 70 && exec "{SALLYPORT}" "$@"\n')
         script.chmod(0o755)
         server = Server(data=self.folder / "data", program=str(script))
         self.addCleanup(self.end, server)
@@ -368,7 +368,7 @@ class Limits(RoleCase):
         large = b"Subject: large\r\n\r\n" + b"0123456789abcdef\r\n" * 10000
         with server.talk() as first:
             first.hello()
-            talks = [server.talk(greeting=None) for _ in range(150)]
+            talks = [server.talk(greeting=None) for _ in range(180)]
             for c in talks:
                 self.addCleanup(c.close)
             server.wait_log("accept-failed")
