@@ -68,9 +68,18 @@ static void check_client_ca(const struct rules *r, const struct config_listener 
     }
 }
 
+/* RFC 2033 5 */
+static void check_protocol(const struct rules *r, const struct config_listener *l)
+{
+    enum { SMTP_PORT = 25 };
+    if (l->protocol == CONFIG_PROTOCOL_LMTP && os_address_port(&l->address) == SMTP_PORT)
+        fault(r, "protocol", "port 25 is for SMTP; allowed: lmtp on any other port");
+}
+
 static void check_listener(const struct rules *r)
 {
     struct config_listener *l = r->block->target;
+    check_protocol(r, l);
     bool plain_auth = l->auth != CONFIG_AUTH_OFF && l->tls == CONFIG_TLS_OFF && !l->auth_in_clear;
     if (l->address.len == 0)
         return;

@@ -87,7 +87,7 @@ int message_add_received(struct sp_buf *out, const struct message_received *r)
     add_client(out, r->client);
     end_clause(&f);
     add_clause(&f, "by ", r->hostname, "");
-    add_clause(&f, "with ", message_protocol(r->esmtp, r->tls, r->authenticated), "");
+    add_clause(&f, "with ", message_protocol(r->lmtp, r->utf8, r->esmtp, r->tls, r->authenticated), "");
     if (r->tls)
         add_tls(&f, r);
     add_clause(&f, "id ", r->id, r->only_recipient.len ? "" : ";");
@@ -105,11 +105,13 @@ int message_add_received(struct sp_buf *out, const struct message_received *r)
     return sp_buf_status(out);
 }
 
-const char *message_protocol(bool esmtp, bool tls, bool authenticated)
+const char *message_protocol(bool lmtp, bool utf8, bool esmtp, bool tls, bool authenticated)
 {
-    if (!esmtp)
+    static const char *const names[][4] = {{"ESMTP", "ESMTPA", "ESMTPS", "ESMTPSA"},
+                                           {"UTF8SMTP", "UTF8SMTPA", "UTF8SMTPS", "UTF8SMTPSA"},
+                                           {"LMTP", "LMTPA", "LMTPS", "LMTPSA"},
+                                           {"UTF8LMTP", "UTF8LMTPA", "UTF8LMTPS", "UTF8LMTPSA"}};
+    if (!esmtp && !lmtp)
         return "SMTP"; /* TLS and AUTH are extensions: only ESMTP has names for them */
-    if (tls)
-        return authenticated ? "ESMTPSA" : "ESMTPS";
-    return authenticated ? "ESMTPA" : "ESMTP";
+    return names[(lmtp ? 2 : 0) + (utf8 ? 1 : 0)][(tls ? 2 : 0) + (authenticated ? 1 : 0)];
 }

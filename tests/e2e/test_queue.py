@@ -15,7 +15,7 @@ from fake_server import FakeServer
 from harness import ONE_MESSAGE, ROOT, SALLYPORT, ServerCase, sallyport, wait_for
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
-NASTY = b"Subject: nasty\r\n\r\n\x1b[2J\x00 caf\xe9 \xc3\xa9\r\n..two dots\r\n.\x07\r\n"
+NASTY = b"Subject: nasty\r\n\r\n\x1b[2J\x01 caf\xe9 \xc3\xa9\r\n..two dots\r\n.\x07\r\n"
 LARGE = b"Subject: large\r\n\r\n" + b"".join(b"line %06d of a large message\r\n" % i for i in range(10000))
 
 

@@ -111,11 +111,14 @@ static void tells_a_full_buffer(void **state)
 static void names_protocols_as_rfc_3848(void **state)
 {
     (void)state;
-    assert_string_equal(message_protocol(false, false, false), "SMTP");
-    assert_string_equal(message_protocol(true, false, false), "ESMTP");
-    assert_string_equal(message_protocol(true, true, false), "ESMTPS");
-    assert_string_equal(message_protocol(true, false, true), "ESMTPA");
-    assert_string_equal(message_protocol(true, true, true), "ESMTPSA");
+    assert_string_equal(message_protocol(false, false, false, false, false), "SMTP");
+    assert_string_equal(message_protocol(false, false, true, false, false), "ESMTP");
+    assert_string_equal(message_protocol(false, false, true, true, false), "ESMTPS");
+    assert_string_equal(message_protocol(false, false, true, false, true), "ESMTPA");
+    assert_string_equal(message_protocol(false, false, true, true, true), "ESMTPSA");
+    assert_string_equal(message_protocol(false, true, true, true, false), "UTF8SMTPS");
+    assert_string_equal(message_protocol(true, false, true, false, false), "LMTP");
+    assert_string_equal(message_protocol(true, true, true, false, true), "UTF8LMTPA");
 }
 
 static const struct CMUnitTest tests[] = {

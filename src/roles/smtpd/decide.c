@@ -6,9 +6,11 @@
 #include "roles/smtpd/exchange.h"
 #include "roles/smtpd/log.h"
 #include "roles/smtpd/mail.h"
+#include "roles/smtpd/peer.h"
 #include "roles/smtpd/policy.h"
 #include "roles/smtpd/room.h"
 #include "roles/smtpd/terms.h"
+#include "smtp/grammar.h"
 
 #include <stdlib.h>
 
@@ -51,10 +53,15 @@ static int decide_mail(struct session *s, const struct sp_server_event *ev)
     const struct sp_path *sender = &ev->as.mail.sender;
     if (s->senders && !policy_may_send(sp_view_of(s->senders), sender))
         return refuse(s, "MAIL", SMTPD_SENDER_NOT_YOURS, sender->text);
+    if (!policy_is_domain(sender->domain))
+        return refuse(s, "MAIL", SMTPD_BAD_DOMAIN, sender->text);
     if (!room_for_mail(s->smtpd))
         return refuse(s, "MAIL", SMTPD_SERVER_BUSY, sender->text);
+    struct sp_mail_parameters p = ev->as.mail.parameters;
     bool trusted = sp_server_is_authenticated(s->engine); /* RFC 4954 5: of nobody else is AUTH= believed */
-    s->mail = mail_begin(s, &ev->as.mail.sender, &ev->as.mail.parameters, trusted);
+    if (!trusted && p.priority > 0) /* RFC 6710 5.2: whoever is not trusted does not overtake */
+        p.priority = 0;
+    s->mail = mail_begin(s, &ev->as.mail.sender, &p, trusted);
     return accept_it(s);
 }
 
@@ -79,8 +86,17 @@ static int decide_data(struct session *s)
     return why == SMTPD_FINE ? accept_it(s) : refuse(s, "DATA", why, sp_buf_view(&s->mail->sender));
 }
 
-static int decide_end(struct session *s)
+/* One store for all: the other recipients of an LMTP message are told the same. */
+static int repeat_end(struct session *s)
 {
+    return s->end_text[0] ? sp_server_yes(s->engine, sp_view_of(s->end_text))
+                          : sp_server_no(s->engine, smtpd_refusal(s->end_refusal));
+}
+
+static int decide_end(struct session *s, uint32_t recipient)
+{
+    if (recipient > 0)
+        return repeat_end(s);
     enum smtpd_refusal why = mail_submit(s->mail);
     if (why == SMTPD_FINE)
         return SP_OK;
@@ -89,7 +105,41 @@ static int decide_end(struct session *s)
     else
         log_not_stored(s->mail, why);
     mail_drop(s->mail);
+    s->end_text[0] = 0;
+    s->end_refusal = why;
     return sp_server_no(s->engine, smtpd_refusal(why));
+}
+
+/* 252 for what cannot be told, and where nobody wants to (RFC 5321 3.5.3, 7.3). */
+static int decide_verify(struct session *s, struct sp_view words)
+{
+    struct sp_path mailbox;
+    struct smtp_fault fault;
+    struct sp_view text = words;
+    if (text.len > 1 && text.p[0] == '<' && text.p[text.len - 1] == '>')
+        text = sp_view_sub(text, 1, text.len - 2);
+    if (!s->terms->verifies || smtp_mailbox_parse(text, true, &mailbox, &fault) != SP_OK)
+        return accept_it(s);
+    switch (policy_mailbox(s->smtpd->role->config, &mailbox)) {
+    case SMTPD_FINE:
+        return sp_server_yes(s->engine, text);
+    case SMTPD_UNKNOWN_RECIPIENT:
+        return refuse(s, "VRFY", SMTPD_UNKNOWN_RECIPIENT, text);
+    default:
+        return accept_it(s);
+    }
+}
+
+static int decide_client(struct session *s, const struct sp_server_peer *peer)
+{
+    peer_is_client(s, peer);
+    return accept_it(s);
+}
+
+static int decide_forward(struct session *s, const struct sp_server_peer *peer)
+{
+    peer_forwards(s, peer);
+    return accept_it(s);
 }
 
 int decide(struct session *s, const struct sp_server_event *ev)
@@ -108,13 +158,13 @@ int decide(struct session *s, const struct sp_server_event *ev)
     case SP_SERVER_ASK_RCPT:
         return decide_recipient(s, ev);
     case SP_SERVER_ASK_VRFY:
-        return accept_it(s);
+        return decide_verify(s, ev->as.words);
     case SP_SERVER_ASK_EXPN:
         return refuse(s, "EXPN", SMTPD_EXPN_OFF, own_text);
     case SP_SERVER_ASK_DATA:
         return decide_data(s);
     case SP_SERVER_ASK_END:
-        return decide_end(s);
+        return decide_end(s, ev->as.end.recipient);
     case SP_SERVER_CONTENT:
         mail_add(s->mail, ev->as.content);
         return SP_OK;
@@ -125,9 +175,11 @@ int decide(struct session *s, const struct sp_server_event *ev)
         if (s->mail)
             mail_drop(s->mail);
         return SP_OK;
-    case SP_SERVER_ASK_ETRN:
     case SP_SERVER_ASK_XCLIENT:
-    case SP_SERVER_ASK_XFORWARD: /* not offered */
+        return decide_client(s, &ev->as.peer);
+    case SP_SERVER_ASK_XFORWARD:
+        return decide_forward(s, &ev->as.peer);
+    case SP_SERVER_ASK_ETRN: /* not offered */
     case SP_SERVER_START_TLS:
     case SP_SERVER_CLOSED:
     case SP_SERVER_NOTHING:

@@ -19,9 +19,10 @@ static struct sp_view submitter_of(const struct mail *m)
 void log_accepted(const struct mail *m)
 {
     const struct session *s = m->session;
-    const char *protocol = s ? message_protocol(sp_server_is_esmtp(s->engine), sp_server_is_tls(s->engine),
-                                                sp_server_is_authenticated(s->engine))
-                             : NULL;
+    const char *protocol =
+        s ? message_protocol(s->terms->options.lmtp, m->parameters.utf8, sp_server_is_esmtp(s->engine),
+                             sp_server_is_tls(s->engine), sp_server_is_authenticated(s->engine))
+          : NULL;
     os_log(OS_INFO, "mail-accepted", OS_STR("id", m->id_text), OS_STR("session", m->session_name),
            OS_STR("client", s ? s->client : NULL), OS_STR("protocol", protocol),
            OS_STR("user", s ? s->user : NULL), OS_VIEW("submitter", submitter_of(m)),

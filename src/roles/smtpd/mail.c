@@ -71,6 +71,8 @@ void mail_free(struct mail *m)
     leave_spool(m);
     if (m->has_author)
         message_author_fini(&m->author);
+    if (m->mends)
+        message_mend_fini(&m->mend);
     sp_buf_fini(&m->sender);
     sp_buf_fini(&m->texts);
     sp_buf_fini(&m->first_recipient);
@@ -133,6 +135,8 @@ static void add_received(struct mail *m)
                                  .client = s->client,
                                  .hostname = s->terms->hostname,
                                  .esmtp = sp_server_is_esmtp(s->engine),
+                                 .lmtp = s->terms->options.lmtp,
+                                 .utf8 = m->parameters.utf8,
                                  .tls = tls != NULL,
                                  .authenticated = sp_server_is_authenticated(s->engine),
                                  .tls_version = tls ? tls->version : NULL,
@@ -176,6 +180,21 @@ static enum smtpd_refusal judge_author(struct mail *m)
     return m->has_author ? refusals[message_author_end(&m->author)] : SMTPD_FINE;
 }
 
+/* Mail that others relay is not ours to change. */
+static void begin_mending(struct mail *m)
+{
+    const struct terms *terms = m->session->terms;
+    const struct message_mend_facts facts = {.sender = sp_buf_view(&m->sender),
+                                             .hostname = terms->hostname,
+                                             .id = m->id_text,
+                                             .wall_ms = (int64_t)m->received_ms};
+    if (m->mends)
+        message_mend_fini(&m->mend);
+    m->mends = terms->mends_headers && sp_server_is_authenticated(m->session->engine);
+    if (m->mends)
+        message_mend_init(&m->mend, &room_heap, &facts);
+}
+
 enum smtpd_refusal mail_open(struct mail *m)
 {
     int64_t now_ms = os_wall_ms();
@@ -184,6 +203,7 @@ enum smtpd_refusal mail_open(struct mail *m)
     message_id_text(m->id, m->id_text);
     message_scan_init(&m->scan);
     watch_author(m);
+    begin_mending(m);
     struct os_edge *queue = role_peer_for(smtpd_self.role, IPC_QUEUE, m->id);
     if (!queue)
         return SMTPD_QUEUE_UNAVAILABLE;
@@ -228,13 +248,11 @@ static void ask_spool(struct mail *m)
     wait_for_answer(m, WAIT_SPOOL);
 }
 
-void mail_add(struct mail *m, struct sp_view octets)
+/* Octets that are part of the message as it is stored. */
+static void add(struct mail *m, struct sp_view octets)
 {
     m->size += octets.len;
-    message_scan_feed(&m->scan, octets);
-    if (m->has_author)
-        message_author_feed(&m->author, octets);
-    if (m->failed != SMTPD_FINE)
+    if (m->failed != SMTPD_FINE || octets.len == 0)
         return;
     if (m->spool >= 0) {
         mail_write_spool(m, octets);
@@ -245,6 +263,31 @@ void mail_add(struct mail *m, struct sp_view octets)
         if (m->content.len > SUBMIT_MAX)
             ask_spool(m);
     }
+}
+
+static void add_mended(struct mail *m, struct sp_view octets, bool last)
+{
+    struct sp_buf mended;
+    sp_buf_init(&mended, &room_heap, CONTENT_MAX);
+    if (last)
+        message_mend_end(&m->mend, &mended);
+    else
+        message_mend_feed(&m->mend, octets, &mended);
+    if (sp_buf_status(&mended) != SP_OK)
+        mail_give_up(m, SMTPD_QUEUE_BROKEN);
+    add(m, sp_buf_view(&mended));
+    sp_buf_fini(&mended);
+}
+
+void mail_add(struct mail *m, struct sp_view octets)
+{
+    message_scan_feed(&m->scan, octets);
+    if (m->has_author)
+        message_author_feed(&m->author, octets);
+    if (m->mends && !m->mend.passes)
+        add_mended(m, octets, false);
+    else
+        add(m, octets);
 }
 
 /* --- submit ------------------------------------------------------------------------------------------ */
@@ -284,6 +327,8 @@ enum smtpd_refusal mail_submit(struct mail *m)
     struct os_edge *queue = queue_of(m);
     if (m->scan.received_n > RECEIVED_MAX)
         return SMTPD_MAIL_LOOP;
+    if (m->mends && !m->mend.passes) /* a short one: it does not need a file */
+        add_mended(m, (struct sp_view){0}, true);
     enum smtpd_refusal author = judge_author(m);
     if (author != SMTPD_FINE)
         return author;

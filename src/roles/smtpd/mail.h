@@ -6,6 +6,7 @@
 #define SMTPD_MAIL_H
 
 #include "message/author.h"
+#include "message/mend.h"
 #include "roles/smtpd/smtpd.h"
 
 struct mail {
@@ -21,8 +22,10 @@ struct mail {
     struct sp_buf texts;
     struct sp_buf content; /* until it is submitted or spooled */
     struct message_scan scan;
+    bool mends; /* the header, by the manners of submission */
+    struct message_mend mend;
     struct message_author author;
-    bool has_author; /* author is in use */
+    bool has_author;           /* author is in use */
     uint64_t size;             /* of the content, trace field included */
     uint64_t received_ms;      /* wall time */
     int spool;                 /* descriptor of incoming/<id>, or -1 */

@@ -1,6 +1,9 @@
 #include "roles/smtpd/policy.h"
 
+#include "base/buf.h"
 #include "base/view.h"
+#include "dns/idna.h"
+#include "os/heap.h"
 
 enum { LOCAL_MAX = 128 };
 
@@ -49,10 +52,49 @@ static const struct config_domain *domain_of(const struct config *c, struct sp_v
     return own || c->domain_n == 0 ? own : &c->domains[0];
 }
 
+/* Rules know domains as DNS does. */
+static const struct config_route *route_for(const struct config *c, struct sp_view sender,
+                                            const struct sp_path *recipient, struct sp_view ascii)
+{
+    struct sp_buf text;
+    if (sp_view_eq(ascii, recipient->domain))
+        return config_route_for(c, sender, recipient->text);
+    sp_buf_init(&text, &os_heap, LOCAL_MAX * 2 + DNS_IDNA_MAX);
+    sp_buf_add(&text, recipient->local);
+    sp_buf_add_u8(&text, '@');
+    sp_buf_add(&text, ascii);
+    const struct config_route *route = config_route_for(c, sender, sp_buf_view(&text));
+    sp_buf_fini(&text);
+    return route;
+}
+
+bool policy_is_domain(struct sp_view domain)
+{
+    char ascii[DNS_IDNA_MAX];
+    size_t len;
+    return dns_idna(domain, ascii, &len) == SP_OK;
+}
+
+enum smtpd_refusal policy_mailbox(const struct config *c, const struct sp_path *mailbox)
+{
+    char ascii[DNS_IDNA_MAX];
+    size_t len = 0;
+    if (dns_idna(mailbox->domain, ascii, &len) != SP_OK)
+        return SMTPD_UNKNOWN_RECIPIENT;
+    const struct config_domain *d = domain_of(c, sp_view_make(ascii, len));
+    if (!d)
+        return SMTPD_NO_ROUTE;
+    return has_mailbox(d, mailbox->local) ? SMTPD_FINE : SMTPD_UNKNOWN_RECIPIENT;
+}
+
 enum smtpd_refusal policy_recipient(const struct config *c, bool may_relay, struct sp_view sender,
                                     const struct sp_path *recipient, const char **route_out)
 {
-    const struct config_domain *d = domain_of(c, recipient->domain);
+    char ascii[DNS_IDNA_MAX];
+    size_t len = 0;
+    if (dns_idna(recipient->domain, ascii, &len) != SP_OK)
+        return SMTPD_BAD_DOMAIN;
+    const struct config_domain *d = domain_of(c, sp_view_make(ascii, len));
     if (d) {
         if (!has_mailbox(d, recipient->local))
             return SMTPD_UNKNOWN_RECIPIENT;
@@ -61,7 +103,7 @@ enum smtpd_refusal policy_recipient(const struct config *c, bool may_relay, stru
     }
     if (!may_relay)
         return SMTPD_RELAY_DENIED;
-    const struct config_route *route = config_route_for(c, sender, recipient->text);
+    const struct config_route *route = route_for(c, sender, recipient, sp_view_make(ascii, len));
     if (!route)
         return SMTPD_NO_ROUTE;
     *route_out = route->name;

@@ -14,6 +14,12 @@
 enum smtpd_refusal policy_recipient(const struct config *c, bool may_relay, struct sp_view sender,
                                     const struct sp_path *recipient, const char **route_out);
 
+/* What VRFY is told of a mailbox: FINE, UNKNOWN_RECIPIENT; NO_ROUTE where it is none of ours. */
+enum smtpd_refusal policy_mailbox(const struct config *c, const struct sp_path *mailbox);
+
+/* Is the domain, if it is Unicode, one that DNS can have (RFC 6531 3.2)? */
+bool policy_is_domain(struct sp_view domain);
+
 /*
  * May the sender of a MAIL FROM be this one?
  *   senders  patterns "LOCAL@DOMAIN", one a line, with * for any octets

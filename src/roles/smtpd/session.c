@@ -219,7 +219,10 @@ void session_begin(struct smtpd *smtpd, int fd, const struct session_door *door)
         s->next->prev = s;
     smtpd->sessions = s;
     smtpd->session_n++;
-    if (sp_server_new(&terms->options, &room_heap, &s->engine) != SP_OK)
+    struct sp_server_options options = terms->options; /* the engine copies them */
+    if (terms_trusts_peer(terms, &s->address))
+        options.extensions |= SP_EXT_XCLIENT | SP_EXT_XFORWARD;
+    if (sp_server_new(&options, &room_heap, &s->engine) != SP_OK)
         os_panic("engine", "a session cannot be made");
     s->stream = os_stream_accepted(smtpd->role->base, fd, &handlers, s);
     trace_begin(s);
@@ -238,15 +241,16 @@ void session_begin(struct smtpd *smtpd, int fd, const struct session_door *door)
 
 void session_note_stored(struct session *s, const char *id_text)
 {
-    char text[32 + MESSAGE_ID_TEXT];
-    int len = snprintf(text, sizeof text, "Queued as %s", id_text);
+    (void)snprintf(s->end_text, sizeof s->end_text, "Queued as %s", id_text); /* fits */
     s->mails++;
-    check(s, sp_server_yes(s->engine, sp_view_make(text, (size_t)len)));
+    check(s, sp_server_yes(s->engine, sp_view_of(s->end_text)));
     session_go_on(s);
 }
 
 void session_note_not_stored(struct session *s, enum smtpd_refusal why)
 {
+    s->end_text[0] = 0;
+    s->end_refusal = why;
     check(s, sp_server_no(s->engine, smtpd_refusal(why)));
     session_go_on(s);
 }

@@ -99,6 +99,9 @@ static void fill_options(struct sp_server_options *o, const struct config *c,
                     SP_EXT_DELIVERBY | SP_EXT_MT_PRIORITY | SP_EXT_LIMITS;
     if (listener->auth == CONFIG_AUTH_REQUIRED) /* RFC 4865 4: for submission alone */
         o->extensions |= SP_EXT_FUTURERELEASE;
+    o->lmtp = listener->protocol == CONFIG_PROTOCOL_LMTP;
+    o->fix_line_ends = listener->fix_line_ends;
+    o->refuse_undeclared_8bit = listener->undeclared_8bit == CONFIG_UNDECLARED_REFUSE;
 }
 
 static struct os_network *copy_networks(const struct os_network *networks, size_t n)
@@ -133,6 +136,10 @@ struct terms *terms_new(const struct smtpd *smtpd, const struct config_listener 
     t->relay_from = copy_networks(listener->relay_from, listener->relay_from_n);
     t->proxy_from_n = listener->proxy_from_n;
     t->proxy_from = copy_networks(listener->proxy_from, listener->proxy_from_n);
+    t->xclient_from_n = listener->xclient_from_n;
+    t->xclient_from = copy_networks(listener->xclient_from, listener->xclient_from_n);
+    t->verifies = listener->verify;
+    t->mends_headers = listener->mend_headers;
     t->greet_pause_ms = listener->greet_pause_s * 1000;
     t->proxy_timeout_ms = c->limits.proxy_timeout_s * 1000;
     return t;
@@ -151,6 +158,7 @@ void terms_unref(struct terms *t)
     free(t->relay_from);
     os_tls_unref(t->tls);
     free(t->proxy_from);
+    free(t->xclient_from);
     free(t->hostname);
     free(t->mechanisms_tls);
     free(t->mechanisms_plain);
@@ -162,6 +170,14 @@ static bool is_among(const struct os_network *networks, size_t n, const struct o
 {
     for (size_t i = 0; i < n; i++)
         if (os_network_has(&networks[i], a))
+            return true;
+    return false;
+}
+
+bool terms_trusts_peer(const struct terms *t, const struct os_address *from)
+{
+    for (size_t i = 0; i < t->xclient_from_n; i++)
+        if (os_network_has(&t->xclient_from[i], from))
             return true;
     return false;
 }

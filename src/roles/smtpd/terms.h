@@ -9,6 +9,9 @@ struct terms *terms_new(const struct smtpd *smtpd, const struct config_listener 
 struct terms *terms_ref(struct terms *t);
 void terms_unref(struct terms *t);
 
+/* May this peer say XCLIENT and XFORWARD? */
+bool terms_trusts_peer(const struct terms *t, const struct os_address *from);
+
 bool terms_may_relay(const struct terms *t, const struct os_address *from);
 
 /* Must a connection from there begin with a PROXY header? */
