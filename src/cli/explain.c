@@ -52,10 +52,13 @@ static void print(const struct cli_lookup *l, enum reference_lang lang)
         cli_json_print(l ? cli_json_lookup(l, lang) : cli_json_index(lang));
         return;
     }
-    if (l && cli_option(options, "markdown")->given) {
+    if (cli_option(options, "markdown")->given) {
         struct pages_markdown markdown;
         pages_markdown_init(&markdown, stdout, lang);
-        cli_page_lookup(&markdown.out, l);
+        if (l)
+            cli_page_lookup(&markdown.out, l);
+        else
+            pages_write_index(&markdown.out);
         return;
     }
     cli_page_init(&page, stdout);

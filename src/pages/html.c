@@ -177,9 +177,10 @@ static void put_title(struct pages_out *out, const char *key, const char *kind, 
     enum { LONG = 9 };
     struct pages_html *h = html_of(out);
     end_section(h);
-    fputs("<header class=\"head\">\n<p class=\"kind\">", h->to);
+    fprintf(h->to, "<header class=\"head\">\n<p class=\"kind\"><a href=\"%sindex.html#%s\">", h->home,
+            h->about ? folders[h->about->kind] : "compared");
     pages_html_put(h->to, kind);
-    fputs("</p>\n<h1>", h->to);
+    fputs("</a></p>\n<h1>", h->to);
     if (*key) {
         fprintf(h->to, "<span class=\"key%s\">", strlen(key) > LONG ? " long" : "");
         pages_html_put(h->to, key);

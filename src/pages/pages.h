@@ -122,6 +122,9 @@ struct pages_out {
 /* The page of a subject. */
 void pages_write(struct pages_out *out, const struct pages_subject *subject);
 
+/* The names of all pages. */
+void pages_write_index(struct pages_out *out);
+
 /* One reply: what each part of it says, then what to do. text: what follows the code. */
 void pages_write_reply(struct pages_out *out, int code, const char *text);
 

@@ -179,6 +179,9 @@ static void test_markdown(void **state)
     assert_int_equal(OUT("compare", "334", "503", "--markdown", "--lang", "vi"), EX_OK);
     assert_non_null(strstr(captured, "\n## Sự khác biệt chính\n"));
     assert_int_equal(OUT("explain", "250-8BITMIME <x> *y*", "--markdown"), EX_OK);
+    assert_int_equal(OUT("explain", "--markdown", "--lang", "en"), EX_OK);
+    assert_non_null(strstr(captured, "\n## SASL mechanisms\n"));
+    assert_non_null(strstr(captured, "\n- `SCRAM-SHA-256`: Proves"));
 }
 
 static void test_five_headings(void **state)

@@ -130,6 +130,11 @@ static void test_provider_replies(void **state)
          "google-unauthenticated"},
         {451, "4.7.612 Access denied, please try again later", "microsoft-busy"},
         {550, "5.7.613 Access denied", "microsoft-banned-ip"},
+        /* The last line of a reply with several, which is all that some programs show. */
+        {535, "5.7.8  https://support.google.com/mail/?p=BadCredentials d9443c01a7336-1e5 - gsmtp",
+         "google-bad-credentials"},
+        {550, "5.1.1 https://support.google.com/mail/?p=NoSuchUser x1 - gsmtp", "google-unknown-user"},
+        {550, "5.7.515 Access denied", "microsoft-auth-level"},
         {535, "5.7.8 Error: authentication failed: UGFzc3dvcmQ6", ""},
         {530, "5.7.0 Must issue a STARTTLS command first", ""},
         {250, "2.0.0 relay access denied", ""},
