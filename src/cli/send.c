@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sysexits.h>
 
 #include "base/view.h"
@@ -41,10 +42,11 @@ static int parse_stage(struct send_plan *p)
     if (!given)
         return EX_OK;
     p->drop = drop != NULL;
-    if (strcmp(given, "helo") == 0)
+    if (strcasecmp(given, "helo") == 0 || strcasecmp(given, "first-helo") == 0 ||
+        strcasecmp(given, "first-ehlo") == 0)
         given = "ehlo";
     for (size_t i = 1; i < SEND_STAGE_N; i++)
-        if (strcmp(given, words[i]) == 0)
+        if (strcasecmp(given, words[i]) == 0)
             p->until = (enum send_stage)i;
     return p->until
                ? EX_OK

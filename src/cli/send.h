@@ -47,6 +47,7 @@ struct send_plan {
     char host[256];
     uint16_t port;
     const char *path; /* of a unix socket, instead */
+    int family;       /* AF_INET, AF_INET6, or 0 */
     struct os_address from;
     bool has_from;
     enum sp_client_protocol protocol;

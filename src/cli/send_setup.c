@@ -78,6 +78,7 @@ static void plan_client(const struct send_plan *p, struct send_setup *s)
         .host = p->host,
         .port = p->port,
         .path = p->path,
+        .family = p->family,
         .from = p->has_from ? &p->from : NULL,
         .server_name = p->server_name,
         .preamble = sp_buf_view(&p->preamble),

@@ -72,6 +72,10 @@ static int parse_from(struct send_plan *p)
 {
     const char *given = cli_value(send_options, "local-interface");
     char text[80];
+    bool four = cli_option(send_options, "4")->given, six = cli_option(send_options, "6")->given;
+    if (four && six)
+        return cli_usage_fault("send", "-4 and -6 exclude each other");
+    p->family = four ? AF_INET : six ? AF_INET6 : AF_UNSPEC;
     if (!given)
         return EX_OK;
     p->has_from = os_address_parse(sp_view_of(given), &p->from) == SP_OK;
@@ -82,17 +86,32 @@ static int parse_from(struct send_plan *p)
                : cli_usage_fault("send", "--local-interface is an address of this machine, not '%s'", given);
 }
 
+/* "esmtp", and as RFC 3848 names them: s for TLS, a for AUTH; "ssmtp" is TLS from the first octet. */
 static int parse_protocol(struct send_plan *p)
 {
-    const char *given = cli_value(send_options, "protocol");
-    if (!given || strcmp(given, "esmtp") == 0)
-        p->protocol = SP_CLIENT_ESMTP;
-    else if (strcmp(given, "smtp") == 0)
-        p->protocol = SP_CLIENT_SMTP;
-    else if (strcmp(given, "lmtp") == 0)
-        p->protocol = SP_CLIENT_LMTP;
-    else
-        return cli_usage_fault("send", "--protocol is esmtp, smtp or lmtp, not '%s'", given);
+    static const struct {
+        const char *name;
+        enum sp_client_protocol protocol;
+    } names[] = {{"esmtp", SP_CLIENT_ESMTP}, {"smtp", SP_CLIENT_SMTP}, {"lmtp", SP_CLIENT_LMTP}};
+    const char *given = cli_value(send_options, "protocol"), *behind = NULL;
+    bool implicit = given && strncasecmp(given, "ssmtp", 5) == 0;
+    for (size_t i = 0; given && i < sizeof names / sizeof *names; i++) {
+        size_t n = strlen(names[i].name);
+        if (strncasecmp(given, names[i].name, n) != 0)
+            continue;
+        p->protocol = names[i].protocol;
+        behind = given + n;
+    }
+    if (implicit)
+        behind = given + 5;
+    bool tls = behind && strncasecmp(behind, "s", 1) == 0 && !implicit;
+    bool auth = behind && strcasecmp(behind + tls, "a") == 0;
+    if (given && (!behind || behind[tls + auth] || (p->protocol == SP_CLIENT_SMTP && !implicit && *behind)))
+        return cli_usage_fault("send", "--protocol is esmtp, smtp or lmtp, esmtps, esmtpsa, ..., not '%s'",
+                               given);
+    if (auth && !p->auth)
+        return cli_usage_fault("send", "--protocol %s goes with --auth USER", given);
+    p->tls = implicit ? SEND_TLS_IMPLICIT : tls ? SEND_TLS_STARTTLS : SEND_TLS_AUTO;
     return EX_OK;
 }
 
@@ -123,6 +142,8 @@ static int parse_tls_mode(struct send_plan *p)
     const char *given = cli_value(send_options, "tls");
     bool optional = cli_option(send_options, "tls-optional")->given;
     bool on_connect = cli_option(send_options, "tls-on-connect")->given;
+    if ((given || optional || on_connect) && p->tls != SEND_TLS_AUTO)
+        return cli_usage_fault("send", "--protocol says how TLS is used already: no --tls beside it");
     if ((given != NULL) + optional + on_connect > 1)
         return cli_usage_fault("send", "--tls, --tls-optional and --tls-on-connect exclude each other");
     if (on_connect)

@@ -29,6 +29,7 @@ struct client_options {
     uint32_t connect_ms;                        /* for one address; 0: 30,000                       */
     const char *path;                           /* of a unix socket, instead of host and port       */
     const struct os_address *from;              /* one of ours, to connect from; NULL: any          */
+    int family;                                 /* AF_INET, AF_INET6: such addresses alone; 0: both */
     const char *server_name;                    /* for SNI and the certificate; NULL: the host      */
     struct sp_view preamble;                    /* octets before all else: a PROXY header           */
     struct sp_view xclient;                     /* attributes for XCLIENT; empty: none is sent      */

@@ -80,18 +80,34 @@ static void try_next(struct client *c, const char *why)
         over(c, SP_CLIENT_RETRY, "4.4.1", text);
 }
 
+/* Only addresses of the family that is wanted, if one is. */
+static void keep_family(struct client *c)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < c->addresses.n && c->options->family; i++)
+        if (c->addresses.addresses[i].as.any.sa_family == c->options->family)
+            c->addresses.addresses[n++] = c->addresses.addresses[i];
+    if (!c->options->family || c->addresses.verdict != DNS_FOUND)
+        return;
+    c->addresses.n = n;
+    if (n == 0)
+        c->addresses.verdict = DNS_NO_DATA;
+}
+
 static void resolved(void *ctx, const struct dns_addresses *found)
 {
     struct client *c = ctx;
     client_enter(c);
     c->query = NULL;
     c->addresses = *found;
-    if (found->verdict == DNS_FOUND) {
+    keep_family(c);
+    if (c->addresses.verdict == DNS_FOUND) {
         connect_address(c);
     } else {
         char text[CLIENT_REMOTE_MAX];
-        snprintf(text, sizeof text, "host %.255s: %s", c->options->host, dns_verdict_text(found->verdict));
-        bool final = dns_is_final(found->verdict);
+        snprintf(text, sizeof text, "host %.255s: %s", c->options->host,
+                 dns_verdict_text(c->addresses.verdict));
+        bool final = dns_is_final(c->addresses.verdict);
         client_note(c, CLIENT_NOTE_DOWN, text);
         over(c, final ? SP_CLIENT_BOUNCE : SP_CLIENT_RETRY, final ? "5.4.4" : "4.4.3", text);
     }

@@ -96,7 +96,7 @@ class FakeServer:
                 say("221 2.0.0 Bye")
                 return
             else:
-                say(self.sayings.get(verb.split()[0].decode() if verb else "", "250 2.0.0 Ok"))
+                say(self.sayings.get(verb.split()[0].decode(errors="replace") if verb else "", "250 2.0.0 Ok"))
 
     def judge(self, mail, say):
         """Reply to a message; false: hang up instead."""

@@ -227,6 +227,21 @@ class Ways(SendCase):
         self.assertEqual(out.count("C: EHLO "), 2)
         self.assertIn("C: XCLIENT ADDR=192.0.2.1 NAME=x.example\n", out)
 
+    def test_names_of_protocols(self):
+        server = self.fake(keywords=["STARTTLS"], sayings={"STARTTLS": "454 4.7.0 not now"}, auth={"PLAIN": "235 in"})
+        self.send(server.address, "--to", "a@example.org", "--protocol", "ESMTPA", "--auth", "u:p")
+        self.send(server.address, "--to", "a@example.org", "--protocol", "esmtps", code=TEMPFAIL)
+        self.send(server.address, "--to", "a@example.org", "--protocol", "ssmtp", "--timeout", "2", code=None)
+        for words in (["--protocol", "esmtpx"], ["--protocol", "esmtpa"], ["--protocol", "smtps"], ["--protocol", "lmtps", "--tls=off"]):
+            self.send(server.address, "--to", "a@example.org", *words, code=USAGE)
+
+    def test_families(self):
+        server = self.fake()
+        where = f"localhost:{server.port}"
+        self.send(where, "--to", "a@example.org", "-4")
+        self.send("127.0.0.1:25", "--to", "a@example.org", "-6", code=68)
+        self.send(where, "--to", "a@example.org", "-4", "-6", code=USAGE)
+
     def test_a_unix_socket(self):
         path = self.folder / "lmtp"
 
