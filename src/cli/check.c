@@ -16,17 +16,19 @@ enum { PEM_MAX = 1 << 20, ERROR_MAX = 1 << 20 };
 
 /* --- what the configuration would do ------------------------------------------------------------- */
 
-static void print_mechanisms(const char *when, uint32_t set)
+/* Of Dovecot only the running server knows what it has. */
+static void print_mechanisms(const struct config *c, const char *when, uint32_t set)
 {
     struct sp_buf names;
     sp_buf_init(&names, &os_heap, 4096);
     config_mechanisms_text(set, &names);
     if (names.len > 0)
-        printf("    AUTH %s: %.*s\n", when, (int)names.len, (const char *)names.p);
+        printf("    AUTH %s: %.*s%s\n", when, (int)names.len, (const char *)names.p,
+               c->users.source == CONFIG_SOURCE_DOVECOT ? " (of these what Dovecot has)" : "");
     sp_buf_fini(&names);
 }
 
-static void print_listener(const struct config_listener *l)
+static void print_listener(const struct config *c, const struct config_listener *l)
 {
     static const char *const tls[] = {"no TLS", "STARTTLS", "TLS from the first octet"};
     static const char *const auth[] = {"no AUTH", "AUTH offered", "AUTH required"};
@@ -40,8 +42,8 @@ static void print_listener(const struct config_listener *l)
     if (l->proxy_from_n)
         printf(", behind proxies of %zu network%s", l->proxy_from_n, l->proxy_from_n == 1 ? "" : "s");
     puts("");
-    print_mechanisms("with TLS", l->offered_tls);
-    print_mechanisms("without TLS", l->offered_clear);
+    print_mechanisms(c, "with TLS", l->offered_tls);
+    print_mechanisms(c, "without TLS", l->offered_clear);
 }
 
 static void print_route(const struct config_route *r)
@@ -68,7 +70,7 @@ static void print_summary(const struct config *c)
 {
     printf("  hostname: %s\n  data: %s\n", c->hostname, c->data);
     for (size_t i = 0; i < c->listener_n; i++)
-        print_listener(&c->listeners[i]);
+        print_listener(c, &c->listeners[i]);
     for (size_t i = 0; i < c->domain_n; i++) {
         printf("  domain %s: ", c->domains[i].name);
         if (c->domains[i].mailbox_n)

@@ -45,6 +45,12 @@ class Check(unittest.TestCase):
   other domains: route out (to smtp.example.net port 25, with TLS when offered)
 """)
 
+    def test_what_dovecot_has_is_not_known_here(self):
+        _, done = self.check("default-route = hold\nusers {\n source = dovecot\n path = /run/d\n}\n"
+                             "listener l { address = \"127.0.0.1:2525\"\n auth = offered\n mechanisms = { SCRAM-SHA-1, PLAIN }\n}\n")
+        self.assertEqual(done.returncode, 0, done.output)
+        self.assertIn("    AUTH with TLS: SCRAM-SHA-1 PLAIN (of these what Dovecot has)\n", done.stdout)
+
     def test_faults_name_file_and_line(self):
         path, done = self.check("hostname = mail.example.org\nlisten = 25\n\ndata = \"\n")
         self.assertEqual((done.returncode, done.stdout), (os.EX_CONFIG, ""))
