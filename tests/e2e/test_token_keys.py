@@ -135,7 +135,7 @@ class TokenKeys(ServerCase):
     def test_kept_keys_are_given_up_in_the_end(self):
         self.web.publish(self.one)
         server = self.configure(self.text("jwks-keep = 1s", "jwks-fresh-least = 1s", "jwks-fresh-most = 1s"))
-        self.ask(server, self.one.token(), 235)
+        wait_for(lambda: self.can(server, self.one), "fresh keys")
         self.web.stop()
         server.expect_log("token-keys-away")
         wait_for(lambda: not self.can(server, self.one), "the keys to be too old")

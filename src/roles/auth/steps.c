@@ -152,8 +152,8 @@ static void check_token(struct exchange *x, enum ipc_keys_answer keys)
     x->token = true;
     x->token_fault =
         auth_token_judge(x->auth, sasl_server_password(x->sasl), sasl_server_user(x->sasl), &user);
-    if (x->token_fault == SASL_TOKEN_KEY && keys != IPC_KEYS_NEWEST &&
-        x->auth->role->config->tokens.jwks_url) {
+    bool newest = keys == IPC_KEYS_NEWEST && auth_keys(x->auth); /* else they are too old by now */
+    if (x->token_fault == SASL_TOKEN_KEY && !newest && x->auth->role->config->tokens.jwks_url) {
         sp_buf_fini(&user);
         if (keys == IPC_KEYS_KEPT && (x->awaits_keys || auth_keys_ask(x->auth)))
             await_keys(x);
