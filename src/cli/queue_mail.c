@@ -122,6 +122,7 @@ static json_t *recipient_json(const struct ipc_queue_recipient *r, bool whole)
     json_object_set_new(o, "last_enhanced", queue_json_text_or_null(r->enhanced));
     json_object_set_new(o, "last_attempt", queue_json_time(r->last_ms));
     json_object_set_new(o, "last_remote", queue_json_text_or_null(r->remote));
+    json_object_set_new(o, "last_tls", queue_json_text_or_null(r->tls));
     json_object_set_new(o, "notify", queue_notify_json(r->parameters.notify));
     json_object_set_new(o, "orcpt", queue_json_text_or_null(r->parameters.orcpt));
     return o;
@@ -192,6 +193,11 @@ static void print_recipient(const struct ipc_queue_recipient *r, FILE *to)
             fputs(" said: ", to);
         }
         queue_print_text(r->reply, false, to);
+    }
+    if (r->tls.len) {
+        fputs(" (TLS: ", to);
+        queue_print_text(r->tls, false, to);
+        fputc(')', to);
     }
     fputc('\n', to);
 }

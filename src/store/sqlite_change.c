@@ -138,6 +138,7 @@ static int settle_one(struct sqlite_store *s, uint64_t mail, const struct store_
     sqlite_bind_view(st, 9, one->reply);
     sqlite_bind_view(st, 10, one->remote);
     sqlite_bind_u64(st, 11, one->warned);
+    sqlite_bind_view(st, 12, one->tls);
     int status = sqlite_run(s, st);
     return status == SP_ERR_EXISTS ? sqlite_fail(s) : status;
 }

@@ -41,6 +41,7 @@ void sqlite_row(sqlite3_stmt *st, struct store_mail *mail_out, struct store_reci
         .parameters = sqlite_rcpt_parameters(st, 29),
         .warned = sqlite3_column_int(st, 31),
         .parked = sqlite_column(st, 32),
+        .tls = sqlite_column(st, 33),
     };
 }
 

@@ -92,6 +92,7 @@ static const char *const migrations[] = {
     "  name TEXT PRIMARY KEY,\n"
     "  since_ms INTEGER NOT NULL\n"
     ") WITHOUT ROWID;\n",
+    "ALTER TABLE recipient ADD COLUMN last_tls TEXT NOT NULL DEFAULT '';\n",
 };
 
 const int sqlite_schema_version = (int)(sizeof migrations / sizeof *migrations);

@@ -55,7 +55,7 @@ struct store_recipient {
     int64_t next_ms; /* of the next attempt; STORE_NEVER              */
     int64_t last_ms; /* of the last one; 0: none                      */
     uint32_t code;   /* of the last reply; 0: there was none          */
-    struct sp_view enhanced, reply, remote;
+    struct sp_view enhanced, reply, remote, tls;
     bool warned;           /* its sender was told of the delay              */
     struct sp_view parked; /* waits for this destination, not for next_ms; empty: it does not */
     struct sp_rcpt_parameters parameters;
@@ -72,7 +72,7 @@ struct store_settlement {
     int64_t next_ms; /* when state waits                              */
     int64_t last_ms;
     uint32_t code;
-    struct sp_view enhanced, reply, remote;
+    struct sp_view enhanced, reply, remote, tls;
 };
 
 /* Called for each recipient that a verb finds; views are void after the call. */

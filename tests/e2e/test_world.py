@@ -315,7 +315,10 @@ class Dane(Secured):
         self.mx(1, "mx1.example", self.certificate("mx1.example"))
         server = self.relay()
         ident = self.send(server, "x@one.example")
-        self.assertIn("fits none of its TLSA records", self.deferred(server, ident)["last_reply"])
+        recipient = self.deferred(server, ident)
+        self.assertIn("fits none of its TLSA records", recipient["last_reply"])
+        self.assertEqual(recipient["last_tls"], "dane")
+        self.assertIn("(TLS: dane)", server.run("queue", "show", ident).stdout)
         self.assertEqual(self.stored("x@one.example"), [])
 
     def test_no_tls_where_dane_demands_it(self):
@@ -449,6 +452,7 @@ class MtaSts(Secured):
         self.send(server, "x@one.example")
         server.wait_log("mta-sts-policy", domain="one.example", mode="enforce")
         server.wait_log("remote-connected", policy="mta-sts", verified="yes")
+        self.assertRegex(server.wait_log("mail-delivered")["tls"], r"mta-sts, TLSv1\.[23], verified")
         wait_for(lambda: self.stored("x@one.example"), "the message")
         self.send(server, "y@one.example")
         wait_for(lambda: self.stored("y@one.example"), "the message")

@@ -110,6 +110,7 @@ void delivery_attempt_settle(struct delivery_attempt *a, size_t target, const st
         .enhanced = fit_enhanced(o, store),
         .reply = o->reply,
         .remote = sp_view_of(o->remote),
+        .tls = sp_view_of(o->tls),
     };
     ipc_add_outcome(&a->outcomes, &outcome);
     t->settled = true;

@@ -51,6 +51,7 @@ struct delivery_outcome {
     int code;
     struct sp_view enhanced, reply;
     const char *remote;
+    const char *tls; /* what was demanded of the connection, and what it had; NULL: nothing is to be said */
 };
 void delivery_attempt_settle(struct delivery_attempt *a, size_t target, const struct delivery_outcome *o);
 void delivery_attempt_settle_open(struct delivery_attempt *a, const struct delivery_outcome *o);
@@ -246,6 +247,7 @@ struct delivery_link {
     size_t targets[DELIVERY_RECIPIENTS]; /* their places in the attempt        */
     bool crowded[DELIVERY_RECIPIENTS];   /* too many for this transaction      */
     size_t crowded_n, taken_n;
+    char tls[64];    /* "dane, TLSv1.3, verified" */
     bool lost;       /* before anything of this mail was answered             */
     bool was_ready;  /* it has come as far as to take mail                    */
     bool abandoned;  /* no further address is tried                           */

@@ -353,7 +353,9 @@ void delivery_dial_on(struct delivery_link *l, const struct client_verdict *v)
                                        .code = v->code,
                                        .enhanced = v->enhanced,
                                        .reply = v->text,
-                                       .remote = v->remote};
+                                       .remote = v->remote,
+                                       .tls = strcmp(v->phase, "CONNECT") != 0 ? policy_words[l->dial.policy]
+                                                                               : NULL};
     if (!l->abandoned)
         note_address(l, v);
     delivery_dial_note(l, &o, v->phase);

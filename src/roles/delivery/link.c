@@ -13,6 +13,7 @@
 #include "roles/delivery/delivery.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -38,13 +39,14 @@ static enum ipc_outcome_kind kind_of(enum sp_client_fate fate)
     }
 }
 
-static struct delivery_outcome outcome_of(const struct client_verdict *v)
+static struct delivery_outcome outcome_of(const struct delivery_link *l, const struct client_verdict *v)
 {
     return (struct delivery_outcome){.kind = kind_of(v->fate),
                                      .code = v->code,
                                      .enhanced = v->enhanced,
                                      .reply = v->text,
-                                     .remote = v->remote};
+                                     .remote = v->remote,
+                                     .tls = l->tls};
 }
 
 /* --- a mail ------------------------------------------------------------------------------ */
@@ -129,7 +131,7 @@ static void keep_crowd(struct delivery_link *l, size_t recipient, const struct c
     sp_buf_add(&l->crowd_text, v->enhanced);
     sp_buf_add(&l->crowd_text, v->text);
     struct sp_view all = sp_buf_view(&l->crowd_text);
-    l->crowd = outcome_of(v);
+    l->crowd = outcome_of(l, v);
     l->crowd.enhanced = sp_view_sub(all, 0, v->enhanced.len);
     l->crowd.reply = sp_view_from(all, v->enhanced.len);
 }
@@ -137,7 +139,7 @@ static void keep_crowd(struct delivery_link *l, size_t recipient, const struct c
 static void take_outcome(void *ctx, size_t recipient, const struct client_verdict *v)
 {
     struct delivery_link *l = ctx;
-    struct delivery_outcome o = outcome_of(v);
+    struct delivery_outcome o = outcome_of(l, v);
     if (was_crowded(v)) {
         keep_crowd(l, recipient, v);
     } else if (was_stale(l, v)) {
@@ -164,6 +166,19 @@ static void end_mail(void *ctx)
 }
 
 /* --- a connection -------------------------------------------------------------------------- */
+
+/* What was demanded, and what there is. */
+static void describe_tls(struct delivery_link *l)
+{
+    const struct os_tls_facts *tls = client_tls(l->client);
+    const char *policy = delivery_policy_word(l->dial.policy);
+    if (tls)
+        (void)snprintf(l->tls, sizeof l->tls, "%s, %s, %s", policy, tls->version,
+                       tls->peer_verified ? "verified" : "not verified");
+    else
+        (void)snprintf(l->tls, sizeof l->tls, "%s, %s", policy,
+                       l->pool->route->socket ? "on this machine" : "in clear");
+}
 
 static void log_up(const struct delivery_link *l)
 {
@@ -202,6 +217,7 @@ static void take_next(void *ctx)
     if (!l->was_ready) {
         p->dialling_n--;
         l->was_ready = true;
+        describe_tls(l);
         log_up(l);
         delivery_dial_done(l);
     }

@@ -77,6 +77,7 @@ static void gather(void *ctx, const struct store_mail *mail, const struct store_
         .enhanced = r->enhanced,
         .reply = r->reply,
         .remote = r->remote,
+        .tls = r->tls,
         .parameters = r->parameters,
     };
     (void)ipc_add_queue_recipient(&p->recipients,

@@ -50,18 +50,21 @@ static void choose(void *ctx, const struct store_mail *mail, const struct store_
                                                 .code = r->code,
                                                 .enhanced = {NULL, r->enhanced.len},
                                                 .reply = {NULL, r->reply.len},
-                                                .remote = {NULL, r->remote.len}};
+                                                .remote = {NULL, r->remote.len},
+                                                .tls = {NULL, r->tls.len}};
     (void)sp_buf_add(&o->text, r->enhanced); /* os_heap never says no */
     (void)sp_buf_add(&o->text, r->reply);
     (void)sp_buf_add(&o->text, r->remote);
+    (void)sp_buf_add(&o->text, r->tls);
 }
 
 static void find_texts(struct chosen *o)
 {
     size_t at = 0;
     for (size_t i = 0; i < o->n; i++) {
-        struct sp_view *views[] = {&o->list[i].enhanced, &o->list[i].reply, &o->list[i].remote};
-        for (size_t k = 0; k < 3; k++) {
+        struct sp_view *views[] = {&o->list[i].enhanced, &o->list[i].reply, &o->list[i].remote,
+                                   &o->list[i].tls};
+        for (size_t k = 0; k < sizeof views / sizeof *views; k++) {
             views[k]->p = o->text.p + at;
             at += views[k]->len;
         }

@@ -247,7 +247,8 @@ void queue_take_result(struct queue *q, struct os_edge *from, const struct ipc_a
                                                      .code = o.code,
                                                      .enhanced = o.enhanced,
                                                      .reply = o.reply,
-                                                     .remote = o.remote};
+                                                     .remote = o.remote,
+                                                     .tls = o.tls};
     }
     learn(q, item->destination, result, outcomes, i);
     end_lease(q, item);

@@ -296,7 +296,7 @@ struct queue_outcome {
     bool attempted; /* counts as an attempt                     */
     bool hold;      /* not to be tried any more, but kept       */
     uint32_t code;
-    struct sp_view enhanced, reply, remote;
+    struct sp_view enhanced, reply, remote, tls;
 };
 
 /* Write down what became of the item's targets; n outcomes in their order, or one for all. Takes the item. */

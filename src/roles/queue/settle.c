@@ -44,7 +44,8 @@ static struct queue_settling *settling_new(struct queue_item *item, const struct
     size_t octets = 0;
     s->item = item;
     for (size_t i = 0; i < n; i++)
-        octets += outcomes[i].enhanced.len + outcomes[i].reply.len + outcomes[i].remote.len;
+        octets +=
+            outcomes[i].enhanced.len + outcomes[i].reply.len + outcomes[i].remote.len + outcomes[i].tls.len;
     sp_buf_init(&s->text, &os_heap, SIZE_MAX / 2);
     (void)sp_buf_reserve(&s->text, octets * (n == 1 ? item->target_n : 1) + 1); /* os_heap never says no */
     for (size_t i = 0; i < item->target_n; i++) {
@@ -53,6 +54,7 @@ static struct queue_settling *settling_new(struct queue_item *item, const struct
         o->enhanced = keep(&s->text, o->enhanced);
         o->reply = keep(&s->text, o->reply);
         o->remote = keep(&s->text, o->remote);
+        o->tls = keep(&s->text, o->tls);
     }
     return s;
 }
@@ -147,7 +149,8 @@ static int write_down(struct queue *q, struct queue_settling *s)
                                             .code = o->code,
                                             .enhanced = o->enhanced,
                                             .reply = o->reply,
-                                            .remote = o->remote};
+                                            .remote = o->remote,
+                                            .tls = o->tls};
     }
     int status = add_bounce(q, s, now);
     if (!status)
@@ -176,7 +179,7 @@ static void log_one(struct queue *q, const struct queue_settling *s, const struc
                                                         : NULL;
     os_log(OS_INFO, events[one->state], OS_STR("id", id.text), OS_VIEW("session", s->item->mail.session),
            OS_VIEW("recipient", queue_address(t)), OS_VIEW("route", queue_route(s->item)),
-           OS_VIEW("remote", o->remote), OS_VIEW("reply", o->reply),
+           OS_VIEW("remote", o->remote), OS_VIEW("tls", o->tls), OS_VIEW("reply", o->reply),
            OS_NUM("attempts", t->attempts + o->attempted), OS_VIEW("next", sp_buf_view(&next)),
            OS_STR("note", note), OS_STR("finished", s->gone ? "yes" : NULL));
     sp_buf_fini(&next);
