@@ -215,7 +215,12 @@ bool drive_run(struct drive *d)
                                    .extended = l->extended,
                                    .tls = l->implicit_tls}};
     root.session.rules = d->rules;
-    bool good = begin(d, &root) && drive_from(d, &root, d->depth);
+    bool good = begin(d, &root);
+    for (unsigned i = 0; good && i < d->first_n; i++) {
+        path[path_n++] = d->first[i];
+        good = run_command(d, &root, d->first[i]);
+    }
+    good = good && drive_from(d, &root, d->depth);
     sp_server_free(s);
     return good && (memory.out_blocks == 0 || fail_here(d, "memory", 0, (int)memory.out_blocks));
 }

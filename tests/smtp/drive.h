@@ -20,6 +20,8 @@ struct drive {
     smtp_rule_row *rules;    /* smtp_rules, or a damaged table              */
     unsigned commands;       /* of the oracle's, from the first             */
     unsigned depth;
+    unsigned first[4];       /* commands to begin with                      */
+    unsigned first_n;
     size_t cut;              /* type in pieces of so many octets; 0: whole  */
     unsigned long sequences; /* out: tried                                  */
     char fault[800];         /* out: empty, or the first difference         */
