@@ -138,8 +138,9 @@ static void free_made(char **made)
 
 static int parse(struct send_plan *p, const struct cli_operands *operands)
 {
-    size_t servers =
-        cli_option(send_options, "server")->given || cli_option(send_options, "socket")->given ? 0 : 1;
+    bool named = cli_option(send_options, "server")->given || cli_option(send_options, "socket")->given ||
+                 cli_option(send_options, "mx")->given;
+    size_t servers = named ? 0 : 1;
     p->misbehave = cli_value(send_options, "misbehave");
     p->dump = cli_option(send_options, "dump")->given;
     if (p->misbehave && !send_misbehave_knows(p->misbehave))
@@ -178,6 +179,8 @@ static int send_planned(struct send_plan *p)
     }
     if (p->auth && !p->dump)
         code = send_obtain_password(p, password ? password + 1 : NULL);
+    if (!code && p->mx && !p->dump)
+        code = send_find_mx(p);
     if (!code && p->misbehave)
         code = send_misbehave(p);
     else if (!code && (code = send_parts_read(p, parts)) == EX_OK)

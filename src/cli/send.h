@@ -47,7 +47,10 @@ struct send_plan {
     char host[256];
     uint16_t port;
     const char *path; /* of a unix socket, instead */
-    int family;       /* AF_INET, AF_INET6, or 0 */
+    bool mx;          /* the host is found by the first recipient's domain */
+    struct os_address name_server;
+    bool has_name_server;
+    int family; /* AF_INET, AF_INET6, or 0 */
     struct os_address from;
     bool has_from;
     enum sp_client_protocol protocol;
@@ -165,6 +168,11 @@ struct send_summary {
  */
 void send_show_end(struct send_show *s, const struct client_verdict *failure,
                    const struct send_summary *summary, int exit_code);
+
+/* --- send_mx.c: set the plan's host to the mail server of its first recipient. ------------------------- */
+
+int send_find_mx(struct send_plan *p);
+struct dns *send_open_dns(const struct send_plan *p, struct event_base *base, struct sp_buf *error);
 
 /* --- send_run.c -------------------------------------------------------------------------------------- */
 

@@ -7,6 +7,8 @@ struct cli_option send_options[] = {
     {.group = "Where", .name = "server", .argument = "HOST[:PORT]", .help = "instead of the operand; then the first operand is FILE"},
     {.name = "port", .argument = "PORT", .help = "default 25; 465 with implicit TLS, 587 with --auth, 24 with LMTP"},
     {.name = "socket", .argument = "PATH", .help = "a unix socket, instead of HOST"},
+    {.name = "mx", .help = "the mail server of the first recipient's domain, as the DNS says, instead of HOST"},
+    {.name = "name-server", .argument = "ADDRESS[:PORT]", .help = "ask this name server; default those of the system"},
     {.name = "local-interface", .argument = "ADDRESS[:PORT]", .help = "connect from this address of ours"},
     {.name = "4", .help = "IPv4 alone"},
     {.name = "6", .help = "IPv6 alone"},

@@ -139,7 +139,7 @@ int send_setup(const struct send_plan *p, struct send_setup *s)
     plan_client(p, s);
     sp_buf_init(&error, &os_heap, 4096);
     s->base = os_loop_new();
-    s->dns = dns_new(s->base, &error);
+    s->dns = send_open_dns(p, s->base, &error);
     if (!s->dns)
         code = cli_fault("send", EX_OSERR, "%.*s", (int)error.len, (const char *)error.p);
     bool tls = p->tls != SEND_TLS_OFF;

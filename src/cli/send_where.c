@@ -53,13 +53,16 @@ static int parse_place(struct send_plan *p, const struct cli_operands *operands)
 {
     const char *server = cli_value(send_options, "server"), *port = cli_value(send_options, "port");
     p->path = cli_value(send_options, "socket");
+    p->mx = cli_option(send_options, "mx")->given;
+    if (p->mx && (server || p->path))
+        return cli_usage_fault("send", "--mx, --server and --socket exclude each other");
     if (p->path && server)
         return cli_usage_fault("send", "--socket and --server exclude each other");
     if (p->path && strlen(p->path) >= sizeof((struct sockaddr_un *)NULL)->sun_path)
         return cli_usage_fault("send", "the path of a socket has at most %zu octets",
                                sizeof((struct sockaddr_un *)NULL)->sun_path - 1);
     int code = EX_OK;
-    if (p->path || (operands->n == 0 && !server)) /* the latter with --dump alone */
+    if (p->path || p->mx || (operands->n == 0 && !server)) /* the latter with --dump alone */
         (void)snprintf(p->host, sizeof p->host, "localhost");
     else
         code = parse_server(p, server ? server : operands->words[0]);
@@ -68,19 +71,37 @@ static int parse_place(struct send_plan *p, const struct cli_operands *operands)
     return code;
 }
 
+/* An address, with a port or without. */
+static bool parse_address(const char *given, unsigned port, struct os_address *address_out)
+{
+    char text[80];
+    if (os_address_parse(sp_view_of(given), address_out) == SP_OK)
+        return true;
+    (void)snprintf(text, sizeof text, strchr(given, ':') ? "[%.60s]:%u" : "%.60s:%u", given, port);
+    return os_address_parse(sp_view_of(text), address_out) == SP_OK;
+}
+
+static int parse_name_server(struct send_plan *p)
+{
+    const char *given = cli_value(send_options, "name-server");
+    p->has_name_server = given && parse_address(given, 53, &p->name_server);
+    return !given || p->has_name_server
+               ? EX_OK
+               : cli_usage_fault("send", "--name-server is ADDRESS or ADDRESS:PORT, not '%s'", given);
+}
+
 static int parse_from(struct send_plan *p)
 {
     const char *given = cli_value(send_options, "local-interface");
-    char text[80];
     bool four = cli_option(send_options, "4")->given, six = cli_option(send_options, "6")->given;
     if (four && six)
         return cli_usage_fault("send", "-4 and -6 exclude each other");
     p->family = four ? AF_INET : six ? AF_INET6 : AF_UNSPEC;
     if (!given)
         return EX_OK;
-    p->has_from = os_address_parse(sp_view_of(given), &p->from) == SP_OK;
-    (void)snprintf(text, sizeof text, strchr(given, ':') ? "[%.60s]:0" : "%.60s:0", given);
-    p->has_from = p->has_from || os_address_parse(sp_view_of(text), &p->from) == SP_OK;
+    p->has_from = parse_address(given, 0, &p->from);
+    if (p->has_from && !p->family)
+        p->family = p->from.as.any.sa_family;
     return p->has_from
                ? EX_OK
                : cli_usage_fault("send", "--local-interface is an address of this machine, not '%s'", given);
@@ -274,6 +295,8 @@ int send_parse_where(struct send_plan *p, const struct cli_operands *operands)
 {
     uint64_t seconds = 30;
     int code = parse_place(p, operands);
+    if (!code)
+        code = parse_name_server(p);
     if (!code)
         code = parse_from(p);
     if (!code)

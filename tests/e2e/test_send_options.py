@@ -12,6 +12,7 @@ import threading
 import unittest
 
 from harness import ROOT, SALLYPORT, Sink, free_port, run
+from name_server import NameServer, Zone
 from test_send import DATAERR, NOPERM, NOUSER, OK, TEMPFAIL, UNAVAILABLE, USAGE, SendCase
 
 PROTOCOL = 76
@@ -241,6 +242,22 @@ class Ways(SendCase):
         self.send(where, "--to", "a@example.org", "-4")
         self.send("127.0.0.1:25", "--to", "a@example.org", "-6", code=68)
         self.send(where, "--to", "a@example.org", "-4", "-6", code=USAGE)
+
+    def test_the_mail_server_of_a_domain(self):
+        server = self.fake()
+        zone = Zone("world.example", "@ IN MX 20 other\n@ IN MX 10 mx\nmx IN A 127.0.0.1\nnull IN MX 0 .\nalone IN A 127.0.0.1\n")
+        names = NameServer(self.folder / "dns", [zone])
+        self.addCleanup(names.stop)
+        words = ["--mx", "--name-server", names.address, "--port", server.port]
+        out = self.send(*words, "--to", "me@world.example").stdout
+        self.assertIn("-- MX world.example: mx.world.example\n", out)
+        self.assertEqual(self.json(*words, "--to", "me@alone.world.example")["host"], "alone.world.example")
+        self.send(*words, "--to", "me@[127.0.0.1]")
+        self.assertEqual(len(server.wait(3)), 3)
+        self.assertIn("takes no mail", self.send(*words, "--to", "me@null.world.example", code=68).stderr)
+        self.send(*words, "--to", "me@none.world.example", code=68)
+        self.send(*words, "--to", "me", code=USAGE)
+        self.send("--mx", "--server", "h", "--to", "me@world.example", code=USAGE)
 
     def test_a_unix_socket(self):
         path = self.folder / "lmtp"
