@@ -22,6 +22,7 @@ static void begin(struct host *h, uint8_t listener)
         o.mechanisms_plain = (struct sp_view){0};
     if (listener & 16)
         o.max_message_octets = 64;
+    o.extensions |= SP_EXT_FUTURERELEASE | SP_EXT_ETRN | SP_EXT_XCLIENT | SP_EXT_XFORWARD;
     o.max_errors = listener & 32 ? 3 : 1000;
     o.max_idle_commands = listener & 64 ? 3 : 1000;
     host_init(h, &o);

@@ -61,15 +61,9 @@ static size_t after_dot(struct smtp_content *c, struct sp_view in, size_t i, boo
     return i;
 }
 
-size_t smtp_content_take(struct smtp_content *c, struct sp_view in, struct sp_view *piece_out, bool *end_out)
+static size_t take(struct smtp_content *c, struct sp_view in, struct sp_view *piece_out, bool *end_out)
 {
     size_t i = 0;
-    *end_out = false;
-    *piece_out = sp_view_sub(in, 0, 0);
-    if (c->insert) {
-        *piece_out = inserted(c);
-        return 0;
-    }
     if (c->state == DOT || c->state == DOT_CR) {
         i = after_dot(c, in, 0, end_out);
         if (*end_out || i == in.len || c->insert)
@@ -98,4 +92,16 @@ size_t smtp_content_take(struct smtp_content *c, struct sp_view in, struct sp_vi
     }
     *piece_out = sp_view_sub(in, start, i - start);
     return i;
+}
+
+size_t smtp_content_take(struct smtp_content *c, struct sp_view in, struct sp_view *piece_out, bool *end_out)
+{
+    size_t used = 0;
+    *end_out = false;
+    *piece_out = sp_view_sub(in, 0, 0);
+    if (!c->insert)
+        used = take(c, in, piece_out, end_out);
+    if (used == 0 && c->insert)
+        *piece_out = inserted(c);
+    return used;
 }

@@ -7,10 +7,10 @@
 #ifndef SMTP_GRAMMAR_H
 #define SMTP_GRAMMAR_H
 
-#include "base/buf.h"
 #include "sallyport/smtp_server.h"
 
-/* RFC 5321 4.5.3.1; the 63 is DNS's own (RFC 1035 2.3.4), the longest label in UTF-8 is of four octets each. */
+/* RFC 5321 4.5.3.1; the 63 is DNS's own (RFC 1035 2.3.4), the longest label in UTF-8 is of four octets each.
+ */
 enum {
     SMTP_LOCAL_MAX = 64,
     SMTP_DOMAIN_MAX = 255,
@@ -91,10 +91,6 @@ SP_MUST_USE int smtp_xtext_decode(struct sp_view in, uint8_t *out, size_t *len_o
  * (utf-8-addr-xtext and utf-8-addr-unitext, RFC 6533 3). The same room.
  */
 SP_MUST_USE int smtp_utf8_xtext_decode(struct sp_view in, uint8_t *out, size_t *len_out);
-
-/* Append as xtext, resp. as utf-8-addr-xtext: ASCII. The result sticks in the buffer. */
-void smtp_xtext_add(struct sp_buf *b, struct sp_view text);
-void smtp_utf8_xtext_add(struct sp_buf *b, struct sp_view text);
 
 /* A decimal number of 1 to `digits` digits. */
 bool smtp_number_is(struct sp_view text, size_t digits);

@@ -130,53 +130,6 @@ int smtp_utf8_xtext_decode(struct sp_view in, uint8_t *out, size_t *len_out)
     return SP_OK;
 }
 
-static void add_hex(struct sp_buf *b, uint32_t n, unsigned digits)
-{
-    static const char hex[] = "0123456789ABCDEF";
-    while (digits-- > 0)
-        sp_buf_add_u8(b, (uint8_t)hex[n >> (4 * digits) & 15]);
-}
-
-static void add_xchar(struct sp_buf *b, uint8_t c, bool escapes_backslash)
-{
-    if (c >= 33 && c <= 126 && c != '+' && c != '=' && !(escapes_backslash && c == '\\')) {
-        sp_buf_add_u8(b, c);
-        return;
-    }
-    sp_buf_add_u8(b, '+');
-    add_hex(b, c, 2);
-}
-
-void smtp_xtext_add(struct sp_buf *b, struct sp_view text)
-{
-    for (size_t i = 0; i < text.len; i++)
-        add_xchar(b, text.p[i], false);
-}
-
-void smtp_utf8_xtext_add(struct sp_buf *b, struct sp_view text)
-{
-    for (size_t i = 0, n; i < text.len; i += n) {
-        n = sp_utf8_len(sp_view_from(text, i));
-        if (n <= 1) {
-            n = 1;
-            add_xchar(b, text.p[i], true);
-            continue;
-        }
-        static const uint8_t masks[] = {0, 0, 0x1f, 0x0f, 0x07};
-        uint32_t point = text.p[i] & masks[n];
-        for (size_t k = 1; k < n; k++)
-            point = point << 6 | (text.p[i + k] & 0x3f);
-        sp_buf_add(b, SP_LIT("\\x{"));
-        add_hex(b, point,
-                point > 0xfffff  ? 6
-                : point > 0xffff ? 5
-                : point > 0xfff  ? 4
-                : point > 0xff   ? 3
-                                 : 2);
-        sp_buf_add_u8(b, '}');
-    }
-}
-
 bool smtp_number_is(struct sp_view text, size_t digits)
 {
     for (size_t i = 0; i < text.len; i++)

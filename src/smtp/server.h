@@ -51,16 +51,16 @@ struct sp_server {
     bool line_read;  /* the held line is done with at the next feed       */
     bool long_chunk; /* that line began with BDAT                         */
     struct smtp_content message;
-    bool nul, wide;       /* the message has octets that its body type does not allow */
-    uint64_t size;        /* octets of content so far                                 */
-    uint64_t chunk_left;  /* octets of the chunk that are still to come               */
-    bool chunk_last;      /* BDAT ... LAST                                            */
-    uint8_t held;         /* enum smtp_held; while it is not 0 octets are thrown away */
-    uint16_t held_what;   /* enum smtp_reply_id or enum smtp_input                    */
+    bool nul, wide;      /* the message has octets that its body type does not allow */
+    uint64_t size;       /* octets of content so far                                 */
+    uint64_t chunk_left; /* octets of the chunk that are still to come               */
+    bool chunk_last;     /* BDAT ... LAST                                            */
+    uint8_t held;        /* enum smtp_held; while it is not 0 octets are thrown away */
+    uint16_t held_what;  /* enum smtp_reply_id or enum smtp_input                    */
     struct sp_refusal held_refusal;
     struct sp_buf held_text;
-    uint32_t answered; /* LMTP: recipients that had their answer to END            */
-    bool taken;        /* and one of them was yes                                  */
+    uint32_t answered;    /* LMTP: recipients that had their answer to END            */
+    bool taken;           /* and one of them was yes                                  */
     struct sp_buf secret; /* a decoded SASL response */
     struct sp_buf xtext;  /* what parameters and attributes decode to */
     struct sp_buf out;
@@ -70,13 +70,13 @@ struct sp_server {
     uint32_t forgiven; /* RCPTs pipelined behind a refused MAIL that are not held against the client */
     uint64_t now_ms, since_ms;
     uint64_t mail_since_ms; /* when the sender was accepted */
-    int64_t wall_base_ms; /* wall time where now_ms is 0 */
+    int64_t wall_base_ms;   /* wall time where now_ms is 0 */
     bool wall_known;
     int last_code;
     const char *last_reason;
     struct smtp_fault fault;
     struct sp_view withheld; /* a mechanism that EHLO does not list */
-    struct sp_view named; /* a keyword of the client's to name in a refusal; letters, digits, hyphens */
+    struct sp_view named;    /* a keyword of the client's to name in a refusal; letters, digits, hyphens */
 };
 
 /* server.c: what a call returns when all else went well. */

@@ -118,8 +118,8 @@ void smtp_server_chunk_unhold(struct sp_server *s)
 
 size_t smtp_server_chunk_throw(struct sp_server *s, struct sp_view in)
 {
+    /* The time of a command is that for all of it: nobody is to be kept busy with octets for nothing. */
     size_t n = in.len < s->chunk_left ? in.len : (size_t)s->chunk_left;
-    s->since_ms = s->now_ms;
     s->chunk_left -= n;
     if (s->chunk_left == 0)
         smtp_server_chunk_unhold(s);

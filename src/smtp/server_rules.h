@@ -62,9 +62,9 @@ enum smtp_reads { READS_NOTHING, READS_COMMANDS, READS_ANSWERS, READS_MESSAGE, R
 enum smtp_timer { TIMER_NEVER, TIMER_COMMAND, TIMER_DATA, TIMER_TLS };
 
 /*
- * The longest line with its CRLF: RFC 5321 4.5.3.1.4, and what each extension adds (the section that says so).
- * MAIL and RCPT grow by all of them, offered or not, so that a parameter that is not is told from a line that is
- * too long.
+ * The longest line with its CRLF: RFC 5321 4.5.3.1.4, and what each extension adds (the section that says
+ * so). MAIL and RCPT grow by all of them, offered or not, so that a parameter that is not is told from a line
+ * that is too long.
  */
 enum {
     SMTP_LINE_MAX = 512,
@@ -94,8 +94,9 @@ enum {
  * Verbs. NAME, needs in every phase, counted as idle, longest line. The order is that of the
  * "now:" list in replies. RFC 2920 3.1 also wants EHLO, NOOP, VRFY, EXPN and QUIT last in their
  * group; that binds clients. Nothing can be smuggled behind them, so they are answered in order,
- * and what follows QUIT is thrown away. The octets that BDAT counts belong to its line: where it is refused they are
- * thrown away before the reply (RFC 3030 2), and where the count cannot be read the session is closed.
+ * and what follows QUIT is thrown away. The octets that BDAT counts belong to its line: where it is refused
+ * they are thrown away before the reply (RFC 3030 2), and where the count cannot be read the session is
+ * closed.
  */
 #define SMTP_VERBS(X)                                                                                        \
     X(MAIL, NEED_TLS | NEED_USER, 0, SMTP_LINE_MAIL_MAX)                                                     \
@@ -175,7 +176,7 @@ enum smtp_input { SMTP_VERBS(X) IN_VERB_N, IN_BEFORE_OTHERS = IN_VERB_N - 1, SMT
 #define SMTP_REPLIES(X)                                                                                      \
     X(NONE, 0, "", "")                                                                                       \
     X(CALLER, 0, "", "the caller's words")                                                                   \
-    X(GREETING, 220, "", "$h $p Sallyport")                                                               \
+    X(GREETING, 220, "", "$h $p Sallyport")                                                                  \
     X(HELLO, 250, "", "$h greets $c")                                                                        \
     X(EXTENSIONS, 250, "", "$h greets $c")                                                                   \
     X(GO_TLS, 220, "2.0.0", "Ready to start TLS")                                                            \

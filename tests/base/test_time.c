@@ -81,10 +81,59 @@ static void test_texts_of_many(void **state)
     }
 }
 
+static void check_parsed(const char *text, int status, int64_t wanted)
+{
+    int64_t ms = -1;
+    if (sp_rfc3339_parse(sp_view_of(text), &ms) != status || ms != (status == SP_OK ? wanted : -1))
+        fail_msg("%s is %lld, wanted %lld", text, (long long)ms, (long long)wanted);
+}
+
+/* RFC 3339 5.6; every day's text leads back to it. */
+static void test_texts_are_read(void **state)
+{
+    (void)state;
+    check_parsed("1970-01-01T00:00:00Z", SP_OK, 0);
+    check_parsed("2026-11-24T05:24:50Z", SP_OK, 1795497890000);
+    check_parsed("2026-11-24t06:24:50.5+01:00", SP_OK, 1795497890500);
+    check_parsed("2026-11-23T23:54:50.12345-05:30", SP_OK, 1795497890123);
+    check_parsed("2016-12-31T23:59:60Z", SP_OK, 1483228800000);
+    check_parsed("2024-02-29T00:00:00z", SP_OK, 1709164800000);
+    static const char *const no_date[] = {
+        "2026-02-29T00:00:00Z", "2026-13-01T00:00:00Z", "2026-00-01T00:00:00Z",
+        "2026-04-31T00:00:00Z", "2026-01-01T24:00:00Z", "2026-01-01T00:60:00Z",
+        "2026-01-01T00:00:61Z", "1969-12-31T23:59:59Z", "1970-01-01T00:00:00+00:01"};
+    for (size_t i = 0; i < sizeof no_date / sizeof *no_date; i++)
+        check_parsed(no_date[i], SP_ERR_RANGE, 0);
+    static const char *const no_text[] = {"",
+                                          "2026",
+                                          "2026-11-24",
+                                          "2026-11-24T05:24:50",
+                                          "2026-11-24 05:24:50Z",
+                                          "2026-11-24T05:24:50.Z",
+                                          "2026-11-24T05:24Z",
+                                          "2026-11-24T05:24:50+1:00",
+                                          "2026-11-24T05:24:50+24:00",
+                                          "2026-11-24T05:24:50ZZ",
+                                          "26-11-24T05:24:50Z"};
+    for (size_t i = 0; i < sizeof no_text / sizeof *no_text; i++)
+        check_parsed(no_text[i], SP_ERR_SYNTAX, 0);
+    for (int64_t ms = 0; ms < 4102444800000; ms += 86400000 + 12345678) {
+        struct memory m;
+        struct sp_buf b;
+        int64_t read = 0;
+        memory_init(&m);
+        sp_buf_init(&b, &m.alloc, 200);
+        sp_buf_add_rfc3339(&b, ms, true);
+        assert_int_equal(sp_rfc3339_parse(sp_buf_view(&b), &read), SP_OK);
+        assert_true(read == ms);
+        sp_buf_fini(&b);
+        memory_fini(&m);
+    }
+}
+
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_every_day),
-    cmocka_unit_test(test_seconds_of_a_day),
-    cmocka_unit_test(test_texts),
+    cmocka_unit_test(test_texts_are_read),   cmocka_unit_test(test_every_day),
+    cmocka_unit_test(test_seconds_of_a_day), cmocka_unit_test(test_texts),
     cmocka_unit_test(test_texts_of_many),
 };
 

@@ -58,6 +58,9 @@ static void *resize_own(void *ctx, void *p, size_t old, size_t n)
 }
 static const struct sp_allocator own = {resize_own, NULL};
 
+/* Of a line: enough for any BDAT. */
+enum { WORD_MAX = 512 };
+
 /* --- life ------------------------------------------------------------------------------- */
 
 struct sp_server_options host_options(void)
@@ -95,7 +98,7 @@ void host_init(struct host *h, const struct sp_server_options *options)
     sp_buf_init(&h->content, &own, SIZE_MAX / 2);
     sp_buf_init(&h->awaiting, &own, SIZE_MAX / 2);
     sp_buf_init(&h->read, &own, SIZE_MAX / 2);
-    sp_buf_init(&h->word, &own, 64);
+    sp_buf_init(&h->word, &own, WORD_MAX);
 }
 
 static void await(struct host *h, struct sp_view input)
@@ -395,7 +398,7 @@ static void note_lines(struct host *h, struct sp_view used, bool sasl)
             size_t space = sp_view_find(sp_buf_view(&h->word), ' ', 0);
             await(h, sasl ? SP_LIT("answer") : sp_view_trim(sp_view_sub(sp_buf_view(&h->word), 0, space)));
             sp_buf_clear(&h->word);
-        } else if (c != '\r' && h->word.len < 32) {
+        } else if (c != '\r' && h->word.len < WORD_MAX) {
             sp_buf_add_u8(&h->word, c ? sp_ascii_upper(c) : '?');
         }
     }

@@ -450,6 +450,65 @@ static void test_parameters(void **c)
     }
 }
 
+/* RFC 6531 3.3: the same addresses with UTF-8 in them, and what is none in either way. */
+static void test_utf8_paths(void **c)
+{
+    (void)c;
+    static const struct {
+        const char *text;
+        bool good;
+    } all[] = {
+        {"<\xc3\xbc@b.example>", true},
+        {"<a@b\xc3\xbc"
+         "cher.example>",
+         true},
+        {"<\xf0\x9f\x93\xa7.x@\xe4\xbe\x8b\xe3\x81\x88.example>", true},
+        {"<\"\xc3\xbc \xc3\xbc\"@b.example>", true},
+        {"<\xfc@b.example>", false},         /* Latin-1 */
+        {"<\xc3@b.example>", false},         /* cut short */
+        {"<\xed\xa0\x80@b.example>", false}, /* a surrogate */
+        {"<\xc0\xaf@b.example>", false},     /* overlong */
+        {"<\xc2\x85@b.example>", false},     /* a control of C1 */
+        {"<\"\xc2\x85\"@b.example>", false},
+        {"<a@b.\xfc>", false},
+    };
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        struct sp_path p;
+        struct smtp_fault f = {0};
+        size_t at = 0;
+        struct sp_view in = sp_view_of(all[i].text);
+        bool good = smtp_path_parse(in, &at, SMTP_PATH_SENDER, true, &p, &f) == SP_OK && at == in.len;
+        if (good != all[i].good)
+            fail_msg("%s", all[i].text);
+        at = 0;
+        assert_int_not_equal(smtp_path_parse(in, &at, SMTP_PATH_SENDER, false, &p, &f), SP_OK);
+        assert_true(f.not_ascii);
+    }
+}
+
+/* ORCPT of the type utf-8 (RFC 6533 3): there and back, and what is none. */
+static void test_utf8_xtext(void **c)
+{
+    (void)c;
+    static const char *const good[][2] = {{"a@b", "a@b"},
+                                          {"\\x{FC}@b", "\xc3\xbc@b"},
+                                          {"\\x{1F4E7}", "\xf0\x9f\x93\xa7"},
+                                          {"a+2Bb+5Cc", "a+b\\c"},
+                                          {"\xc3\xbc", "\xc3\xbc"}};
+    static const char *const bad[] = {"\\x{}",       "\\x{F}",  "\\x{1234567}", "\\x{D800}",
+                                      "\\x{110000}", "\\x{fc}", "\\",           "\\x{FC",
+                                      "+4",          "\xc3",    "a=b"};
+    uint8_t out[32];
+    size_t n;
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        assert_int_equal(smtp_utf8_xtext_decode(sp_view_of(good[i][0]), out, &n), SP_OK);
+        assert_true(sp_view_eq(sp_view_make(out, n), sp_view_of(good[i][1])));
+    }
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        if (smtp_utf8_xtext_decode(sp_view_of(bad[i]), out, &n) == SP_OK)
+            fail_msg("%s", bad[i]);
+}
+
 /* Every octet through xtext and back; then texts that are none. */
 static void test_xtext(void **c)
 {
@@ -523,6 +582,8 @@ int main(void)
         cmocka_unit_test(test_path_parts),
         cmocka_unit_test(test_parameters),
         cmocka_unit_test(test_xtext),
+        cmocka_unit_test(test_utf8_paths),
+        cmocka_unit_test(test_utf8_xtext),
         cmocka_unit_test(test_mechanism_names),
         cmocka_unit_test(test_hello),
     };

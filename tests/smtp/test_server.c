@@ -587,6 +587,14 @@ static const char *const long_session[] = {"EHLO client.example",
                                            "AUTH PLAIN",
                                            "AGRlbW8Ac2VjcmV0",
                                            "MAIL FROM:<a@b> FOO=1",
+                                           "BDAT 6\r\nrefused",
+                                           "XFORWARD NAME=a+20b ADDR=192.0.2.1",
+                                           "MAIL FROM:<a@b> ENVID=a+20b AUTH=a@b REQUIRETLS",
+                                           "RCPT TO:<bob@mail.example> ORCPT=utf-8;\\x{FC}@b",
+                                           "BDAT 12\r\nSubject: x",
+                                           "BDAT 6 LAST\r\n\r\nok",
+                                           "XCLIENT ADDR=192.0.2.1 LOGIN=demo HELO=a",
+                                           "EHLO client.example",
                                            "QUIT"};
 
 /* Each request for memory fails once: the session dies of it in order, or never needed it. */
@@ -599,6 +607,7 @@ static void test_each_allocation_fails(void **c)
         for (;; nth++) {
             struct host h;
             struct sp_server_options o = host_options();
+            o.extensions |= SP_EXT_XCLIENT | SP_EXT_XFORWARD;
             host_init(&h, &o);
             h.cut = cut;
             h.memory.refuse_at = nth;
