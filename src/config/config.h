@@ -152,6 +152,7 @@ struct config_queue {
     uint32_t retry_first_s;    /* after the first failure; doubles                 */
     uint32_t retry_most_s;     /* longest pause                                    */
     uint32_t expire_s;         /* after acceptance: bounce                         */
+    uint32_t warn_after_s;     /* after acceptance: tell the sender; 0: never      */
     uint32_t back_off_first_s; /* of a destination in trouble; doubles           */
     uint32_t back_off_most_s;
     uint32_t attempts; /* leases at once, in all                           */

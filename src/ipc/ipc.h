@@ -179,6 +179,16 @@ enum ipc_session_answer { IPC_SESSION_ANSWERS(X) IPC_SESSION_ANSWER_N };
 enum ipc_outcome_kind { IPC_OUTCOMES(X) IPC_OUTCOME_N };
 #undef X
 
+/* What a delivery was. NAME, phrase. Who is to report success, when the sender wants to know? */
+#define IPC_ENDS(X)                                                                                          \
+    X(FINAL, "put into a mailbox: this server")                                                              \
+    X(RELAYED, "handed on to a server that does not know DSN: this server, that it was handed on")           \
+    X(PASSED, "handed on with what the sender asked: the next one")
+
+#define X(n, ...) IPC_END_##n,
+enum ipc_end { IPC_ENDS(X) IPC_END_N };
+#undef X
+
 /* What an attempt tells of its destination. NAME, phrase for operators. */
 #define IPC_HEALTHS(X)                                                                                       \
     X(UNTOLD, "nothing was learnt")                                                                          \

@@ -28,6 +28,7 @@ struct store_backend {
     int (*suspend)(struct store *s, struct sp_view name, int64_t since_ms);
     int (*resume)(struct store *s, struct sp_view name);
     int (*suspensions)(struct store *s, store_visit_suspension *visit, void *ctx);
+    int (*late)(struct store *s, int64_t now_ms, size_t most, store_visit *visit, void *ctx);
     int (*redirect)(struct store *s, uint64_t mail, uint32_t number, struct sp_view address,
                     struct sp_view route);
     int (*remove)(struct store *s, uint64_t mail);

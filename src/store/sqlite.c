@@ -321,6 +321,7 @@ const struct store_backend store_sqlite = {
     .suspend = sqlite_suspend,
     .resume = sqlite_resume,
     .suspensions = sqlite_suspensions,
+    .late = sqlite_late,
     .redirect = sqlite_redirect,
     .remove = sqlite_remove,
     .list = sqlite_list,

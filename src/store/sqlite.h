@@ -61,6 +61,9 @@
                     "WHERE parked = ?1 LIMIT ?2)")                                                           \
     X(REDIRECT, "UPDATE recipient SET address = ?3, route = ?4 WHERE mail = ?1 AND number = ?2 "             \
                 "AND state IN " SQLITE_STORE_OPEN_STATES " RETURNING 1")                                     \
+    X(LATE, "SELECT " SQLITE_STORE_COLUMNS " FROM mail m INDEXED BY mail_by CROSS JOIN recipient r "         \
+            "ON r.mail = m.id WHERE m.by_ms > 0 AND m.by_ms <= ?1 AND r.next_ms IS NOT NULL "                \
+            "AND (m.by_mode = 'return' OR r.warned = 0) LIMIT ?2")                                           \
     X(SUSPEND, "INSERT INTO suspension (name, since_ms) VALUES (?1, ?2)")                          \
     X(RESUME, "DELETE FROM suspension WHERE name = ?1 RETURNING 1")                                          \
     X(SUSPENSIONS, "SELECT name, since_ms FROM suspension ORDER BY name")                                    \
@@ -175,6 +178,7 @@ int sqlite_parked_after(struct store *s, struct sp_view name, struct sp_buf *nam
 int sqlite_count_parked(struct store *s, struct sp_view name, size_t most, size_t *n_out);
 int sqlite_redirect(struct store *s, uint64_t mail, uint32_t number, struct sp_view address,
                     struct sp_view route);
+int sqlite_late(struct store *s, int64_t now_ms, size_t most, store_visit *visit, void *ctx);
 int sqlite_suspend(struct store *s, struct sp_view name, int64_t since_ms);
 int sqlite_resume(struct store *s, struct sp_view name);
 int sqlite_suspensions(struct store *s, store_visit_suspension *visit, void *ctx);

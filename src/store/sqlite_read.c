@@ -197,3 +197,19 @@ int sqlite_count(struct store *base, uint64_t *n_out)
     *n_out = s->count;
     return SP_OK;
 }
+
+int sqlite_late(struct store *base, int64_t now_ms, size_t most, store_visit *visit, void *ctx)
+{
+    struct sqlite_store *s = sqlite_of(base);
+    sqlite3_stmt *st = sqlite_statement(s, SQLITE_LATE_STMT);
+    (void)sqlite3_bind_int64(st, 1, now_ms); /* failed binds show in the step */
+    sqlite_bind_u64(st, 2, most);
+    int status;
+    while ((status = sqlite_step(s, st)) == SP_OK) {
+        struct store_mail mail;
+        struct store_recipient r;
+        sqlite_row(st, &mail, &r);
+        visit(ctx, &mail, &r);
+    }
+    return status == SP_ERR_ABSENT ? SP_OK : status;
+}

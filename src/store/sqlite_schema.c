@@ -93,6 +93,9 @@ static const char *const migrations[] = {
     "  since_ms INTEGER NOT NULL\n"
     ") WITHOUT ROWID;\n",
     "ALTER TABLE recipient ADD COLUMN last_tls TEXT NOT NULL DEFAULT '';\n",
+
+    /* What must be there in time. */
+    "CREATE INDEX mail_by ON mail (by_ms) WHERE by_ms > 0;\n",
 };
 
 const int sqlite_schema_version = (int)(sizeof migrations / sizeof *migrations);

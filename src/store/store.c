@@ -85,6 +85,11 @@ int store_suspensions(struct store *s, store_visit_suspension *visit, void *ctx)
     return s->backend->suspensions(s, visit, ctx);
 }
 
+int store_late(struct store *s, int64_t now_ms, size_t most, store_visit *visit, void *ctx)
+{
+    return s->backend->late(s, now_ms, most, visit, ctx);
+}
+
 int store_redirect(struct store *s, uint64_t mail, uint32_t number, struct sp_view address,
                    struct sp_view route)
 {

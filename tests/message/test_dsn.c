@@ -96,7 +96,7 @@ static void test_a_whole_report(void **state)
     struct sp_buf out;
     struct message_dsn d = report_of(&one, 1);
     sp_buf_init(&out, &heap, 1 << 20);
-    assert_int_equal(message_add_dsn(&out, &d), SP_OK);
+    assert_int_equal(message_add_dsn(&out, &d, NULL), SP_OK);
     sp_buf_add_u8(&out, 0);
     assert_int_equal(sp_buf_status(&out), SP_OK);
     assert_string_equal((const char *)out.p, golden);
@@ -113,13 +113,13 @@ static bool has(const struct sp_buf *out, const char *text)
 }
 
 /* Plain ASCII, CRLF and nothing but CRLF, lines that any server takes. */
-static void check_form(const struct sp_buf *out)
+static void check_form(const struct sp_buf *out, bool utf8)
 {
     size_t line = 0;
     assert_true(out->len > 2 && out->p[out->len - 1] == '\n');
     for (size_t i = 0; i < out->len; i++) {
         uint8_t c = out->p[i];
-        assert_true(c != 0 && c < 0x7f);
+        assert_true(c != 0 && (c < 0x7f || (utf8 && c >= 0x7f)));
         assert_true(c != '\n' || (i > 0 && out->p[i - 1] == '\r'));
         assert_true(c != '\r' || (i + 1 < out->len && out->p[i + 1] == '\n'));
         line = c == '\n' ? 0 : line + 1;
@@ -152,12 +152,18 @@ static void test_strangers_cannot_break_the_form(void **state)
                                           .reply = random_octets(reply, sizeof reply, &seed),
                                           .remote = random_octets(remote, sizeof remote, &seed),
                                           .expired = i % 3 == 0};
+        /* Addresses are ASCII unless SMTPUTF8 was said. */
+        for (size_t k = 0; k < r.address.len && i % 4; k++)
+            address[k] &= 0x7f;
+        if (i % 4 == 0)
+            r.address = SP_LIT("caf\xc3\xa9@example.org");
+        r.action = (enum message_dsn_action)(i / 4 % MESSAGE_DSN_ACTION_N);
         struct message_dsn d = report_of(&r, 1);
         d.content = random_octets(content, i % 5 ? 2000 : sizeof content, &seed);
         struct sp_buf out;
         sp_buf_init(&out, &heap, 1 << 20);
-        assert_int_equal(message_add_dsn(&out, &d), SP_OK);
-        check_form(&out);
+        assert_int_equal(message_add_dsn(&out, &d, NULL), SP_OK);
+        check_form(&out, i % 4 == 0);
         /* One report of three parts, about one recipient: nobody adds fields or parts of his own. */
         size_t parts = 0, actions = 0;
         for (size_t k = 0; k + 10 < out.len; k++) {
@@ -189,7 +195,7 @@ static void test_what_is_not_a_status_is_replaced(void **state)
         struct message_dsn d = report_of(&r, 1);
         struct sp_buf out;
         sp_buf_init(&out, &heap, 1 << 20);
-        assert_int_equal(message_add_dsn(&out, &d), SP_OK);
+        assert_int_equal(message_add_dsn(&out, &d, NULL), SP_OK);
         if (!has(&out, rows[i].status))
             fail_msg("%s: not %s", rows[i].enhanced, rows[i].status);
         sp_buf_fini(&out);
@@ -203,8 +209,8 @@ static void test_a_header_beyond_ascii_is_quoted(void **state)
     struct sp_buf out;
     d.content = SP_LIT("Subject: caf\xc3\xa9 = 2 \r\nX: y\r\n\r\nbody \xff");
     sp_buf_init(&out, &heap, 1 << 20);
-    assert_int_equal(message_add_dsn(&out, &d), SP_OK);
-    check_form(&out);
+    assert_int_equal(message_add_dsn(&out, &d, NULL), SP_OK);
+    check_form(&out, false);
     assert_true(has(
         &out,
         "Content-Transfer-Encoding: quoted-printable\r\n\r\nSubject: caf=C3=A9 =3D 2=20\r\nX: y\r\n\r\n--"));
@@ -222,7 +228,7 @@ static void test_a_large_header_is_cut_at_a_line(void **state)
         memcpy(content + i, "X-Field: 123456789\r\n", 20);
     d.content = sp_view_make(content, sizeof content);
     sp_buf_init(&out, &heap, 1 << 20);
-    assert_int_equal(message_add_dsn(&out, &d), SP_OK);
+    assert_int_equal(message_add_dsn(&out, &d, NULL), SP_OK);
     assert_true(out.len < 40000);
     assert_true(has(&out, "X-Field: 123456789\r\n\r\n--=_sallyport_0sawnzzp40000--\r\n"));
     sp_buf_fini(&out);
@@ -234,7 +240,102 @@ static void test_no_memory_is_said(void **state)
     struct message_dsn d = report_of(&one, 1);
     struct sp_buf out;
     sp_buf_init(&out, &heap, 200);
-    assert_int_equal(message_add_dsn(&out, &d), SP_ERR_LONG);
+    assert_int_equal(message_add_dsn(&out, &d, NULL), SP_ERR_LONG);
+    sp_buf_fini(&out);
+}
+
+static void report_on(enum message_dsn_action action, struct sp_view content, bool whole, struct sp_buf *out,
+                      struct message_dsn_form *form)
+{
+    struct message_dsn_recipient r = one;
+    r.action = action;
+    r.orcpt = SP_LIT("rfc822;first@example.com");
+    r.meaning = SP_LIT("The mailbox does not exist.");
+    if (action != MESSAGE_DSN_FAILED)
+        r.enhanced = action == MESSAGE_DSN_DELAYED ? SP_LIT("4.2.0") : SP_LIT("2.1.5");
+    if (action == MESSAGE_DSN_DELAYED)
+        r.until_ms = 1795926280000;
+    struct message_dsn d = report_of(&r, 1);
+    d.envid = SP_LIT("QQ 314");
+    d.whole = whole;
+    d.content = content;
+    sp_buf_init(out, &heap, 1 << 20);
+    assert_int_equal(message_add_dsn(out, &d, form), SP_OK);
+}
+
+#define SMALL "Subject: hello\r\n\r\nBody\r\n"
+
+static void test_each_action_says_what_it_is(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *action, *status, *subject;
+    } rows[MESSAGE_DSN_ACTION_N] = {
+        [MESSAGE_DSN_FAILED] = {"Action: failed\r\n", "Status: 5.1.1\r\n", "Subject: Undelivered mail"},
+        [MESSAGE_DSN_DELAYED] = {"Action: delayed\r\n", "Status: 4.2.0\r\n", "Subject: Delayed mail"},
+        [MESSAGE_DSN_DELIVERED] = {"Action: delivered\r\n", "Status: 2.1.5\r\n",
+                                   "Subject: Mail was delivered"},
+        [MESSAGE_DSN_RELAYED] = {"Action: relayed\r\n", "Status: 2.1.5\r\n", "Subject: Mail was handed on"}};
+    for (unsigned i = 0; i < MESSAGE_DSN_ACTION_N; i++) {
+        struct sp_buf out;
+        report_on((enum message_dsn_action)i, SP_LIT(SMALL), false, &out, NULL);
+        assert_true(has(&out, rows[i].action) && has(&out, rows[i].status) && has(&out, rows[i].subject));
+        assert_true(has(&out, "Original-Envelope-Id: QQ 314\r\n"));
+        assert_true(has(&out, "\r\nOriginal-Recipient: rfc822; first@example.com\r\n"));
+        assert_true(has(&out, "What this means: The mailbox does not exist."));
+        assert_int_equal(has(&out, "Will-Retry-Until: Sun, 29 Nov 2026"), i == MESSAGE_DSN_DELAYED);
+        check_form(&out, false);
+        sp_buf_fini(&out);
+    }
+}
+
+static void test_a_whole_message_comes_back_as_it_is(void **state)
+{
+    (void)state;
+    struct sp_buf out;
+    struct message_dsn_form form;
+    report_on(MESSAGE_DSN_FAILED, SP_LIT(SMALL), true, &out, &form);
+    assert_true(has(&out, "Content-Type: message/rfc822\r\n\r\n" SMALL "\r\n--=_sally"));
+    assert_true(has(&out, "The message is attached.") && !form.eight_bit && !form.utf8);
+    sp_buf_fini(&out);
+    report_on(MESSAGE_DSN_FAILED, SP_LIT("X: y\r\n\r\ncaf\xe9\r\n"), true, &out, &form);
+    assert_true(
+        has(&out, "message/rfc822\r\nContent-Transfer-Encoding: 8bit\r\n\r\nX: y\r\n\r\ncaf\xe9\r\n"));
+    assert_true(form.eight_bit && !form.utf8);
+    sp_buf_fini(&out);
+    report_on(MESSAGE_DSN_FAILED, SP_LIT("X: y\r\n\r\nbare\rreturn\r\n"), true, &out, &form);
+    assert_true(has(&out, "text/rfc822-headers\r\n\r\nX: y\r\n")); /* no text in lines: its header */
+    assert_false(form.eight_bit);
+    sp_buf_fini(&out);
+}
+
+static void test_an_address_in_utf8_makes_a_global_report(void **state)
+{
+    (void)state;
+    struct message_dsn_recipient r = one;
+    struct message_dsn_form form;
+    struct sp_buf out;
+    r.address = SP_LIT("th\xc6\xb0@vi.example");
+    struct message_dsn d = report_of(&r, 1);
+    sp_buf_init(&out, &heap, 1 << 20);
+    assert_int_equal(message_add_dsn(&out, &d, &form), SP_OK);
+    assert_true(has(&out, "Content-Type: message/global-delivery-status\r\n"));
+    assert_true(has(&out, "Final-Recipient: utf-8; th\xc6\xb0@vi.example\r\n"));
+    assert_true(has(&out, "Content-Type: message/global-headers\r\n"));
+    assert_true(form.utf8 && form.eight_bit);
+    sp_buf_fini(&out);
+}
+
+static void test_time_that_the_sender_gave_is_over(void **state)
+{
+    (void)state;
+    struct message_dsn_recipient r = one;
+    struct sp_buf out;
+    r.by_expired = true;
+    struct message_dsn d = report_of(&r, 1);
+    sp_buf_init(&out, &heap, 1 << 20);
+    assert_int_equal(message_add_dsn(&out, &d, NULL), SP_OK);
+    assert_true(has(&out, "Status: 5.4.7\r\n") && has(&out, "The time that the message was given"));
     sp_buf_fini(&out);
 }
 
@@ -244,6 +345,10 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_what_is_not_a_status_is_replaced),
     cmocka_unit_test(test_a_header_beyond_ascii_is_quoted),
     cmocka_unit_test(test_a_large_header_is_cut_at_a_line),
+    cmocka_unit_test(test_each_action_says_what_it_is),
+    cmocka_unit_test(test_a_whole_message_comes_back_as_it_is),
+    cmocka_unit_test(test_an_address_in_utf8_makes_a_global_report),
+    cmocka_unit_test(test_time_that_the_sender_gave_is_over),
     cmocka_unit_test(test_no_memory_is_said),
 };
 

@@ -38,6 +38,7 @@ struct bench_end {
     struct ipc_outcome outcome;
     enum ipc_health health; /* what the answers say of the destination */
     const char *site;
+    enum ipc_end end;
     uint32_t pause_s;
     size_t attempts;
 };
@@ -87,6 +88,7 @@ static void bench_answer_attempt(struct bench_end *end, const struct ipc_attempt
     for (struct ipc_target t; ipc_next_target(&rest, &t);) {
         struct ipc_outcome o = end->outcome;
         o.recipient = t.recipient;
+        o.end = (uint8_t)end->end;
         assert_int_equal(ipc_add_outcome(&outcomes, &o), SP_OK);
     }
     struct ipc_message m = {

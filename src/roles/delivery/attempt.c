@@ -106,6 +106,7 @@ void delivery_attempt_settle(struct delivery_attempt *a, size_t target, const st
     struct ipc_outcome outcome = {
         .recipient = t->recipient,
         .kind = (uint8_t)o->kind,
+        .end = (uint8_t)o->end,
         .code = (uint32_t)o->code,
         .enhanced = fit_enhanced(o, store),
         .reply = o->reply,

@@ -48,6 +48,7 @@ struct delivery_attempt *delivery_attempt_new(struct delivery *d, struct os_edge
 /* What became of a target: remembered for the result, and logged. */
 struct delivery_outcome {
     enum ipc_outcome_kind kind;
+    enum ipc_end end; /* of DELIVERED */
     int code;
     struct sp_view enhanced, reply;
     const char *remote;

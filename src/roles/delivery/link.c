@@ -42,6 +42,9 @@ static enum ipc_outcome_kind kind_of(enum sp_client_fate fate)
 static struct delivery_outcome outcome_of(const struct delivery_link *l, const struct client_verdict *v)
 {
     return (struct delivery_outcome){.kind = kind_of(v->fate),
+                                     .end = v->dsn                                      ? IPC_END_PASSED
+                                            : l->pool->route->kind == CONFIG_ROUTE_LMTP ? IPC_END_FINAL
+                                                                                        : IPC_END_RELAYED,
                                      .code = v->code,
                                      .enhanced = v->enhanced,
                                      .reply = v->text,

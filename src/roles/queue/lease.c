@@ -242,13 +242,15 @@ void queue_take_result(struct queue *q, struct os_edge *from, const struct ipc_a
         struct sp_view rest = result->outcomes;
         for (struct ipc_outcome o; ipc_next_outcome(&rest, &o);)
             if (o.recipient == t->number && o.kind < IPC_OUTCOME_N)
-                outcomes[i] = (struct queue_outcome){.kind = (enum ipc_outcome_kind)o.kind,
-                                                     .attempted = true,
-                                                     .code = o.code,
-                                                     .enhanced = o.enhanced,
-                                                     .reply = o.reply,
-                                                     .remote = o.remote,
-                                                     .tls = o.tls};
+                outcomes[i] =
+                    (struct queue_outcome){.kind = (enum ipc_outcome_kind)o.kind,
+                                           .attempted = true,
+                                           .end = o.end < IPC_END_N ? (enum ipc_end)o.end : IPC_END_FINAL,
+                                           .code = o.code,
+                                           .enhanced = o.enhanced,
+                                           .reply = o.reply,
+                                           .remote = o.remote,
+                                           .tls = o.tls};
     }
     learn(q, item->destination, result, outcomes, i);
     end_lease(q, item);

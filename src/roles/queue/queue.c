@@ -120,6 +120,7 @@ void queue_free(struct queue *q)
         queue_drop_spools(q, i);
     }
     queue_tools_close(q);
+    queue_watch_stop(q);
     queue_window_fini(q);
     sp_table_fini(&q->leases);
     sp_table_fini(&q->deaths);
@@ -175,6 +176,7 @@ static void start(struct role *r)
     open_store(q);
     queue_read_suspensions(q);
     queue_tools_open(q);
+    queue_watch_start(q);
     os_later_ask(&q->turn);
 }
 

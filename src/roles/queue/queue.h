@@ -10,7 +10,9 @@
  *   park.c      recipients that wait in the store for their destination
  *   lease.c     to delivery: attempts, and what became of them
  *   settle.c    what became of recipients, written down; retries and expiry
- *   bounce.c    the report to the sender
+ *   report.c    reports to the sender: failed, late, delivered
+ *   watch.c     what has waited too long
+ *   why.c       why something waits
  *   tools.c     tools on the control socket; control.c answers them
  */
 #ifndef ROLES_QUEUE_QUEUE_H
@@ -295,9 +297,16 @@ struct queue_outcome {
     bool at_once;   /* due again now                            */
     bool attempted; /* counts as an attempt                     */
     bool hold;      /* not to be tried any more, but kept       */
+    bool unchanged; /* DEFERRED: waits as before, for: */
+    int64_t next_ms, last_ms;
+    enum ipc_end end; /* of DELIVERED                             */
     uint32_t code;
     struct sp_view enhanced, reply, remote, tls;
 };
+
+/* Has the sender to be told that it is late; is the time over in which it is tried? */
+bool queue_is_late(const struct queue *q, const struct store_mail *mail, bool warned, int64_t now);
+bool queue_is_over(const struct queue *q, const struct store_mail *mail, int64_t now);
 
 /* Write down what became of the item's targets; n outcomes in their order, or one for all. Takes the item. */
 void queue_settle(struct queue *q, struct queue_item *item, const struct queue_outcome *outcomes, size_t n);
@@ -306,14 +315,23 @@ void queue_settle_again(struct queue *q);
 void queue_settle_forget(struct queue *q);
 
 /*
- * Add the report about failed recipients to the open transaction.
+ * Add a report to the open transaction.
  *
- *   item_out  the report, to be put into the window after the commit; NULL: it is held, or there is none
- *   id_out    its id, or 0: nobody can be told
+ *   recipients  those of one action
+ *   item_out    the report, to be put into the window after the commit; NULL: it is held, or there is none
+ *   id_out      its id, or 0: nobody can be told
  */
-SP_MUST_USE int queue_bounce(struct queue *q, const struct store_mail *mail,
-                             const struct message_dsn_recipient *failed, size_t n,
+SP_MUST_USE int queue_report(struct queue *q, const struct store_mail *mail,
+                             const struct message_dsn_recipient *recipients, size_t n,
                              struct queue_item **item_out, uint64_t *id_out);
+
+/* --- watch.c -------------------------------------------------------------------------------- */
+
+/* Look for what has waited too long: late, out of its sender's time, expired without an attempt. */
+void queue_watch_start(struct queue *q);
+void queue_watch_stop(struct queue *q);
+/* A step of it. */
+void queue_watch_step(struct queue *q);
 
 /* Where mail to that address goes. NULL: no route leads there; nobody_out: it is a mailbox of ours that does not
  * exist. */
@@ -349,6 +367,12 @@ bool queue_tools_answer(struct queue *q);
 
 /* --- all ------------------------------------------------------------------------------------ */
 
+struct queue_watch {
+    struct os_timer timer;
+    struct store_cursor cursor;
+    size_t pages;
+};
+
 struct queue_counters {
     uint64_t accepted, delivered, deferred, bounced, commits;
 };
@@ -366,6 +390,7 @@ struct queue {
     struct queue_settling *unsettled;
     struct queue_spool *spools;
     struct queue_tools *tools;
+    struct queue_watch watch;
     struct queue_counters counters, reported;
     struct os_later turn;                            /* ends each turn of the loop      */
     struct os_timer due, idle, again, report, grace; /* next lease; housekeeping; unsettled; log; stop */

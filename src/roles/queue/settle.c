@@ -5,6 +5,7 @@
 #include "base/view.h"
 #include "os/heap.h"
 #include "os/log.h"
+#include "reference/reference.h"
 
 #include <stdlib.h>
 
@@ -14,18 +15,22 @@ struct settled {
     struct queue_outcome outcome; /* views are into the settling's text */
     enum store_state state;
     int64_t next_ms;
-    bool expired;
+    bool expired, by_expired;
+    bool late; /* its sender is told now */
 };
 
 struct queue_settling {
     struct queue_entry entry; /* first: the batch gives it back */
     struct queue_settling *next;
     struct queue_item *item;
-    bool absent;               /* the message was removed meanwhile */
-    bool gone;                 /* it is finished                    */
-    struct queue_item *bounce; /* goes into the window              */
-    uint64_t bounce_id;
-    bool bouncing;
+    bool absent; /* the message was removed meanwhile */
+    bool gone;   /* it is finished                    */
+    /* By action. How many recipients it is about, the report's id, and the item that goes into the window. */
+    struct {
+        size_t n;
+        uint64_t id;
+        struct queue_item *item;
+    } reports[MESSAGE_DSN_ACTION_N];
     struct sp_buf text;
     struct settled ones[]; /* item->target_n */
 };
@@ -81,13 +86,36 @@ static int64_t pause_ms(const struct queue *q, uint32_t attempts)
     return (int64_t)(pause + random % (pause / 16 + 1));
 }
 
+/* Until when it is tried. */
+static int64_t end_of(const struct queue *q, const struct store_mail *mail)
+{
+    int64_t end = mail->received_ms + (int64_t)q->role->config->queue.expire_s * 1000;
+    bool by = mail->parameters.by == SP_BY_RETURN && mail->parameters.by_ms < end;
+    return by ? mail->parameters.by_ms : end;
+}
+
+bool queue_is_late(const struct queue *q, const struct store_mail *mail, bool warned, int64_t now)
+{
+    int64_t from = mail->parameters.hold_until_ms,
+            after = (int64_t)q->role->config->queue.warn_after_s * 1000;
+    if (from < mail->received_ms)
+        from = mail->received_ms;
+    bool by = mail->parameters.by == SP_BY_NOTIFY && now >= mail->parameters.by_ms;
+    return !warned && (by || (after > 0 && now - from >= after));
+}
+
+bool queue_is_over(const struct queue *q, const struct store_mail *mail, int64_t now)
+{
+    return now >= end_of(q, mail);
+}
+
 static void decide(const struct queue *q, const struct queue_item *item, const struct queue_target *t,
                    struct settled *one, int64_t now)
 {
     const struct queue_outcome *o = &one->outcome;
-    int64_t end = item->mail.received_ms + (int64_t)q->role->config->queue.expire_s * 1000;
+    int64_t end = end_of(q, &item->mail);
     one->next_ms = STORE_NEVER;
-    one->expired = false;
+    one->expired = one->by_expired = one->late = false;
     if (o->hold) {
         one->state = STORE_HELD;
     } else if (o->kind == IPC_OUTCOME_DELIVERED) {
@@ -97,37 +125,85 @@ static void decide(const struct queue *q, const struct queue_item *item, const s
     } else if (now >= end) {
         one->state = STORE_FAILED;
         one->expired = true;
+        one->by_expired = item->mail.parameters.by == SP_BY_RETURN && end == item->mail.parameters.by_ms;
     } else {
-        one->state = STORE_DEFERRED;
-        one->next_ms = o->at_once ? now : now + pause_ms(q, t->attempts + 1);
+        one->late = queue_is_late(q, &item->mail, t->warned, now);
+        one->state = o->unchanged && t->attempts == 0 ? STORE_QUEUED : STORE_DEFERRED;
+        one->next_ms = o->unchanged ? o->next_ms : o->at_once ? now : now + pause_ms(q, t->attempts + 1);
         if (one->next_ms > end)
             one->next_ms = end; /* the last attempt */
     }
 }
 
-/* --- write down ----------------------------------------------------------------------------- */
+/* --- reports -------------------------------------------------------------------------------- */
 
-static int add_bounce(struct queue *q, struct queue_settling *s, int64_t now)
+/* What the sender is told of it: MESSAGE_DSN_ACTION_N: nothing (RFC 3461 4.1). */
+static enum message_dsn_action action_of(const struct queue_item *item, const struct queue_target *t,
+                                         const struct settled *one)
+{
+    uint8_t notify = t->parameters.notify;
+    bool final = one->outcome.end == IPC_END_FINAL;
+    /* That nobody can be told of a report is for the log. */
+    if (one->state == STORE_FAILED &&
+        (notify == 0 || notify & SP_NOTIFY_FAILURE || item->mail.sender.len == 0))
+        return MESSAGE_DSN_FAILED;
+    if (one->late && (notify == 0 || notify & SP_NOTIFY_DELAY))
+        return MESSAGE_DSN_DELAYED;
+    if (one->state != STORE_DELIVERED)
+        return MESSAGE_DSN_ACTION_N;
+    if (notify & SP_NOTIFY_SUCCESS && one->outcome.end != IPC_END_PASSED)
+        return final ? MESSAGE_DSN_DELIVERED : MESSAGE_DSN_RELAYED;
+    /* Traced on its way (RFC 2852 4.1.4). */
+    return item->mail.parameters.by_trace && !final ? MESSAGE_DSN_RELAYED : MESSAGE_DSN_ACTION_N;
+}
+
+/* What a server's reply means, in a sentence. Empty: it was not a server that said it. */
+static struct sp_view meaning_of(const struct queue_outcome *o)
+{
+    if (o->code < 400 || o->reply.len < 4)
+        return (struct sp_view){0};
+    return sp_view_of(reference_explain((int)o->code, sp_view_from(o->reply, 4), REFERENCE_EN));
+}
+
+static struct message_dsn_recipient told(const struct queue *q, const struct queue_item *item,
+                                         const struct queue_target *t, const struct settled *one,
+                                         enum message_dsn_action action, int64_t now)
+{
+    const struct queue_outcome *o = &one->outcome;
+    return (struct message_dsn_recipient){.address = queue_address(t),
+                                          .orcpt = t->parameters.orcpt,
+                                          .action = action,
+                                          .code = o->code,
+                                          .enhanced = o->enhanced,
+                                          .reply = o->reply,
+                                          .remote = o->remote,
+                                          .meaning = meaning_of(o),
+                                          .last_ms = o->unchanged ? o->last_ms : now,
+                                          .until_ms =
+                                              action == MESSAGE_DSN_DELAYED ? end_of(q, &item->mail) : 0,
+                                          .expired = one->expired,
+                                          .by_expired = one->by_expired};
+}
+
+static int add_reports(struct queue *q, struct queue_settling *s, int64_t now)
 {
     const struct queue_item *item = s->item;
-    struct message_dsn_recipient *failed = os_new(item->target_n * sizeof *failed);
-    size_t n = 0, i = 0;
-    for (const struct queue_target *t = item->targets; t; t = t->next, i++) {
-        const struct queue_outcome *o = &s->ones[i].outcome;
-        if (s->ones[i].state == STORE_FAILED)
-            failed[n++] = (struct message_dsn_recipient){.address = queue_address(t),
-                                                         .code = o->code,
-                                                         .enhanced = o->enhanced,
-                                                         .reply = o->reply,
-                                                         .remote = o->remote,
-                                                         .last_ms = now,
-                                                         .expired = s->ones[i].expired};
+    struct message_dsn_recipient *list = os_new(item->target_n * sizeof *list);
+    int status = SP_OK;
+    for (unsigned a = 0; a < MESSAGE_DSN_ACTION_N && !status; a++) {
+        size_t n = 0, i = 0;
+        for (const struct queue_target *t = item->targets; t; t = t->next, i++)
+            if (action_of(item, t, &s->ones[i]) == (enum message_dsn_action)a)
+                list[n++] = told(q, item, t, &s->ones[i], (enum message_dsn_action)a, now);
+        s->reports[a].n = n;
+        if (n)
+            status = queue_report(q, &item->mail, list, n, &s->reports[a].item, &s->reports[a].id);
     }
-    s->bouncing = n > 0;
-    int status = n ? queue_bounce(q, &item->mail, failed, n, &s->bounce, &s->bounce_id) : SP_OK;
-    free(failed);
+    free(list);
     return status;
 }
+
+/* --- write down ----------------------------------------------------------------------------- */
 
 static int write_down(struct queue *q, struct queue_settling *s)
 {
@@ -135,24 +211,24 @@ static int write_down(struct queue *q, struct queue_settling *s)
     int64_t now = q->wall_ms();
     struct store_settlement *list = os_new(item->target_n * sizeof *list);
     size_t i = 0;
-    s->absent = s->gone = s->bouncing = false;
-    s->bounce = NULL;
-    s->bounce_id = 0;
+    s->absent = s->gone = false;
+    memset(s->reports, 0, sizeof s->reports);
     for (const struct queue_target *t = item->targets; t; t = t->next, i++) {
         const struct queue_outcome *o = &s->ones[i].outcome;
         decide(q, item, t, &s->ones[i], now);
         list[i] = (struct store_settlement){.number = t->number,
                                             .state = s->ones[i].state,
                                             .attempted = o->attempted,
+                                            .warned = s->ones[i].late,
                                             .next_ms = s->ones[i].next_ms,
-                                            .last_ms = now,
+                                            .last_ms = o->unchanged ? o->last_ms : now,
                                             .code = o->code,
                                             .enhanced = o->enhanced,
                                             .reply = o->reply,
                                             .remote = o->remote,
                                             .tls = o->tls};
     }
-    int status = add_bounce(q, s, now);
+    int status = add_reports(q, s, now);
     if (!status)
         status = store_settle(q->store, item->mail.id, list, i, &s->gone);
     free(list);
@@ -188,17 +264,42 @@ static void log_one(struct queue *q, const struct queue_settling *s, const struc
     q->counters.bounced += one->state == STORE_FAILED;
 }
 
-static void log_bounce(const struct queue_settling *s)
+static void log_report(const struct queue_settling *s, enum message_dsn_action action)
 {
-    struct queue_id id = queue_id(s->item->mail.id), bounce = queue_id(s->bounce_id);
-    if (s->bounce_id)
-        os_log(OS_INFO, "mail-bounced", OS_STR("id", id.text), OS_VIEW("session", s->item->mail.session),
-               OS_VIEW("to", s->item->mail.sender), OS_STR("bounce", bounce.text));
-    else
+    static const char *const events[MESSAGE_DSN_ACTION_N] = {[MESSAGE_DSN_FAILED] = "mail-bounced",
+                                                             [MESSAGE_DSN_DELAYED] = "mail-late",
+                                                             [MESSAGE_DSN_DELIVERED] = "mail-reported",
+                                                             [MESSAGE_DSN_RELAYED] = "mail-reported"};
+    struct queue_id id = queue_id(s->item->mail.id), report = queue_id(s->reports[action].id);
+    if (s->reports[action].id)
+        os_log(OS_INFO, events[action], OS_STR("id", id.text), OS_VIEW("session", s->item->mail.session),
+               OS_VIEW("to", s->item->mail.sender), OS_STR("bounce", report.text),
+               OS_NUM("recipients", s->reports[action].n));
+    else if (action == MESSAGE_DSN_FAILED)
         os_log(OS_WARN, "mail-undeliverable", OS_STR("id", id.text),
                OS_VIEW("session", s->item->mail.session),
                OS_STR("note", s->item->mail.sender.len ? "the sender is no mailbox here: nobody was told"
                                                        : "it was a report itself: nobody was told"));
+}
+
+/* They go into the window, or wait in the store. */
+static void put_reports(struct queue *q, struct queue_settling *s)
+{
+    for (unsigned a = 0; a < MESSAGE_DSN_ACTION_N; a++) {
+        if (s->reports[a].n && !s->absent)
+            log_report(s, (enum message_dsn_action)a);
+        if (s->reports[a].item)
+            queue_window_put(q, s->reports[a].item);
+        else if (s->reports[a].id)
+            q->window.next_ms = 0;
+    }
+}
+
+static void drop_reports(struct queue *q, struct queue_settling *s)
+{
+    for (unsigned a = 0; a < MESSAGE_DSN_ACTION_N; a++)
+        if (s->reports[a].item)
+            queue_item_free(q, s->reports[a].item, STORE_NEVER);
 }
 
 static void keep_for_later(struct queue *q, struct queue_settling *s)
@@ -213,26 +314,20 @@ static void settled_done(struct queue *q, struct queue_entry *entry, bool ok, en
     struct queue_settling *s = (struct queue_settling *)entry;
     (void)why;
     if (!ok) {
-        /* The bounce never was; what became of the recipients is still to be written down. */
-        if (s->bounce)
-            queue_item_free(q, s->bounce, STORE_NEVER);
+        /* The reports never were; what became of the recipients is still to be written down. */
+        drop_reports(q, s);
         keep_for_later(q, s);
         return;
     }
     int64_t due = STORE_NEVER;
     size_t i = 0;
     for (const struct queue_target *t = s->item->targets; t; t = t->next, i++) {
-        if (!s->absent)
+        if (!s->absent && !s->ones[i].outcome.unchanged)
             log_one(q, s, t, &s->ones[i]);
         if (!s->absent && s->ones[i].next_ms < due)
             due = s->ones[i].next_ms;
     }
-    if (s->bouncing && !s->absent)
-        log_bounce(s);
-    if (s->bounce)
-        queue_window_put(q, s->bounce);
-    else if (s->bounce_id)
-        q->window.next_ms = 0; /* it waits in the store, or is held */
+    put_reports(q, s);
     queue_item_free(q, s->item, due);
     settling_free(s);
 }

@@ -109,6 +109,20 @@ struct queue_item *queue_window_take(struct queue *q, struct queue_destination *
     return item;
 }
 
+/* Behind those of at least its priority (RFC 6710). */
+static void enqueue(struct queue_line *line, struct queue_item *item)
+{
+    struct queue_item **at = line->end;
+    /* The end is the last one's first member. */
+    if (line->first && ((struct queue_item *)at)->mail.parameters.priority < item->mail.parameters.priority)
+        for (at = &line->first; (*at)->mail.parameters.priority >= item->mail.parameters.priority;)
+            at = &(*at)->next;
+    item->next = *at;
+    *at = item;
+    if (at == line->end)
+        line->end = &item->next;
+}
+
 void queue_window_put(struct queue *q, struct queue_item *item)
 {
     struct queue_window *w = &q->window;
@@ -117,8 +131,7 @@ void queue_window_put(struct queue *q, struct queue_item *item)
     if (!item->counted)
         *(item->counted_fresh ? &w->fresh : &w->stored) += item->target_n;
     item->counted = true;
-    *line->end = item;
-    line->end = &item->next;
+    enqueue(line, item);
     d->waiting += item->target_n;
     if (d->stand == QUEUE_NOWHERE)
         queue_destination_place(q, d);

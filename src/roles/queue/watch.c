@@ -1,0 +1,182 @@
+/*
+ * What has waited too long without an attempt that would have shown it: a walk over the messages, oldest
+ * first, up to those that are young. A message that is met is taken out of the window first, so that it is
+ * judged by what the store knows and by nobody else meanwhile.
+ */
+#include "roles/queue/queue.h"
+
+#include "base/view.h"
+#include "os/heap.h"
+#include "os/log.h"
+
+#include <stdlib.h>
+
+enum {
+    PAGE = 200,        /* recipients in one step                                    */
+    STEP_MS = 5,       /* between the pages of a walk                               */
+    PAUSE_MS = 5000,   /* between walks, and more after a long one:                 */
+    PAGE_PAUSE_MS = 50 /* for each of its pages                                     */
+};
+
+/* Recipients of one message that have waited too long. */
+struct found {
+    struct found *next;
+    struct queue_item *item;
+    struct queue_outcome *outcomes;
+    size_t room;
+    struct sp_buf text;
+};
+
+struct walk {
+    struct queue *q;
+    int64_t now;
+    bool young; /* a message came that is too young for all */
+    struct found *found;
+};
+
+/* The buffer moves while it grows: find_texts finds the text again by its length. */
+static struct sp_view keep(struct sp_buf *text, struct sp_view v)
+{
+    (void)sp_buf_add(text, v); /* os_heap never says no */
+    return (struct sp_view){NULL, v.len};
+}
+
+static void find_texts(struct found *f)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < f->item->target_n; i++) {
+        struct sp_view *views[] = {&f->outcomes[i].enhanced, &f->outcomes[i].reply, &f->outcomes[i].remote,
+                                   &f->outcomes[i].tls};
+        for (size_t k = 0; k < 4; k++) {
+            views[k]->p = f->text.p + at;
+            at += views[k]->len;
+        }
+    }
+}
+
+static struct found *found_of(struct walk *w, const struct store_mail *mail, const struct store_recipient *r)
+{
+    if (w->found && w->found->item->mail.id == mail->id)
+        return w->found;
+    struct found *f = os_new(sizeof *f);
+    f->item = queue_item_new(mail, false);
+    queue_item_aim(f->item, queue_destination_of(w->q, r->route, r->address));
+    sp_buf_init(&f->text, &os_heap, SIZE_MAX / 2);
+    f->next = w->found;
+    w->found = f;
+    return f;
+}
+
+static void add(struct walk *w, const struct store_mail *mail, const struct store_recipient *r)
+{
+    struct found *f = found_of(w, mail, r);
+    size_t n = f->item->target_n, each = sizeof *f->outcomes;
+    if (n == f->room) {
+        size_t room = f->room ? f->room * 2 : 8;
+        f->outcomes = os_heap.resize(os_heap.ctx, f->outcomes, f->room * each, room * each);
+        f->room = room;
+    }
+    queue_item_add(f->item, r);
+    struct queue_outcome *o = &f->outcomes[n];
+    *o = (struct queue_outcome){.kind = IPC_OUTCOME_DEFERRED,
+                                .unchanged = true,
+                                .next_ms = r->next_ms,
+                                .last_ms = r->last_ms,
+                                .code = r->code};
+    o->enhanced = keep(&f->text, r->enhanced);
+    o->reply = keep(&f->text, r->reply.len ? r->reply : SP_LIT("no attempt could be made yet"));
+    o->remote = keep(&f->text, r->remote);
+    o->tls = keep(&f->text, r->tls);
+}
+
+static void judge(void *ctx, const struct store_mail *mail, const struct store_recipient *r)
+{
+    struct walk *w = ctx;
+    struct queue *q = w->q;
+    if (!store_state_waits(r->state))
+        return;
+    /* What is due at its end anyway is judged by that attempt. */
+    bool over = queue_is_over(q, mail, w->now) && (r->parked.len || r->next_ms + PAUSE_MS < w->now);
+    if (!over && !queue_is_late(q, mail, r->warned, w->now))
+        return;
+    if (!queue_is_under_way(q, mail->id, r->number))
+        add(w, mail, r);
+}
+
+static void judge_by_age(void *ctx, const struct store_mail *mail, const struct store_recipient *r)
+{
+    struct walk *w = ctx;
+    const struct config_queue *c = &w->q->role->config->queue;
+    uint32_t least_s = c->warn_after_s && c->warn_after_s < c->expire_s ? c->warn_after_s : c->expire_s;
+    if (w->now - mail->received_ms < (int64_t)least_s * 1000)
+        w->young = true;
+    else
+        judge(ctx, mail, r);
+}
+
+static void free_found(struct found *f)
+{
+    sp_buf_fini(&f->text);
+    free(f->outcomes);
+    free(f);
+}
+
+static void settle_found(struct walk *w)
+{
+    struct queue *q = w->q;
+    while (w->found) {
+        struct found *f = w->found;
+        w->found = f->next;
+        find_texts(f);
+        queue_window_forget(q, f->item->mail.id);
+        queue_settle(q, f->item, f->outcomes, f->item->target_n);
+        free_found(f);
+    }
+    queue_batch_commit(q);
+}
+
+/* --- the walk ------------------------------------------------------------------------------- */
+
+static void end_walk(struct queue *q)
+{
+    os_timer_set(&q->watch.timer, PAUSE_MS + q->watch.pages * PAGE_PAUSE_MS);
+    q->watch.cursor = (struct store_cursor){0};
+    q->watch.pages = 0;
+}
+
+void queue_watch_step(struct queue *q)
+{
+    struct walk w = {.q = q, .now = q->wall_ms()};
+    struct queue_watch *watch = &q->watch;
+    if (q->stopping)
+        return;
+    if (q->unsettled) { /* the store does not know yet what became of these */
+        end_walk(q);
+        return;
+    }
+    queue_batch_commit(q); /* what is being settled is not to be met as waiting */
+    int status = SP_OK;
+    if (watch->pages == 0)
+        status = store_late(q->store, w.now, PAGE, judge, &w);
+    settle_found(&w);
+    if (!status)
+        status = store_list(q->store, &watch->cursor, PAGE, judge_by_age, &w);
+    settle_found(&w);
+    watch->pages++;
+    if (status)
+        os_log(OS_WARN, "store-failed", OS_STR("what", "watch"), OS_STR("error", store_error(q->store)));
+    if (status || watch->cursor.end || w.young)
+        end_walk(q);
+    else
+        os_timer_set(&watch->timer, STEP_MS);
+}
+
+static void step(void *ctx) { queue_watch_step(ctx); }
+
+void queue_watch_start(struct queue *q)
+{
+    os_timer_init(&q->watch.timer, q->role->base, step, q);
+    end_walk(q);
+}
+
+void queue_watch_stop(struct queue *q) { os_timer_fini(&q->watch.timer); }

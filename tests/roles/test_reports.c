@@ -1,0 +1,242 @@
+/* What a sender is told, when it asked for what: RFC 3461, 2852, and mail that is late. */
+#include "roles/queue_bench.h"
+
+#define QUICK                                                                                                \
+    "queue {\nretry-first = 60s\nback-off-first = 10s\nback-off-most = 80s\nwarn-after = 1h\nexpire = 5h\n}"
+
+static void everybody(struct bench *b, enum ipc_health health, enum ipc_end end)
+{
+    for (size_t i = 0; i < BENCH_DELIVERIES; i++) {
+        b->delivery[i].health = health;
+        b->delivery[i].end = end;
+    }
+}
+
+static size_t attempts(struct bench *b) { return b->delivery[0].attempts + b->delivery[1].attempts; }
+
+/* Send a message with what its sender asks. */
+static void submit(struct bench *b, struct sp_mail_parameters mail, struct sp_rcpt_parameters rcpt)
+{
+    struct sp_buf list;
+    size_t before = b->smtpd.n;
+    sp_buf_init(&list, &os_heap, 1 << 20);
+    struct ipc_recipient r = {
+        .address = SP_LIT("b@example.net"), .route = SP_LIT("relay"), .parameters = rcpt};
+    assert_int_equal(ipc_add_recipient(&list, &r), SP_OK);
+    struct ipc_submit s = {.tag = ++b->next_tag,
+                           .id = ++b->next_id,
+                           .received_ms = (uint64_t)bench_now_ms,
+                           .session = SP_LIT("s1"),
+                           .client = SP_LIT("127.0.0.1"),
+                           .sender = SP_LIT("a@example.org"),
+                           .recipients = sp_buf_view(&list),
+                           .parameters = mail,
+                           .size = sizeof BENCH_CONTENT - 1,
+                           .content = SP_LIT(BENCH_CONTENT)};
+    assert_int_equal(
+        os_edge_send(b->smtpd.edge, &(struct ipc_message){.type = IPC_TYPE_submit, .as.submit = s}), SP_OK);
+    sp_buf_fini(&list);
+    bench_until(b, &b->smtpd.n, before + 1);
+    bench_settle(b);
+}
+
+/* Did an attempt with the null sender come, and does its content hold this? */
+static bool reported(struct bench *b, const char *text)
+{
+    for (size_t i = 0; i < BENCH_DELIVERIES; i++)
+        for (size_t k = 0; k < BENCH_SEEN_MAX; k++) {
+            const struct bench_seen *seen = &b->delivery[i].seen[k];
+            const struct ipc_attempt *a = &seen->m.as.attempt;
+            if (seen->m.type == IPC_TYPE_attempt && seen->octets && a->sender.len == 0 &&
+                memmem(a->content.p, a->content.len, text, strlen(text)))
+                return true;
+        }
+    return false;
+}
+
+static void watch(struct bench *b)
+{
+    do
+        queue_watch_step(bench_queue(b));
+    while (bench_queue(b)->watch.pages > 0);
+    bench_settle(b);
+}
+
+static void test_success_is_reported_to_who_asked(void **state)
+{
+    (void)state;
+    static const struct {
+        uint8_t notify;
+        enum ipc_end end;
+        const char *action; /* NULL: no report */
+    } rows[] = {{0, IPC_END_FINAL, NULL},
+                {SP_NOTIFY_SUCCESS, IPC_END_FINAL, "Action: delivered\r\n"},
+                {SP_NOTIFY_SUCCESS | SP_NOTIFY_FAILURE, IPC_END_RELAYED, "Action: relayed\r\n"},
+                {SP_NOTIFY_SUCCESS, IPC_END_PASSED, NULL},
+                {SP_NOTIFY_FAILURE, IPC_END_FINAL, NULL},
+                {SP_NOTIFY_NEVER, IPC_END_FINAL, NULL}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct bench *b = bench_new(QUICK);
+        bench_deliver(b, IPC_OUTCOME_DELIVERED, 250, "250 2.1.5 Ok");
+        everybody(b, IPC_HEALTH_GOOD, rows[i].end);
+        submit(b, (struct sp_mail_parameters){.envid = SP_LIT("Q 1")},
+               (struct sp_rcpt_parameters){.notify = rows[i].notify, .orcpt = SP_LIT("rfc822;x@y.example")});
+        assert_int_equal(attempts(b), rows[i].action ? 2 : 1);
+        if (rows[i].action) {
+            assert_true(reported(b, rows[i].action));
+            assert_true(reported(b, "Original-Envelope-Id: Q 1\r\n"));
+            assert_true(reported(b, "Original-Recipient: rfc822; x@y.example\r\n"));
+        }
+        assert_int_equal(bench_list(b).n, 0);
+        bench_free(b);
+    }
+}
+
+static void test_failure_is_not_reported_to_who_wants_none(void **state)
+{
+    (void)state;
+    static const struct {
+        uint8_t notify;
+        size_t attempts;
+    } rows[] = {
+        {0, 2}, {SP_NOTIFY_FAILURE, 2}, {SP_NOTIFY_NEVER, 1}, {SP_NOTIFY_SUCCESS | SP_NOTIFY_DELAY, 1}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct bench *b = bench_new(QUICK);
+        bench_deliver(b, IPC_OUTCOME_FAILED, 550, "550 5.1.1 no such user");
+        submit(b, (struct sp_mail_parameters){0}, (struct sp_rcpt_parameters){.notify = rows[i].notify});
+        assert_int_equal(attempts(b), rows[i].attempts);
+        assert_int_equal(reported(b, "What this means: "), rows[i].attempts == 2);
+        bench_free(b);
+    }
+}
+
+static void test_the_whole_message_comes_back_to_who_asked(void **state)
+{
+    (void)state;
+    for (int full = 0; full < 2; full++) {
+        struct bench *b = bench_new(QUICK);
+        bench_deliver(b, IPC_OUTCOME_FAILED, 550, "550 5.1.1 no such user");
+        submit(b, (struct sp_mail_parameters){.ret = full ? SP_RET_FULL : SP_RET_HDRS},
+               (struct sp_rcpt_parameters){0});
+        assert_int_equal(reported(b, "message/rfc822\r\n\r\n" BENCH_CONTENT), full);
+        assert_int_equal(reported(b, "text/rfc822-headers\r\n\r\nSubject: hello\r\n"), !full);
+        bench_free(b);
+    }
+}
+
+static void test_a_sender_is_told_once_that_mail_is_late(void **state)
+{
+    (void)state;
+    struct bench *b = bench_new(QUICK);
+    bench_deliver(b, IPC_OUTCOME_DEFERRED, 450, "450 4.2.0 later");
+    submit(b, (struct sp_mail_parameters){0}, (struct sp_rcpt_parameters){0});
+    assert_int_equal(attempts(b), 1);
+    bench_pass(b, 3599000); /* tried again, still in time */
+    size_t before = attempts(b);
+    watch(b);
+    assert_int_equal(attempts(b), before);
+    bench_pass(b, 1000);
+    watch(b);
+    assert_true(reported(b, "Action: delayed\r\n"));
+    assert_true(reported(b, "Status: 4.2.0\r\n"));
+    assert_true(reported(b, "Will-Retry-Until: "));
+    struct bench_listing l = bench_list(b);
+    assert_non_null(strstr(l.text, "<a@example.org> to b@example.net deferred"));
+    assert_int_equal(l.n, 2);
+    bench_pass(b, 3600000);
+    watch(b);
+    assert_int_equal(bench_list(b).n, 2); /* once; the report itself is never reported on */
+    bench_free(b);
+}
+
+static void test_who_wants_no_delay_reports_gets_none(void **state)
+{
+    (void)state;
+    struct bench *b = bench_new(QUICK);
+    bench_deliver(b, IPC_OUTCOME_DEFERRED, 450, "450 4.2.0 later");
+    submit(b, (struct sp_mail_parameters){0}, (struct sp_rcpt_parameters){.notify = SP_NOTIFY_FAILURE});
+    bench_pass(b, 3700000);
+    watch(b);
+    assert_false(reported(b, "Action: delayed\r\n"));
+    bench_free(b);
+}
+
+/* Parked behind a destination that is down, none of them is ever tried: they are late, and then over. */
+static void test_what_is_never_tried_is_late_and_expires(void **state)
+{
+    (void)state;
+    struct bench *b = bench_new("queue {\nretry-first = 60s\nback-off-first = 1d\nback-off-most = "
+                                "1d\nwarn-after = 1h\nexpire = 5h\n}");
+    bench_deliver(b, IPC_OUTCOME_DEFERRED, 0, "connection refused");
+    everybody(b, IPC_HEALTH_DOWN, IPC_END_FINAL);
+    submit(b, (struct sp_mail_parameters){0}, (struct sp_rcpt_parameters){.notify = SP_NOTIFY_NEVER});
+    for (int i = 0; i < 3; i++)
+        submit(b, (struct sp_mail_parameters){0}, (struct sp_rcpt_parameters){0});
+    assert_int_equal(attempts(b), 1);
+    bench_pass(b, 3600000);
+    watch(b);
+    struct bench_listing l = bench_list(b);
+    assert_int_equal(l.n, 7); /* four messages, three reports that wait as well */
+    bench_pass(b, 4 * 3600000);
+    watch(b);
+    l = bench_list(b);
+    /* All four are over; nothing is left but reports: three of lateness, three of failure. */
+    assert_int_equal(l.n, 6);
+    assert_null(strstr(l.text, "b@example.net"));
+    bench_free(b);
+}
+
+static void test_the_time_that_a_sender_gives_is_kept(void **state)
+{
+    (void)state;
+    for (int notify = 0; notify < 2; notify++) {
+        struct bench *b = bench_new(QUICK);
+        bench_deliver(b, IPC_OUTCOME_DEFERRED, 450, "450 4.2.0 later");
+        submit(b,
+               (struct sp_mail_parameters){.by = notify ? SP_BY_NOTIFY : SP_BY_RETURN,
+                                           .by_ms = bench_now_ms + 600000},
+               (struct sp_rcpt_parameters){0});
+        bench_pass(b, 599000);
+        watch(b);
+        assert_false(reported(b, "Action: "));
+        bench_pass(b, 30000);
+        watch(b);
+        assert_int_equal(reported(b, "Action: failed\r\nStatus: 5.4.7\r\n"), !notify);
+        assert_int_equal(reported(b, "Action: delayed\r\n"), notify);
+        assert_int_equal(strstr(bench_list(b).text, "to b@example.net") != NULL, notify);
+        bench_free(b);
+    }
+}
+
+static void test_urgent_mail_goes_first(void **state)
+{
+    (void)state;
+    static const int8_t priorities[] = {0, -3, 4, 0, 9, 4};
+    static const int8_t order[] = {9, 4, 4, 0, 0, -3};
+    struct bench *b = bench_new(QUICK "limits {\n}\n");
+    struct queue *q = bench_queue(b);
+    /* One that is down for a moment, so that the others wait together. */
+    q->stopping = true;
+    for (size_t i = 0; i < sizeof priorities; i++)
+        submit(b, (struct sp_mail_parameters){.priority = priorities[i]}, (struct sp_rcpt_parameters){0});
+    q->stopping = false;
+    bench_pass(b, 1);
+    struct bench_end *end = bench_deliverer(b);
+    assert_int_equal(end->attempts, sizeof priorities);
+    for (size_t i = 0; i < sizeof order; i++)
+        assert_int_equal(end->seen[i].m.as.attempt.parameters.priority, order[i]);
+    bench_free(b);
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_success_is_reported_to_who_asked),
+    cmocka_unit_test(test_failure_is_not_reported_to_who_wants_none),
+    cmocka_unit_test(test_the_whole_message_comes_back_to_who_asked),
+    cmocka_unit_test(test_a_sender_is_told_once_that_mail_is_late),
+    cmocka_unit_test(test_who_wants_no_delay_reports_gets_none),
+    cmocka_unit_test(test_what_is_never_tried_is_late_and_expires),
+    cmocka_unit_test(test_the_time_that_a_sender_gives_is_kept),
+    cmocka_unit_test(test_urgent_mail_goes_first),
+};
+
+TAP_MAIN(tests)
