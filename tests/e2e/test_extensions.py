@@ -4,7 +4,7 @@ import email.policy
 import json
 import smtplib
 
-from harness import ServerCase, program, run, swaks
+from harness import SLOW, ServerCase, program, run, swaks, wait_for
 
 HEAD = """
 hostname = mail.example.org
@@ -218,3 +218,46 @@ class Lmtp(ServerCase):
             c.command("VRFY alice@example.org", 250, "alice@example.org")
             c.command("VRFY <nobody@example.org>", 550, "5.1.1")
             c.command("VRFY x@elsewhere.example", 252)
+
+
+class Through(ServerCase):
+    """What was asked of the first server arrives at the second, which it relays to."""
+
+    def setUp(self):
+        super().setUp()
+        self.second = self.serve(data="second")
+        host, port = self.second.addresses["smtp"]
+        self.first = self.serve("--relay", f"{host}:{port}", data="first")
+
+    def arrived(self):
+        entry, = wait_for(self.second.queue, "the message")
+        return show(self.second, entry["id"])
+
+    def test_parameters(self):
+        with self.first.talk() as c:
+            c.hello()
+            c.raw("MAIL FROM:<jürgen@bücher.example> SMTPUTF8 BODY=8BITMIME RET=HDRS ENVID=a+20b MT-PRIORITY=-2\r\n".encode())
+            c.expect(250)
+            c.raw("RCPT TO:<ü@example.net> NOTIFY=NEVER ORCPT=utf-8;ö@example.net\r\n".encode())
+            c.expect(250)
+            c.command("DATA", 354)
+            c.raw("Subject: Grüße\r\n\r\nläuft\r\n.\r\n".encode())
+            c.expect(250)
+        entry = self.arrived()
+        self.assertEqual((entry["sender"], entry["smtputf8"], entry["body"]), ("jürgen@bücher.example", True, "8BITMIME"))
+        self.assertEqual((entry["ret"], entry["envid"], entry["priority"]), ("HDRS", "a b", -2))
+        recipient, = entry["recipients"]
+        self.assertEqual((recipient["address"], recipient["notify"], recipient["orcpt"]),
+                         ("ü@example.net", ["NEVER"], "utf-8;ö@example.net"))
+
+    def test_a_large_binary_message(self):
+        content = b"Subject: x\r\n\r\n" + bytes(range(256)) * 4096 * (30 if SLOW else 2)
+        with self.first.talk() as c:
+            c.hello()
+            c.command("MAIL FROM:<a@example.org> BODY=BINARYMIME", 250)
+            c.command("RCPT TO:<b@example.org>", 250)
+            c.raw(b"BDAT %d LAST\r\n" % len(content) + content)
+            c.expect(250)
+        entry = self.arrived()
+        self.assertEqual(entry["body"], "BINARYMIME")
+        self.assertTrue(self.second.content(entry["id"]).endswith(content))
