@@ -36,6 +36,16 @@ static bool find(const char *word, enum reference_lang lang, struct pages_subjec
     return found;
 }
 
+/* AUTH and AUTH: "command AUTH", "keyword AUTH". */
+static void name_kind(struct pages_subject *s)
+{
+    char name[sizeof s->name];
+    if (!s->topic)
+        return;
+    snprintf(name, sizeof name, "%s %s", reference_topic_kind_name(s->topic->kind), s->topic->name);
+    memcpy(s->name, name, sizeof name);
+}
+
 static void print(const struct pages_subject *a, const struct pages_subject *b, enum reference_lang lang)
 {
     struct cli_page page;
@@ -67,6 +77,10 @@ int cmd_compare(int argc, char **argv)
         return EX_DATAERR;
     if (pages_subject_eq(&a, &b) && strcmp(a.name, b.name) == 0)
         return cli_usage_fault("compare", "%s and %s are the same", operands.words[0], operands.words[1]);
+    if (strcmp(a.name, b.name) == 0) {
+        name_kind(&a);
+        name_kind(&b);
+    }
     print(&a, &b, lang);
     return EX_OK;
 }

@@ -140,6 +140,8 @@ static void test_same_name(void **state)
     assert_int_equal(OUT("explain", "auth", "--lang", "en"), EX_OK);
     assert_non_null(strstr(captured, "Begins a login"));
     assert_non_null(strstr(captured, "login mechanisms that the server offers"));
+    assert_int_equal(OUT("compare", "keyword AUTH", "command AUTH", "--lang", "en"), EX_OK);
+    assert_non_null(strstr(captured, "- `keyword AUTH`: "));
     assert_int_equal(OUT("explain", "keyword", "AUTH", "--lang", "en"), EX_OK);
     assert_null(strstr(captured, "Begins a login"));
 }
