@@ -144,6 +144,7 @@ void client_talk(struct client *c, bool tls)
         status = sp_client_secured(c->session, os_mono_ms());
     } else {
         c->stage = CLIENT_TALKING;
+        client_unfail(c);
         status = sp_client_new(&c->session_options, &os_heap, &c->session);
         if (!status)
             status = sp_client_open(c->session, tls, os_mono_ms());

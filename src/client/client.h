@@ -45,7 +45,7 @@ struct client_verdict {
     struct sp_view enhanced; /* of the reply, or ours; may be empty                              */
     struct sp_view text;     /* "550 5.1.1 No such user": all lines of the reply in one, or the
                                 reason; printable ASCII, at most CLIENT_TEXT_MAX octets          */
-    const char *phase;       /* what was waited for: "RCPT"; "CONNECT" before the greeting       */
+    const char *phase;       /* what was waited for: "RCPT"; "CONNECT" before there is a connection */
     bool dsn;                /* the server offers DSN: reports that were asked for are its duty now */
     const char *remote;      /* "mx.example [192.0.2.1]:25", or "" before an address was dialled */
 };

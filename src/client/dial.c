@@ -36,6 +36,7 @@ static void connect_to(struct client *c, const void *address, size_t len)
 {
     const struct os_address *from = c->options->from;
     client_note(c, CLIENT_NOTE_DIAL, c->remote);
+    c->reached = false;
     c->stream = os_stream_connect_from(
         c->base,
         &(struct os_stream_dial){.address = address,
@@ -65,6 +66,10 @@ static void connect_path(struct client *c)
     connect_to(c, &a, sizeof a);
 }
 
+/*
+ * When none is left the first that was reached says why, whatever came after it: a certificate that is not
+ * right tells more than the next address where nobody listens.
+ */
 static void try_next(struct client *c, const char *why)
 {
     char text[CLIENT_REMOTE_MAX + 200];
@@ -74,6 +79,8 @@ static void try_next(struct client *c, const char *why)
     c->stream = NULL;
     if (c->freed)
         return;
+    if (c->reached)
+        client_fail_here(c, SP_CLIENT_RETRY, "HANDSHAKE", "4.4.2", sp_view_of(text));
     if (c->address < c->addresses.n)
         connect_address(c);
     else
@@ -169,6 +176,7 @@ static void stream_ready(void *ctx, const struct os_tls_facts *tls)
         c->on->note(c->ctx, &(struct client_note){.type = CLIENT_NOTE_TLS, .tls = tls});
     if (!tls)
         client_note(c, CLIENT_NOTE_UP, c->remote);
+    c->reached = true;
     if (c->freed) {
         client_leave(c);
         return;

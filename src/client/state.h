@@ -22,6 +22,7 @@ struct client {
     struct dns_query *query;
     struct dns_addresses addresses;
     size_t address; /* the one that is dialled, from 1            */
+    bool reached;   /* it let us connect                          */
     char remote[CLIENT_REMOTE_MAX];
 
     struct os_stream *stream;
@@ -55,6 +56,7 @@ struct client {
     bool failed; /* why it will end; the text stands in `why`        */
     struct client_verdict failure;
     char enhanced[16]; /* of failure                                */
+    char failed_at[CLIENT_REMOTE_MAX];
     struct sp_buf why;
     struct sp_buf text; /* of the verdict that is being told                 */
 };
@@ -69,11 +71,13 @@ void client_note(struct client *c, enum client_note_type type, const char *text)
 void client_enter(struct client *c);
 void client_leave(struct client *c);
 
-/* Remember why it ends; the first reason counts. */
+/* Remember why it ends; the first reason counts, until it turns out that it goes on after all. */
 void client_fail(struct client *c, enum sp_client_fate fate, const char *phase,
                  const struct sp_client_reply *by);
 void client_fail_here(struct client *c, enum sp_client_fate fate, const char *phase, const char *enhanced,
                       struct sp_view text);
+
+void client_unfail(struct client *c);
 
 void client_expect(struct client *c, int status, const char *what);
 

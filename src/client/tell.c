@@ -24,14 +24,21 @@ void client_fail(struct client *c, enum sp_client_fate fate, const char *phase,
     struct sp_view enhanced = sp_view_sub(by->enhanced, 0, sizeof c->enhanced);
     if (enhanced.len > 0)
         memcpy(c->enhanced, enhanced.p, enhanced.len);
+    memcpy(c->failed_at, c->remote, sizeof c->failed_at); /* others may be dialled */
     c->failure = (struct client_verdict){
         .fate = fate,
         .code = by->code,
         .enhanced = sp_view_make(c->enhanced, enhanced.len),
         .text = sp_buf_view(&c->why),
         .phase = phase,
-        .remote = c->remote,
+        .remote = c->failed_at,
     };
+}
+
+void client_unfail(struct client *c)
+{
+    c->failed = false;
+    sp_buf_clear(&c->why);
 }
 
 void client_fail_here(struct client *c, enum sp_client_fate fate, const char *phase, const char *enhanced,

@@ -388,6 +388,46 @@ static void test_addresses_in_turn(void **state)
     close_owner(&o);
 }
 
+/* The address of the fake, then one more. */
+static void give_addresses(struct owner *o, struct dns_addresses *all, const char *other)
+{
+    char text[64];
+    *all = (struct dns_addresses){.verdict = DNS_FOUND, .why = "", .addresses = {o->fake.address}, .n = 2};
+    snprintf(text, sizeof text, "%s:%u", other, o->fake.port);
+    assert_int_equal(os_address_parse(sp_view_of(text), &all->addresses[1]), SP_OK);
+    o->options.addresses = all;
+}
+
+static void test_the_address_that_answers_says_why(void **state)
+{
+    (void)state;
+    struct dns_addresses all;
+    OPEN(o, "T");
+    start_tls(&o, OS_TLS_VERIFIED, false);
+    o.options.implicit_tls = true;
+    give_addresses(&o, &all, "127.0.0.2");
+    run_owner(&o);
+    assert_non_null(strstr(o.end_text, "[127.0.0.1]"));
+    assert_non_null(strstr(o.end_text, "certificate"));
+    assert_string_equal(o.end.phase, "HANDSHAKE");
+    assert_non_null(strstr(o.end.remote, "127.0.0.1"));
+    close_owner(&o);
+}
+
+static void test_a_later_address_has_a_reason_of_its_own(void **state)
+{
+    (void)state;
+    struct dns_addresses all;
+    OPEN(o, "X", "T\nS 554 5.3.2 no\nC QUIT\nX");
+    start_tls(&o, OS_TLS_VERIFIED, true);
+    o.options.implicit_tls = true;
+    give_addresses(&o, &all, "127.0.0.1");
+    run_owner(&o);
+    assert_string_equal(o.end_text, "554 5.3.2 no");
+    assert_string_equal(o.end.phase, "GREETING");
+    close_owner(&o);
+}
+
 static void test_no_such_host(void **state)
 {
     (void)state;
@@ -462,6 +502,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_implicit_tls),
     cmocka_unit_test(test_refused),
     cmocka_unit_test(test_addresses_in_turn),
+    cmocka_unit_test(test_the_address_that_answers_says_why),
+    cmocka_unit_test(test_a_later_address_has_a_reason_of_its_own),
     cmocka_unit_test(test_no_such_host),
     cmocka_unit_test(test_lost_after_the_dot),
     cmocka_unit_test(test_lost_before_the_dot),

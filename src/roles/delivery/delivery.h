@@ -229,7 +229,7 @@ struct delivery_dial {
     struct os_tls_expected expected;
     enum delivery_policy policy;
     struct client_options options;
-    /* The first failure, which is told when all others fail too. */
+    /* The first failure of those that tell most, which is told when all others fail too. */
     struct delivery_outcome failure;
     struct sp_buf failure_text;
     const char *phase;

@@ -35,10 +35,17 @@ static void next_host(struct delivery_link *l);
 
 /* --- failures ------------------------------------------------------------------------------ */
 
+/* How much a failure tells: who answered, if wrongly, is nearer to the cause than an address where nobody is.
+ */
+static int weight_of(const char *phase)
+{
+    return strcmp(phase, "DNS") == 0 ? 1 : strcmp(phase, "CONNECT") == 0 ? 2 : 3;
+}
+
 void delivery_dial_note(struct delivery_link *l, const struct delivery_outcome *o, const char *phase)
 {
     struct delivery_dial *dial = &l->dial;
-    if (dial->phase)
+    if (dial->phase && weight_of(phase) <= weight_of(dial->phase))
         return;
     sp_buf_clear(&dial->failure_text);
     sp_buf_add(&dial->failure_text, o->enhanced);
