@@ -348,12 +348,15 @@ class Limits(RoleCase):
             for _ in range(n):
                 silent.append(server.talk("c", greeting=None))
                 self.addCleanup(silent[-1].close)
-        be_silent(4)
+        be_silent(3)
+        # Behind them in the same queue: with its greeting they have been accepted, too.
+        speaking = server.talk("c", tls=server.client_tls())
+        self.addCleanup(speaking.close)
         self.assertEqual(self.accepted(server, 1)[1], [421])
         server.wait_log("session-ended", why="too-many-connections-from-address")
         be_silent(8 + 1)  # those that would be told, and one that is not
         silent[-1].expect_close()
-        for c in silent:
+        for c in [speaking, *silent]:
             c.close()
         wait_for(lambda: self.accepted(server, 1)[1] == [220], "the places to be free")
 
