@@ -10,6 +10,7 @@ import threading
 import unittest
 
 from certificates import Authority
+from dovecot import Dovecot
 from fake_server import FakeServer
 from harness import ServerCase, free_port, wait_for
 from name_server import NameServer, Zone
@@ -60,7 +61,7 @@ implicit A 127.0.99.3
 nothing TXT "no mail, no address"
 bad MX 10 mx1
 alias CNAME one
-xn--grn-joa MX 10 mx3
+xn--grn-ioa MX 10 mx3
 equal MX 10 mx1
 equal MX 10 mx2
 equal MX 10 mx3
@@ -72,7 +73,7 @@ data = "data"
 delivery-processes = 1
 listener smtp {{
     address = "127.0.99.10:{port}"
-    tls = off
+    {listener}
     relay-from = {{ "127.0.0.0/8" }}
 }}
 dns {{
@@ -105,8 +106,9 @@ class World(ServerCase):
             Zone("example", SIGNED, signed=True, spoil=[("bad.example.\t60\tIN\tMX\t10", "bad.example.\t60\tIN\tMX\t11")])])
         self.addCleanup(self.names.stop)
 
-    def relay(self, route="tls = opportunistic", more=""):
-        text = CONFIG.format(port=self.port, dns=self.names.address, anchor=self.names.anchor, route=route, more=more)
+    def relay(self, route="tls = opportunistic", more="", listener="tls = off"):
+        text = CONFIG.format(port=self.port, dns=self.names.address, anchor=self.names.anchor, route=route, more=more,
+                             listener=listener)
         return self.configure(text)
 
     def host(self, number, **options):
@@ -242,16 +244,21 @@ tls-key = "{key}"
 default-route = none
 listener mx {{
     address = "127.0.99.{number}:{port}"
-    tls = {tls}
 }}
 domain "{domain}" {{
     route = boxes
 }}
 route boxes {{
-    kind = maildir
-    path = "{boxes}/%d/%l"
+    {boxes}
 }}
 """
+
+
+def anybody():
+    """A client that looks at no certificate."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
 
 
 def key_digest(certificate):
@@ -277,10 +284,10 @@ class Secured(World):
     def certificate(self, host, **options):
         return self.authority.sign(host, host, f"DNS:{host}", usage="serverAuth", **options)
 
-    def mx(self, number, host, pair, domain="one.example", tls="starttls"):
+    def mx(self, number, host, pair, domain="one.example", boxes=None):
         """A server of ours on 127.0.99.NUMBER that stores what comes."""
         text = MX_CONFIG.format(number=number, name=host, certificate=pair[0], key=pair[1], port=self.port, domain=domain,
-                                boxes=self.boxes, tls=tls)
+                                boxes=boxes or f'kind = maildir\n path = "{self.boxes}/%d/%l"')
         return self.configure(text, name=f"{host}.conf", data=host)
 
     def stored(self, address):
@@ -393,14 +400,6 @@ class Verified(Secured):
         self.assertIn("STARTTLS", self.deferred(server, ident)["last_reply"])
         self.assertEqual(hop.mails, [])
 
-    def test_a_mail_that_requires_tls_waits_for_it(self):
-        self.mx(1, "mx1.example", self.certificate("elsewhere.example"))
-        server = self.relay()
-        with server.talk() as c:
-            c.hello()
-        self.send(server, "x@one.example")
-        wait_for(lambda: self.stored("x@one.example"), "the message")
-
 
 class PolicyServer:
     """https://mta-sts.DOMAIN/.well-known/mta-sts.txt; `text` None is a 404."""
@@ -512,6 +511,114 @@ class MtaSts(Secured):
         ident = self.send(server, "y@one.example")
         self.assertIn("expired", self.deferred(server, ident)["last_reply"])
         self.assertEqual(len(self.web.asked), 1)
+
+
+class Outcomes(World):
+    def test_later(self):
+        answers = ["451 4.7.1 Greylisted", "250 2.1.5 Ok"]
+        hop = self.host(1, rcpt=lambda a: answers.pop(0) if len(answers) > 1 else answers[0])
+        server = self.relay()
+        ident = self.send(server, "x@one.example")
+        self.assertIn("451 4.7.1 Greylisted", server.wait_log("mail-deferred", id=ident)["reply"])
+        hop.wait(1)
+        server.wait_log("mail-delivered", id=ident)
+
+    def test_never(self):
+        self.host(1, rcpt=lambda a: "550 5.1.1 Nobody")
+        server = self.relay()
+        self.assertIn("550 5.1.1 Nobody", self.bounced(server, self.send(server, "x@one.example")))
+
+    def test_a_connection_lost_behind_the_dot(self):
+        replies = [None, "250 2.0.0 Ok"]
+        hop = self.host(1, data=lambda mail: replies.pop(0))
+        server = self.relay()
+        ident = self.send(server, "x@one.example")
+        server.wait_log("mail-deferred", id=ident, note="may be delivered twice")
+        hop.wait(1)
+        server.wait_log("mail-delivered", id=ident)
+
+    def test_recipients_of_one_domain_go_in_one_transaction(self):
+        first, third = self.host(1), self.host(3)
+        server = self.relay()
+        self.send(server, "x@one.example", "z@implicit.example", "y@one.example", "y@two.example")
+        self.assertEqual(sorted(sorted(m.recipients) for m in first.wait(2)),
+                         [["x@one.example", "y@one.example"], ["y@two.example"]])
+        self.assertEqual(third.wait(1)[0].recipients, ["z@implicit.example"])
+
+    def test_a_domain_in_utf8(self):
+        hop = self.host(3, keywords=("8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "PIPELINING"))
+        server = self.relay()
+        with server.talk() as c:
+            c.hello()
+            c.command("MAIL FROM:<a@us.example> SMTPUTF8", 250)
+            c.command("RCPT TO:<x@grün.example>", 250)
+            c.command("DATA", 354)
+            c.raw(b"Subject: x\r\n\r\nx\r\n.\r\n")
+            c.expect(250)
+        hop.wait(1)
+        server.wait_log("remote-connected", remote=f"mx3.example [127.0.99.3]:{self.port}")
+
+
+class WholeWay(Secured):
+    """Sender, our relay, our mail server, Dovecot's mailboxes: with DNSSEC, DANE and MTA-STS."""
+
+    MAILBOXES = """
+        protocols = lmtp
+        mail_location = maildir:~/Maildir
+        userdb {
+          driver = static
+          args = uid=65534 gid=65534 home=FOLDER/home/%u allow_all_users=yes
+        }
+        service lmtp {
+          unix_listener FOLDER/lmtp {
+            mode = 0666
+          }
+        }
+    """
+
+    def test_from_end_to_end(self):
+        dovecot = Dovecot(self, "x@one.example:{PLAIN}secret\n", self.MAILBOXES, needs="usr/lib/dovecot/lmtp")
+        (dovecot.folder / "home").mkdir()
+        (dovecot.folder / "home").chmod(0o777)
+        dovecot.wait((dovecot.folder / "lmtp").exists)
+        pair = self.certificate("mx1.example")
+        web = PolicyServer(self.certificate("mta-sts.one.example"),
+                           MtaSts.POLICY.format(mode="enforce", mx="mx1.example"))
+        self.addCleanup(web.stop)
+        self.publish(MtaSts.RECORD + f"_{self.port}._tcp.mx1 TLSA 3 1 1 {key_digest(pair[0])}\n")
+        mx = self.mx(1, "mx1.example", pair, boxes=f'kind = lmtp\n socket = "{dovecot.folder}/lmtp"')
+        server = self.relay(f'ca-file = "{self.authority.certificate}"\n mta-sts-port = {web.port}')
+        self.send(server, "x@one.example", "somebody.else@one.example")
+        server.wait_log("mta-sts-policy", domain="one.example")
+        server.wait_log("remote-connected", policy="dane", verified="yes")
+        box = dovecot.folder / "home" / "x@one.example" / "Maildir" / "new"
+        mail, = wait_for(lambda: list(box.glob("*")), "the message in the mailbox")
+        text = mail.read_text()
+        self.assertIn("Return-Path: <a@us.example>", text)
+        self.assertIn("Subject: hello", text)
+        self.assertIn("by mx1.example", text)
+        wait_for(lambda: mx.queue() == [] and server.queue() == [], "both queues to empty")
+
+    def test_a_mail_that_requires_tls(self):
+        pair = self.certificate("mx1.example")
+        self.publish(f"_{self.port}._tcp.mx1 TLSA 3 1 1 {key_digest(pair[0])}\n")
+        mx = self.mx(1, "mx1.example", pair)
+        hop = self.host(3)
+        server = self.relay(listener="tls = starttls")
+        with server.talk() as c:
+            c.hello()
+            c.start_tls(anybody())
+            c.hello()
+            c.command("MAIL FROM:<a@us.example> REQUIRETLS", 250)
+            c.command("RCPT TO:<x@one.example>", 250)
+            c.command("RCPT TO:<x@implicit.example>", 250)
+            c.command("DATA", 354)
+            c.raw(b"Subject: x\r\n\r\nx\r\n.\r\n")
+            c.expect(250)
+        wait_for(lambda: self.stored("x@one.example"), "the message")
+        wait_for(lambda: mx.logs("mail-accepted"), "its way")
+        server.wait_log("mail-deferred", recipient="x@implicit.example", tls="verified")
+        self.assertEqual(hop.mails, [])
 
 
 class Rules(World):
