@@ -178,11 +178,24 @@ static int check_client_ca(const struct config_listener *l)
     return code;
 }
 
+/* The resolver reads it when it is asked for the first time: too late for a slip. */
+static int check_anchor(const struct config *c)
+{
+    struct sp_buf b;
+    bool unread;
+    sp_buf_init(&b, &os_heap, PEM_MAX);
+    int code = c->dns.anchor ? read_named(c->dns.anchor, "trust-anchor", &b, &unread) : EX_OK;
+    sp_buf_fini(&b);
+    return code;
+}
+
 static int check_files(const struct config *c)
 {
     int code = c->tls_certificate ? check_identity(c->tls_certificate, c->tls_key,
                                                    (const char *const[]){"tls-certificate", "tls-key"})
                                   : EX_OK;
+    int anchor_code = check_anchor(c);
+    code = code != EX_OK ? code : anchor_code;
     for (size_t i = 0; i < c->listener_n; i++) {
         int listener_code = c->listeners[i].client_ca ? check_client_ca(&c->listeners[i]) : EX_OK;
         code = code != EX_OK ? code : listener_code;

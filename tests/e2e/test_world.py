@@ -362,6 +362,15 @@ class Dane(Secured):
         ident = self.send(server, "x@one.example")
         self.assertIn("DNSSEC", self.deferred(server, ident)["last_reply"])
 
+    def test_a_mail_may_waive_it(self):
+        self.publish(f"_{self.port}._tcp.mx1 TLSA 3 1 1 {'00' * 32}\n")
+        hop = self.host(1)
+        server = self.relay()
+        with server.talk() as c:
+            c.hello()
+            c.mail(b"TLS-Required: No\r\nSubject: x\r\n\r\nx\r\n", recipients=["x@one.example"])
+        hop.wait(1)
+
     def test_dane_can_be_switched_off(self):
         self.publish(f"_{self.port}._tcp.mx1 TLSA 3 1 1 {'00' * 32}\n")
         hop = self.host(1)
@@ -619,6 +628,20 @@ class WholeWay(Secured):
         wait_for(lambda: mx.logs("mail-accepted"), "its way")
         server.wait_log("mail-deferred", recipient="x@implicit.example", tls="verified")
         self.assertEqual(hop.mails, [])
+
+    def test_requiring_tls_of_a_domain_that_proves_nothing(self):
+        self.publish("", signed=False)
+        server = self.relay(listener="tls = starttls")
+        with server.talk() as c:
+            c.hello()
+            c.start_tls(anybody())
+            c.hello()
+            c.command("MAIL FROM:<a@us.example> REQUIRETLS", 250)
+            c.command("RCPT TO:<x@one.example>", 250)
+            c.command("DATA", 354)
+            c.raw(b"Subject: x\r\n\r\nx\r\n.\r\n")
+            c.expect(250)
+        self.assertIn("neither DNSSEC nor MTA-STS", server.wait_log("mail-failed")["reply"])
 
 
 class Rules(World):

@@ -37,6 +37,33 @@ static bool has_eight_bit(struct sp_view v)
     return any & 0x80;
 }
 
+/* Does the header say "TLS-Required: No"? RFC 8689 5: better late on an open link than never. */
+static bool waives_tls(struct sp_view content)
+{
+    while (content.len > 0) {
+        size_t end = sp_view_find(content, '\n', 0), name = SP_LIT("tls-required:").len;
+        struct sp_view line = sp_view_sub(content, 0, end);
+        if (line.len > 0 && line.p[line.len - 1] == '\r')
+            line.len--;
+        if (line.len == 0)
+            return false;
+        if (sp_view_starts_nocase(line, SP_LIT("tls-required:")))
+            return sp_view_eq_nocase(sp_view_trim(sp_view_from(line, name)), SP_LIT("no"));
+        content = sp_view_from(content, end + 1);
+    }
+    return false;
+}
+
+static bool file_waives_tls(int fd)
+{
+    enum { HEADER_MAX = 65536 };
+    uint8_t *head = os_new(HEADER_MAX);
+    ssize_t n = pread(fd, head, HEADER_MAX, 0);
+    bool waives = n > 0 && waives_tls(sp_view_make(head, (size_t)n));
+    free(head);
+    return waives;
+}
+
 struct delivery_attempt *delivery_attempt_new(struct delivery *d, struct os_edge *queue,
                                               const struct ipc_attempt *m)
 {
@@ -79,6 +106,8 @@ struct delivery_attempt *delivery_attempt_new(struct delivery *d, struct os_edge
         a->targets[i].parameters.orcpt = keep(&at, t.parameters.orcpt);
     }
     a->eight_bit = m->fd >= 0 ? a->declared_eight_bit : has_eight_bit(a->content);
+    a->plain_will_do =
+        !m->parameters.require_tls && (m->fd >= 0 ? file_waives_tls(m->fd) : waives_tls(a->content));
     message_id_text(a->id, a->id_text);
     sp_buf_init(&a->outcomes, &os_heap, OUTCOMES_MAX);
     return a;

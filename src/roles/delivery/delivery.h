@@ -33,6 +33,7 @@ struct delivery_attempt {
     int fd;                               /* the content, or -1 */
     uint64_t size;
     bool eight_bit, declared_eight_bit;
+    bool plain_will_do; /* TLS-Required: No (RFC 8689 5), and no REQUIRETLS */
     struct sp_buf outcomes;
     uint32_t connections;    /* that the queue allows to the destination at the moment */
     enum ipc_health health;  /* of the destination, as this attempt met it */
@@ -123,6 +124,7 @@ struct delivery_site {
     bool secure;      /* the DNS names them under a signature                         */
     bool sts;         /* a policy of MTA-STS demands verified certificates            */
     bool require_tls; /* a mail does (RFC 8689)                                       */
+    bool plain_will_do; /* a mail waives what the domain demands: "TLS-Required: No"   */
 };
 
 struct delivery_pool {

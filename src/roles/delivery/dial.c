@@ -114,6 +114,8 @@ static enum delivery_policy policy_of(const struct delivery_pool *p, size_t tlsa
                                                           DELIVERY_OPPORTUNISTIC,
                                                       [CONFIG_ROUTE_TLS_REQUIRED] = DELIVERY_REQUIRED,
                                                       [CONFIG_ROUTE_TLS_VERIFIED] = DELIVERY_VERIFIED};
+    if (p->site.plain_will_do && p->route->tls == CONFIG_ROUTE_TLS_OPPORTUNISTIC)
+        return DELIVERY_OPPORTUNISTIC;
     if (usable_n > 0)
         return DELIVERY_DANE;
     if (p->route->tls == CONFIG_ROUTE_TLS_VERIFIED)
@@ -280,7 +282,7 @@ static void take_addresses(void *ctx, const struct dns_addresses *found)
     dial->expected.tlsa_n = 0;
     dial->policy = policy_of(p, 0, 0);
     dial->original = false;
-    if (p->route->by_dane && p->site.secure && found->secure && found->name[0])
+    if (p->route->by_dane && p->site.secure && found->secure && found->name[0] && !p->site.plain_will_do)
         ask_tlsa(l);
     else
         next_address(l);

@@ -16,7 +16,7 @@
 static bool is_same_site(const struct delivery_site *a, const struct delivery_site *b)
 {
     if (a->host_n != b->host_n || a->secure != b->secure || a->sts != b->sts ||
-        a->require_tls != b->require_tls)
+        a->require_tls != b->require_tls || a->plain_will_do != b->plain_will_do)
         return false;
     for (size_t i = 0; i < a->host_n; i++)
         if (a->hosts[i].preference != b->hosts[i].preference ||
@@ -38,7 +38,10 @@ static char *make_key(const struct delivery_route *route, const struct delivery_
         sp_buf_add_str(&b, site->hosts[i].name);
     }
     if (b.len > 0)
-        sp_buf_add_str(&b, site->require_tls ? " REQUIRETLS" : site->sts ? " MTA-STS" : "");
+        sp_buf_add_str(&b, site->require_tls     ? " REQUIRETLS"
+                           : site->plain_will_do ? " TLS-Required: No"
+                           : site->sts           ? " MTA-STS"
+                                                 : "");
     char *key = os_text(sp_buf_view(&b));
     sp_buf_fini(&b);
     return key;

@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { LOOKUP_MS = 30000, DOMAIN_MAX = 1000, TEXT_MAX = 1600 };
+enum { LOOKUP_MS = 30000, HOST_LOOKUP_MS = 5000, DOMAIN_MAX = 1000, TEXT_MAX = 1600 };
 
 /* A host of the domain, and whether it has addresses. */
 struct candidate {
@@ -94,18 +94,54 @@ static void fail_with(struct delivery_search *s, enum ipc_outcome_kind kind, int
     fail(s, &o);
 }
 
-static void succeed(struct delivery_search *s, const struct delivery_site *site)
+static void settle_one(struct delivery_attempt *a, enum ipc_outcome_kind kind, const char *enhanced,
+                       const char *text)
+{
+    const struct delivery_outcome o = {
+        .kind = kind, .enhanced = sp_view_of(enhanced), .reply = sp_view_of(text), .remote = ""};
+    delivery_attempt_settle_open(a, &o);
+    delivery_attempt_finish(a);
+}
+
+/* What a mail asks for itself decides which of the hosts it goes to. */
+static void give(struct delivery_search *s, struct delivery_attempt *a, const struct delivery_site *all,
+                 const struct delivery_site *allowed)
+{
+    struct delivery_site site = a->plain_will_do ? *all : *allowed;
+    char text[TEXT_MAX];
+    site.require_tls = a->parameters.require_tls;
+    site.plain_will_do = a->plain_will_do;
+    if (site.host_n == 0) {
+        (void)snprintf(
+            text, sizeof text,
+            "domain %.255s: its MTA-STS policy names none of its mail servers, of which the first is %.255s",
+            s->name, all->hosts[0].name);
+        settle_one(a, IPC_OUTCOME_DEFERRED, "4.7.5", text);
+    } else if (site.require_tls && !site.secure && !site.sts) {
+        /* RFC 8689 4.2.1: a certificate for a name that anybody may have put into the DNS proves nothing. */
+        (void)snprintf(
+            text, sizeof text,
+            "domain %.255s: REQUIRETLS was asked for, and neither DNSSEC nor MTA-STS proves which servers "
+            "take its mail",
+            s->name);
+        settle_one(a, IPC_OUTCOME_FAILED, "5.7.10", text);
+    } else {
+        delivery_pool_take(delivery_pool_of(s->route, &site), a);
+    }
+}
+
+static void succeed(struct delivery_search *s, const struct delivery_site *all,
+                    const struct delivery_site *allowed)
 {
     struct delivery_attempt *list = take_attempts(s), *a;
-    struct delivery_route *r = s->route;
+    struct delivery *d = s->route->delivery;
     while ((a = list)) {
         list = a->next;
         a->next = NULL;
-        struct delivery_site own = *site;
-        own.require_tls = a->parameters.require_tls;
-        delivery_pool_take(delivery_pool_of(r, &own), a);
+        give(s, a, all, allowed);
     }
     search_free(s);
+    delivery_link_ended(d);
 }
 
 /* --- judging ------------------------------------------------------------------------------------- */
@@ -152,36 +188,25 @@ static void fail_hopeless(struct delivery_search *s)
     fail_with(s, IPC_OUTCOME_FAILED, 0, s->implicit ? "5.1.2" : "5.4.4", text);
 }
 
-/* The hosts that a policy allows, out of the first n. Returns how many are left. */
-static size_t filter_by_policy(struct delivery_search *s, size_t n)
+/* The hosts that the domain's policy allows. */
+static struct delivery_site filter_by_policy(const struct delivery_search *s, const struct delivery_site *all)
 {
     const struct sts_policy *p = s->policy;
-    size_t kept = 0;
-    for (size_t i = 0; i < n; i++) {
-        bool allowed = !p || sts_policy_allows(p, s->candidates[i].host.name);
-        if (!allowed && p->mode == STS_TESTING)
-            os_log(OS_INFO, "mta-sts-testing", OS_STR("domain", s->name),
-                   OS_STR("host", s->candidates[i].host.name),
+    struct delivery_site site = {.secure = all->secure, .sts = p && p->mode == STS_ENFORCE};
+    for (size_t i = 0; i < all->host_n; i++) {
+        bool allowed = !p || sts_policy_allows(p, all->hosts[i].name);
+        if (!allowed && !site.sts)
+            os_log(OS_INFO, "mta-sts-testing", OS_STR("domain", s->name), OS_STR("host", all->hosts[i].name),
                    OS_STR("why", "its MTA-STS policy does not name this host; it is in mode testing"));
-        if (allowed || p->mode == STS_TESTING)
-            s->candidates[kept++] = s->candidates[i];
+        if (allowed || !site.sts)
+            site.hosts[site.host_n++] = all->hosts[i];
     }
-    return kept;
-}
-
-static void fail_by_policy(struct delivery_search *s, const char *host)
-{
-    char text[TEXT_MAX];
-    (void)snprintf(
-        text, sizeof text,
-        "domain %.255s: its MTA-STS policy names none of its mail servers, of which the first is %.255s",
-        s->name, host);
-    fail_with(s, IPC_OUTCOME_DEFERRED, 0, "4.7.5", text);
+    return site;
 }
 
 static void judge(struct delivery_search *s)
 {
-    struct delivery_site site = {.secure = s->secure};
+    struct delivery_site all = {.secure = s->secure};
     size_t n = cut_at_ourselves(s);
     if (n == 0) {
         char text[TEXT_MAX];
@@ -197,17 +222,10 @@ static void judge(struct delivery_search *s)
         fail_hopeless(s);
         return;
     }
-    char first[DNS_NAME_MAX + 1];
-    memcpy(first, s->candidates[0].host.name, sizeof first);
-    n = filter_by_policy(s, n);
-    if (n == 0) {
-        fail_by_policy(s, first);
-        return;
-    }
-    site.sts = s->policy && s->policy->mode == STS_ENFORCE;
     for (size_t i = 0; i < n; i++)
-        site.hosts[site.host_n++] = s->candidates[i].host;
-    succeed(s, &site);
+        all.hosts[all.host_n++] = s->candidates[i].host;
+    struct delivery_site allowed = filter_by_policy(s, &all);
+    succeed(s, &all, &allowed);
 }
 
 /* --- addresses of hosts ------------------------------------------------------------------------------ */
@@ -254,8 +272,8 @@ static void ask_addresses(struct delivery_search *s)
     for (size_t i = 0; i < s->candidate_n; i++) {
         struct candidate *c = &s->candidates[i];
         c->search = s;
-        c->query =
-            dns_addresses(d->dns, sp_view_of(c->host.name), s->route->port, LOOKUP_MS, take_addresses, c);
+        c->query = dns_addresses(d->dns, sp_view_of(c->host.name), s->route->port, HOST_LOOKUP_MS,
+                                 take_addresses, c);
     }
 }
 
