@@ -182,6 +182,8 @@ static void open_relays(void **state)
           "f:5: listener \"m\"/relay-from: '192.0.2.1/24' has a prefix out of range, or bits set behind it; "
           "allowed: "
           "\"192.0.2.0/24\", \"2001:db8::/32\", with zeros behind the prefix");
+    FAULT("listener x {\naddress = \"[::1]:25\"\nprotocol = lmtp\n}\n",
+          "f:6: listener \"x\"/protocol: port 25 is for SMTP; allowed: lmtp on any other port");
     FAULT(LISTENER "relay-from = everyone\n}\n", "f:5: listener \"m\"/relay-from: 'everyone' is not a "
                                                  "network; allowed: \"192.0.2.0/24\", \"2001:db8::/32\", or "
                                                  "one address");

@@ -113,14 +113,16 @@ static void a_host_name_is_found_when_none_is_given(void **state)
 static void listeners(void **state)
 {
     (void)state;
-    struct config *c =
-        parse_ok(LEAST "listener a { address = \"0.0.0.0:25\"\n tls = off\n"
-                       "  relay-from = { \"10.0.0.0/8\", # the office\n \"fc00::/7\",\n 192.0.2.1 } }\n"
-                       "listener b { address = \"[::]:587\"\n auth = required }\n"
-                       "listener c { address = \"[::]:465\"\n tls = implicit\n auth = offered }\n"
-                       "listener d { address = \"[::1]:1\"\n tls = off\n auth = required\n"
-                       "  auth-in-clear = yes\n listen-last = yes }\n"
-                       "listener e { address = \"[::1]:2\"\n require-tls = yes\n relay-from = \"::1\" }\n");
+    struct config *c = parse_ok(
+        LEAST "listener a { address = \"0.0.0.0:25\"\n tls = off\n"
+              "  relay-from = { \"10.0.0.0/8\", # the office\n \"fc00::/7\",\n 192.0.2.1 } }\n"
+              "listener b { address = \"[::]:587\"\n auth = required }\n"
+              "listener c { address = \"[::]:465\"\n tls = implicit\n auth = offered }\n"
+              "listener d { address = \"[::1]:1\"\n tls = off\n auth = required\n"
+              "  auth-in-clear = yes\n listen-last = yes }\n"
+              "listener e { address = \"[::1]:2\"\n require-tls = yes\n relay-from = \"::1\" }\n"
+              "listener g { address = \"[::1]:24\"\n protocol = lmtp\n xclient-from = \"::1\"\n"
+              "  verify = yes\n fix-line-ends = yes\n mend-headers = no\n undeclared-8bit = refuse }\n");
     const struct config_listener *a = config_find_listener(c, SP_LIT("a")), *b = a + 1, *d = a + 3,
                                  *e = a + 4;
     assert_int_equal(a->tls, CONFIG_TLS_OFF);
@@ -133,6 +135,13 @@ static void listeners(void **state)
     assert_true(d->auth_in_clear && d->last && !d->tls_required);
     assert_true(e->tls_required);
     assert_int_equal(e->relay_from_n, 1);
+    assert_int_equal(a->protocol, CONFIG_PROTOCOL_SMTP);
+    assert_int_equal(a->undeclared_8bit, CONFIG_UNDECLARED_ACCEPT);
+    assert_true(a->mend_headers && !a->fix_line_ends && !a->verify && a->xclient_from_n == 0);
+    const struct config_listener *g = a + 5;
+    assert_int_equal(g->protocol, CONFIG_PROTOCOL_LMTP);
+    assert_int_equal(g->undeclared_8bit, CONFIG_UNDECLARED_REFUSE);
+    assert_true(!g->mend_headers && g->fix_line_ends && g->verify && g->xclient_from_n == 1);
     assert_null(config_find_listener(c, SP_LIT("f")));
     config_free(c);
 }
