@@ -574,33 +574,41 @@ const char *law_theorem(unsigned n) { return n < THEOREM_N ? theorems[n].name : 
 
 struct walk {
     const struct law *law;
-    const struct theorem *theorem;
-    bool good, stored_by_data, stored_by_chunks;
-    unsigned long states;
-    char *where;
+    uint64_t theorems; /* that are judged, and have not fallen yet */
+    bool stored_by_data, stored_by_chunks;
+    struct law_verdicts *out;
 };
 
-static void blame(struct walk *w, const struct state *s, unsigned input)
+static void fall(struct walk *w, unsigned n, const char *where)
 {
-    if (w->good)
-        snprintf(w->where, 200, "in %s%s%s%s, on %s", smtp_phases[s->phase].name, s->tls ? " tls" : "",
-                 s->user ? " user" : "", s->esmtp ? " esmtp" : "",
-                 input < IN_N ? smtp_input_name(input) : "arrival");
-    w->good = false;
+    w->theorems &= ~(1ull << n);
+    w->out->fallen |= 1ull << n;
+    snprintf(w->out->where[n], sizeof(w->out->where[n]), "%s", where);
+}
+
+static void fall_in(struct walk *w, unsigned n, const struct state *s, unsigned input)
+{
+    char where[120];
+    snprintf(where, sizeof(where), "in %s%s%s%s, on %s", smtp_phases[s->phase].name, s->tls ? " tls" : "",
+             s->user ? " user" : "", s->esmtp ? " esmtp" : "",
+             input < IN_N ? smtp_input_name(input) : "arrival");
+    fall(w, n, where);
 }
 
 static void look(struct walk *w, const struct policy *p, const struct state *s)
 {
-    const struct theorem *th = w->theorem;
-    w->states++;
-    if (th->of_state && !th->of_state(&(struct place){w->law, p, *s}))
-        blame(w, s, IN_N);
+    const struct place place = {w->law, p, *s};
+    w->out->states++;
+    for (unsigned n = 0; n < THEOREM_N; n++)
+        if ((w->theorems & 1ull << n) && theorems[n].of_state && !theorems[n].of_state(&place))
+            fall_in(w, n, s, IN_N);
 }
 
 static void look_at_step(struct walk *w, const struct step *t)
 {
-    if (w->theorem->of_step && !w->theorem->of_step(t))
-        blame(w, &t->from, t->input);
+    for (unsigned n = 0; n < THEOREM_N; n++)
+        if ((w->theorems & 1ull << n) && theorems[n].of_step && !theorems[n].of_step(t))
+            fall_in(w, n, &t->from, t->input);
     w->stored_by_data |= t->from.phase == P_DATA && t->input == IN_END && t->outcome == YES;
     w->stored_by_chunks |= t->from.phase == P_CHUNK && t->input == IN_END && t->outcome == YES;
 }
@@ -640,23 +648,22 @@ static bool lets_mail_through(const struct walk *w, const struct policy *p)
     return w->stored_by_data == usable && w->stored_by_chunks == (usable && p->chunking);
 }
 
-bool law_holds(const struct law *l, unsigned n, char where[200], unsigned long *states_out)
+void law_judge(const struct law *l, uint64_t wanted, struct law_verdicts *out)
 {
-    struct walk w = {.law = l, .theorem = &theorems[n], .good = true, .where = where};
-    snprintf(where, 200, "in the table's form");
-    if (theorems[n].of_form)
-        return theorems[n].of_form(l);
-    bool through = strcmp(theorems[n].name, "mail_gets_through") == 0;
-    for (unsigned i = 0; i < POLICY_N && w.good; i++) {
+    enum { THROUGH = THEOREM_N - 1 }; /* mail_gets_through */
+    struct walk w = {.law = l, .theorems = wanted & ((1ull << THEOREM_N) - 1), .out = out};
+    uint64_t forms = 0;
+    *out = (struct law_verdicts){0};
+    for (unsigned n = 0; n < THEOREM_N; n++) {
+        forms |= theorems[n].of_form ? 1ull << n : 0;
+        if ((w.theorems & 1ull << n) && theorems[n].of_form && !theorems[n].of_form(l))
+            fall(&w, n, "in the table's form");
+    }
+    for (unsigned i = 0; i < POLICY_N && (w.theorems & ~forms); i++) {
         struct policy p = policy_of(i);
         w.stored_by_data = w.stored_by_chunks = false;
         walk(&w, &p);
-        if (through && !lets_mail_through(&w, &p)) {
-            snprintf(where, 200, "under policy %u", i);
-            w.good = false;
-        }
+        if ((w.theorems & 1ull << THROUGH) && !lets_mail_through(&w, &p))
+            fall(&w, THROUGH, "under some policy");
     }
-    if (states_out)
-        *states_out += w.states;
-    return w.good;
 }

@@ -19,7 +19,15 @@ void law_init(struct law *l); /* as the engine has it */
 /* The theorems, by number from 0; NULL behind the last. */
 const char *law_theorem(unsigned n);
 
-/* Does the theorem of that number hold? Else `where` says where not. states_out: looked at, or NULL. */
-bool law_holds(const struct law *l, unsigned theorem, char where[200], unsigned long *states_out);
+enum { LAW_THEOREMS_MAX = 64 };
+
+struct law_verdicts {
+    uint64_t fallen;                   /* a bit for each theorem that does not hold */
+    char where[LAW_THEOREMS_MAX][120]; /* where not                                 */
+    unsigned long states;              /* looked at                                 */
+};
+
+/* Judge the theorems of that set of bits. It is over when all of them have fallen. */
+void law_judge(const struct law *l, uint64_t theorems, struct law_verdicts *out);
 
 #endif
