@@ -155,13 +155,13 @@ class Relay(ServerCase):
         hop = self.next_server(keywords=["8BITMIME", "SMTPUTF8", "DSN", "DELIVERBY", "MT-PRIORITY"])
         server = self.serve("--relay", hop.address)
         self.send(server, "--to", "hộp@thư.example", "--ret", "hdrs", "--envid", "a b", "--notify", "failure,success", "--orcpt",
-                  "rfc822;x+y@example.org", "--deliver-by", "5000;N", "--priority", "3")
+                  "rfc822;x+y@example.org", "--deliver-by", "5000;N", "--priority=-3")
         mail, = hop.wait(1)
         words = " ".join(mail.mail_words)
         for word in ("SMTPUTF8", "RET=HDRS", "ENVID=a+20b", "BODY=8BITMIME"):
             self.assertIn(word, mail.mail_words)
         self.assertRegex(words, r"BY=(5000|49\d\d);N")
-        self.assertIn("MT-PRIORITY=3", words)
+        self.assertIn("MT-PRIORITY=-3", words)
         self.assertEqual(mail.rcpt_words, [["NOTIFY=SUCCESS,FAILURE", "ORCPT=rfc822;x+2By@example.org"]])
 
     def test_limits_of_the_next_server_are_kept(self):
