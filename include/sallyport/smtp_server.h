@@ -188,7 +188,8 @@ SP_MUST_USE int sp_server_open(struct sp_server *s, bool tls, uint64_t now_ms);
  *   used_out  octets consumed, 0..in.len; stops early where sp_server_reads changes, while an event
  *             is unread or unanswered, and
  *             when SP_SERVER_OUTPUT_PAUSE octets of output wait (short commands may have long
- *             replies): take the event or the output, keep the rest and feed it again
+ *             replies): take the event or the output, keep the rest and feed it again. May be 0
+ *             with an event, where line ends are mended
  *
  * Whether octets are buffered behind a command is judged by what is left of `in`.
  *

@@ -261,3 +261,48 @@ class Through(ServerCase):
         entry = self.arrived()
         self.assertEqual(entry["body"], "BINARYMIME")
         self.assertTrue(self.second.content(entry["id"]).endswith(content))
+
+
+class Leniency(ServerCase):
+    """What a listener takes of whom: `fix-line-ends`, `undeclared-8bit`."""
+
+    def talk(self, key):
+        server = self.configure(HEAD + """
+            listener inside {
+                address = "127.0.0.1:0"
+                auth = offered
+                auth-in-clear = yes
+                %s
+            }
+        """ % key, "--user", "demo:pencil-and-paper")
+        c = server.talk("inside")
+        self.addCleanup(c.close)
+        c.hello()
+        return server, c
+
+    def send(self, c, octets, code, *words):
+        c.command("MAIL FROM:<a@example.org>", 250)
+        c.command("RCPT TO:<alice@example.org>", 250)
+        c.command("DATA", 354)
+        c.raw(octets)
+        return c.expect(code, *words)
+
+    def test_line_ends_of_who_has_logged_in(self):
+        server, c = self.talk("fix-line-ends = yes")
+        smuggled = b"Subject: x\n\nx\n.\nMAIL FROM:<mallory@example.org>\n.\r\n.\r\n"
+        self.send(c, smuggled, 554, "[bare-lf-in-message]")
+        c.login("demo", "pencil-and-paper")
+        self.send(c, smuggled, 250)
+        entry, = server.queue()
+        self.assertTrue(server.content(entry["id"]).endswith(
+            b"Subject: x\r\n\r\nx\r\n.\r\nMAIL FROM:<mallory@example.org>\r\n.\r\n"))
+
+    def test_eight_bits_are_declared(self):
+        server, c = self.talk("undeclared-8bit = refuse")
+        self.send(c, "Subject: é\r\n\r\n.\r\n".encode(), 554, "[undeclared-8bit]")
+        c.command("MAIL FROM:<a@example.org> BODY=8BITMIME", 250)
+        c.command("RCPT TO:<alice@example.org>", 250)
+        c.command("DATA", 354)
+        c.raw("Subject: é\r\n\r\n.\r\n".encode())
+        c.expect(250)
+        self.assertEqual(len(server.queue()), 1)

@@ -91,11 +91,14 @@ static void start_tls(struct session *s)
     os_stream_start_tls(s->stream, s->terms->tls, NULL, s->terms->options.timeouts.tls_ms);
 }
 
-static void advance(struct session *s)
+/* true: there was an event. */
+static bool advance(struct session *s)
 {
     struct sp_server_event ev;
+    bool any = false;
     while (s->wait == WAIT_NOTHING && !s->handshaking && !s->over &&
            sp_server_event(s->engine, &ev) != SP_SERVER_NOTHING) {
+        any = true;
         if (ev.type == SP_SERVER_CLOSED)
             s->over = true;
         else if (ev.type == SP_SERVER_START_TLS)
@@ -103,6 +106,7 @@ static void advance(struct session *s)
         else
             check(s, decide(s, &ev));
     }
+    return any;
 }
 
 /* The last thing that every way into a session does. false: the session is no more. */
@@ -135,18 +139,19 @@ static size_t take_input(void *ctx, struct sp_view in)
 {
     struct session *s = ctx;
     size_t total = 0, used = 1;
+    bool any = true; /* an event can come of octets that were read already: mended line ends */
     if (s->wait == WAIT_SILENCE) {
         check(s, decide_silence(s, false));
         advance(s);
     }
     s->held = s->smtpd->queue_full;
-    while (may_read(s) && total < in.len && used > 0) {
+    while (may_read(s) && total < in.len && (used > 0 || any)) {
         enum sp_server_reads reads = sp_server_reads(s->engine);
         check(s, sp_server_feed(s->engine, sp_view_from(in, total), os_mono_ms(), &used));
         trace_client(s, sp_view_sub(in, total, used), reads);
         total += used;
         s->read_octets += used;
-        advance(s);
+        any = advance(s);
         /* Short commands may have long replies: what the client does not take stops the reading, not the
          * engine. */
         if (sp_server_output(s->engine).len >= SP_SERVER_OUTPUT_PAUSE)
