@@ -16,6 +16,8 @@ const struct cli_command cli_commands[] = {
      cmd_user, cmd_user_options, false},
     {"send", "HOST[:PORT] [FILE|-]", "Send a message to any server and show the conversation, each reply explained",
      cmd_send, cmd_send_options, false},
+    {"probe", "HOST[:PORT]|DOMAIN...", "Examine a server: what it offers, what is wrong with it, and what to change",
+     cmd_probe, cmd_probe_options, false},
     {"session", "list\nshow ID", "Show what was said in the sessions of a server, each refusal explained",
      cmd_session, cmd_session_options, false},
     {"explain", "[NAME|REPLY]", "Say what a reply, command, keyword or mechanism means, and how to answer or fix it", cmd_explain,
