@@ -10,17 +10,38 @@
 
 #include "sallyport/base.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* BODY= (RFC 6152 2, 3030 3). BINARYMIME may hold any octets and travels in BDAT alone. */
-enum sp_body { SP_BODY_7BIT = 0, SP_BODY_8BITMIME, SP_BODY_BINARYMIME };
+enum sp_body {
+    SP_BODY_7BIT = 0,  /* ASCII lines, and what is not said           */
+    SP_BODY_8BITMIME,  /* lines with octets over 127                  */
+    SP_BODY_BINARYMIME /* any octets, with or without line ends       */
+};
 
 /* RET= (RFC 3461 4.3): how much of the message a report about a failure carries. */
-enum sp_ret { SP_RET_UNSAID = 0, SP_RET_FULL, SP_RET_HDRS };
+enum sp_ret {
+    SP_RET_UNSAID = 0, /* the server's choice                         */
+    SP_RET_FULL,       /* all of it                                   */
+    SP_RET_HDRS        /* the header alone                            */
+};
 
 /* NOTIFY= (RFC 3461 4.1): a set. 0: not said, which means failure, and delay if the server likes. */
-enum sp_notify { SP_NOTIFY_NEVER = 1, SP_NOTIFY_SUCCESS = 2, SP_NOTIFY_FAILURE = 4, SP_NOTIFY_DELAY = 8 };
+enum sp_notify {
+    SP_NOTIFY_NEVER   = 1, /* no report at all; stands alone          */
+    SP_NOTIFY_SUCCESS = 2, /* when it was delivered                   */
+    SP_NOTIFY_FAILURE = 4, /* when it could not be                    */
+    SP_NOTIFY_DELAY   = 8  /* when it takes long                      */
+};
 
 /* BY= (RFC 2852 4): what happens to what is not delivered in time. */
-enum sp_by { SP_BY_UNSAID = 0, SP_BY_RETURN, SP_BY_NOTIFY };
+enum sp_by {
+    SP_BY_UNSAID = 0, /* no deadline                                  */
+    SP_BY_RETURN,     /* R: it bounces                                */
+    SP_BY_NOTIFY      /* N: the sender is told, it goes on            */
+};
 
 /* What MAIL can say beside the sender and SIZE=. */
 struct sp_mail_parameters {
@@ -44,5 +65,9 @@ struct sp_rcpt_parameters {
     struct sp_view orcpt; /* ORCPT= (RFC 3461 4.2): "rfc822;user@example.org"; UTF-8 behind "utf-8;"
                              (RFC 6533 3); empty: not said                                          */
 };
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

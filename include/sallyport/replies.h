@@ -7,6 +7,10 @@
 
 #include "sallyport/base.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /*
  * One refusal. On the wire: `550 5.1.1 No such mailbox [unknown-recipient]`.
  *
@@ -15,6 +19,8 @@
  *   reason    stable id of lower-case letters, digits and hyphens; static text
  *   text      one sentence, printable ASCII, no closing bracket needed; cut so that
  *             the whole line keeps within 512 octets
+ *
+ * `text` and the struct are borrowed for the call they are given to; `enhanced` and `reason` are not copied.
  */
 struct sp_refusal {
     int            code;
@@ -22,5 +28,9 @@ struct sp_refusal {
     const char    *reason;
     struct sp_view text;
 };
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

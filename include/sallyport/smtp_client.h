@@ -27,6 +27,10 @@
 
 #include "sallyport/envelope.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* What is asked of the link before anything is said on it. */
 enum sp_client_tls {
     SP_CLIENT_TLS_OFF,           /* never STARTTLS                                             */
@@ -60,9 +64,9 @@ struct sp_client_timeouts {
  */
 struct sp_client_options {
     struct sp_view hello; /* argument of EHLO: our host name or [address]; required */
-    enum sp_client_tls tls;
-    enum sp_client_protocol protocol;
-    struct sp_client_timeouts timeouts;
+    enum sp_client_tls tls;             /* what is asked of the link                       */
+    enum sp_client_protocol protocol;   /* which of SMTP's three forms is spoken           */
+    struct sp_client_timeouts timeouts; /* how long the server may take                    */
     bool auth_in_clear; /* mechanisms other than SCRAM may be used without TLS: who reads the line
                            learns the password                                                  */
     bool transcript;    /* say SP_CLIENT_SENT for each line that is sent                        */
@@ -79,12 +83,12 @@ struct sp_client_options {
 
 /* What the last EHLO said. All false and empty before, after HELO, and from STARTTLS to the next EHLO. */
 struct sp_client_capabilities {
-    bool esmtp;
-    bool pipelining;
+    bool esmtp;      /* there was a reply to EHLO                              */
+    bool pipelining; /* PIPELINING: commands are sent in groups (RFC 2920)     */
     bool eight_bit; /* 8BITMIME                                              */
-    bool starttls;
+    bool starttls;  /* STARTTLS                                              */
     bool enhanced; /* ENHANCEDSTATUSCODES                                    */
-    bool size;
+    bool size;                    /* SIZE                                                   */
     bool chunking;                /* CHUNKING: BDAT                                         */
     bool binary;                  /* BINARYMIME, and CHUNKING, without which it is nothing  */
     bool utf8;                    /* SMTPUTF8                                               */
@@ -120,14 +124,16 @@ struct sp_client_reply {
     X(UNKNOWN, "lost after the final dot: the server may or may not have it")
 
 #define X(n, ...) SP_CLIENT_##n,
+/* The fates of SP_CLIENT_FATES, by number; SP_CLIENT_FATE_N: how many there are. */
 enum sp_client_fate { SP_CLIENT_FATES(X) SP_CLIENT_FATE_N };
 #undef X
 
-const char *sp_client_fate_name(enum sp_client_fate fate); /* "DELIVERED" */
+/* The name of a fate: "DELIVERED". Static text. */
+const char *sp_client_fate_name(enum sp_client_fate fate);
 
 /* How far a mail goes. Short of SP_CLIENT_UNTIL_END no recipient is served: those that are open get NONE. */
 enum sp_client_until {
-    SP_CLIENT_UNTIL_END,
+    SP_CLIENT_UNTIL_END,  /* to the reply to the message                                    */
     SP_CLIENT_UNTIL_MAIL, /* the reply to MAIL is enough                                   */
     SP_CLIENT_UNTIL_RCPT, /* the replies to RCPT are                                       */
     SP_CLIENT_UNTIL_DATA  /* 354; then only closing the connection is left                 */
@@ -141,10 +147,10 @@ enum sp_client_until {
  */
 struct sp_client_mail {
     struct sp_view sender; /* without <>; empty for the null path                            */
-    const struct sp_view *recipients;
+    const struct sp_view *recipients;       /* without <>                                     */
     size_t recipient_n;                     /* 1 at least                                     */
     const struct sp_rcpt_parameters *asked; /* one for each recipient, or NULL                */
-    struct sp_mail_parameters parameters;
+    struct sp_mail_parameters parameters;   /* what MAIL asks for                             */
     uint64_t size;       /* octets of content with CRLF ends; 0: not known                    */
     int64_t wall_ms;     /* the wall time now: for BY= and HOLDFOR= only                      */
     bool eight_bit;      /* content has octets over 127: BODY=8BITMIME                        */
@@ -154,12 +160,16 @@ struct sp_client_mail {
     bool verified;       /* the certificate of this link is the server's: for REQUIRETLS      */
     uint32_t chunk;      /* use BDAT, where it is offered, in chunks of so many octets, at most
                             SP_CLIENT_CHUNK_MAX; 0: DATA, and BDAT only for BINARYMIME         */
-    enum sp_client_until until;
+    enum sp_client_until until; /* how far it goes                                            */
     struct sp_view extra;      /* more parameters for MAIL, "X-A=b"; or empty                 */
     struct sp_view extra_rcpt; /* and for each RCPT                                           */
 };
 
-enum { SP_CLIENT_CHUNK_MAX = 1 << 19, SP_CLIENT_CHUNK_DEFAULT = 1 << 16 };
+/* Octets of a chunk: the most that sp_client_mail.chunk may ask for, and what BINARYMIME gets where it asks for none. */
+enum {
+    SP_CLIENT_CHUNK_MAX     = 1 << 19, /* 524,288 */
+    SP_CLIENT_CHUNK_DEFAULT = 1 << 16  /* 65,536  */
+};
 
 /*
  * What the session has to say. ASK_* are questions: returned again until answered; octets may be
@@ -183,13 +193,14 @@ enum sp_client_event_type {
     SP_CLIENT_CLOSED     /* once the output is sent close the connection                          */
 };
 
+/* One event: its type, and the member of `as` that the type's comment names. Views live as sp_client_event says. */
 struct sp_client_event {
-    enum sp_client_event_type type;
+    enum sp_client_event_type type; /* which of the members below counts              */
     union {
         struct {
             const char *phase; /* what it answers: "MAIL"; see docs/client-states.md */
-            struct sp_client_reply reply;
-            enum sp_client_fate fate;
+            struct sp_client_reply reply; /* the whole of it                         */
+            enum sp_client_fate fate;     /* what it means                           */
             bool for_all;     /* the fate is that of all recipients still open   */
             size_t recipient; /* else of this one, when the phase is RCPT        */
         } reply;
@@ -200,23 +211,27 @@ struct sp_client_event {
         } sent;
         struct {
             size_t recipient; /* index in mail.recipients                        */
-            enum sp_client_fate fate;
-            const char *phase;
-            struct sp_client_reply reply;
+            enum sp_client_fate fate;     /* what became of it; never said twice     */
+            const char *phase;            /* which reply decided it: "RCPT"          */
+            struct sp_client_reply reply; /* that reply, or why there was none       */
         } outcome;
         struct {
-            bool ok;
-            struct sp_client_reply reply;
+            bool ok;                      /* the server answered 235                 */
+            struct sp_client_reply reply; /* the last reply of the exchange          */
         } auth;
         struct {
             enum sp_client_fate fate; /* for mail that waits for this session                 */
-            const char *phase;
-            struct sp_client_reply reply;
+            const char *phase;            /* where it happened                       */
+            struct sp_client_reply reply; /* or why there was none                   */
         } failed;
         struct sp_view challenge; /* decoded                                                     */
     } as;
 };
 
+/*
+ * A session with one server, from sp_client_new to sp_client_free. Nothing is shared between sessions: each may live on a
+ * thread of its own, but one session is used by one thread at a time.
+ */
 struct sp_client;
 
 /*
@@ -224,7 +239,7 @@ struct sp_client;
  * printable ASCII.
  *
  *   options, alloc  borrowed for the session's life
- *   session_out     owned by the caller; sp_client_free
+ *   session_out     owned by the caller; sp_client_free. Untouched on failure
  */
 SP_MUST_USE int sp_client_new(const struct sp_client_options *options, const struct sp_allocator *alloc,
                               struct sp_client **session_out);
@@ -232,7 +247,14 @@ SP_MUST_USE int sp_client_new(const struct sp_client_options *options, const str
 /* Free a session in any state; NULL is fine. Secrets it still holds are overwritten first. */
 void sp_client_free(struct sp_client *s);
 
-/* The connection is up; tls: so is TLS (RFC 8314 3.3). SP_ERR_MISUSE: opened before. */
+/*
+ * The connection is up: the session waits for the greeting.
+ *
+ *   tls     TLS is already on (implicit TLS, RFC 8314 3.3)
+ *   now_ms  milliseconds of a clock that never goes back, from any beginning; the same clock in all calls
+ *
+ * SP_ERR_MISUSE: opened before.
+ */
 SP_MUST_USE int sp_client_open(struct sp_client *s, bool tls, uint64_t now_ms);
 
 /*
@@ -251,10 +273,11 @@ SP_MUST_USE int sp_client_open(struct sp_client *s, bool tls, uint64_t now_ms);
  */
 SP_MUST_USE int sp_client_feed(struct sp_client *s, struct sp_view in, uint64_t now_ms, size_t *used_out);
 
+/* How much a server may say in one reply. */
 enum {
-    SP_CLIENT_LINE_MAX = 12288, /* RFC 4954 4 for challenges; RFC 5321 4.5.3.1.5 asks for 512 */
-    SP_CLIENT_LINES_MAX = 256,
-    SP_CLIENT_REPLY_MAX = 65536
+    SP_CLIENT_LINE_MAX  = 12288, /* octets of a line: RFC 4954 4 for challenges; RFC 5321 4.5.3.1.5 asks for 512 */
+    SP_CLIENT_LINES_MAX = 256,   /* lines                                                       */
+    SP_CLIENT_REPLY_MAX = 65536  /* octets in all                                               */
 };
 
 /* The next event. Views in it live until the next call with this session but those to event. */
@@ -274,22 +297,28 @@ enum sp_client_event_type sp_client_event(struct sp_client *s, struct sp_client_
 SP_MUST_USE int sp_client_auth(struct sp_client *s, struct sp_view mechanism, bool has_initial,
                                struct sp_view initial, uint64_t now_ms);
 
-/* ASK_ANSWER: send the response (at most 9,000 octets, may be empty). */
+/*
+ * ASK_ANSWER: send the response.
+ *
+ *   response  at most 9,000 octets, may be empty; copied; the copy is overwritten once sent
+ *
+ * SP_ERR_MISUSE: not asked. SP_ERR_LONG. SP_ERR_NOMEM: the session is closed.
+ */
 SP_MUST_USE int sp_client_answer(struct sp_client *s, struct sp_view response, uint64_t now_ms);
 
-/* ASK_ANSWER: give the exchange up with "*". */
+/* ASK_ANSWER: give the exchange up with "*" (RFC 4954 4). SP_ERR_MISUSE: not asked. SP_ERR_NOMEM: the session is closed. */
 SP_MUST_USE int sp_client_cancel(struct sp_client *s, uint64_t now_ms);
 
 /*
  * ASK_NEXT: send a mail. What can be judged without the server is, for all recipients:
  *
- *   5.1.7          the sender cannot stand in a command
- *   5.3.4          the size is over the server's limit
- *   5.6.1, 5.6.3   binary, eight-bit content where BINARYMIME, 8BITMIME is absent: see sp_client_needs
- *   5.6.7, 5.6.9   the sender, the header needs SMTPUTF8, which is absent
- *   5.7.10, 5.7.30 REQUIRETLS without verified TLS; without REQUIRETLS at the server
- *   5.4.7, 5.3.3   BY=...R is over; cannot be kept, as DELIVERBY is absent
- *   5.3.3          HOLDFOR cannot be kept, as FUTURERELEASE is absent
+ *   5.1.7           the sender cannot stand in a command
+ *   5.3.4           the size is over the server's limit
+ *   5.6.1, 5.6.3    binary, eight-bit content where BINARYMIME, 8BITMIME is absent: see sp_client_needs
+ *   5.6.7, 5.6.9    the sender, the header needs SMTPUTF8, which is absent
+ *   5.7.10, 5.7.30  REQUIRETLS without verified TLS; without REQUIRETLS at the server
+ *   5.4.7, 5.3.3    BY=...R is over; cannot be kept, as DELIVERBY is absent
+ *   5.3.3           HOLDFOR cannot be kept, as FUTURERELEASE is absent
  *
  * or for some: 5.1.3 a malformed address, 5.6.7 one that needs SMTPUTF8, 4.5.3 (RETRY) more than LIMITS
  * allow.
@@ -301,14 +330,15 @@ SP_MUST_USE int sp_client_mail(struct sp_client *s, const struct sp_client_mail 
 
 /* What would have to be done to a content so that this server can take it. */
 enum sp_client_need {
-    SP_CLIENT_AS_IS,
+    SP_CLIENT_AS_IS,        /* nothing                                         */
     SP_CLIENT_TO_EIGHT_BIT, /* no binary: lines, without NUL (RFC 3030 3)      */
     SP_CLIENT_TO_SEVEN_BIT  /* ASCII (RFC 6152 3)                              */
 };
+
+/* What this mail's content would need, by what the last EHLO said and what the mail says of itself. */
 enum sp_client_need sp_client_needs(const struct sp_client *s, const struct sp_client_mail *mail);
 
-/* May another mail be given over this connection? false: LIMITS MAILMAX is reached, say QUIT (RFC 9422 4.1).
- */
+/* May another mail be given over this connection? false: LIMITS MAILMAX is reached, say QUIT (RFC 9422 4.1). */
 bool sp_client_may_mail(const struct sp_client *s);
 
 /*
@@ -319,7 +349,8 @@ bool sp_client_may_mail(const struct sp_client *s);
  */
 SP_MUST_USE int sp_client_raw(struct sp_client *s, struct sp_view octets, unsigned replies, uint64_t now_ms);
 
-enum { SP_CLIENT_RAW_MAX = 1 << 19 };
+/* Octets that one sp_client_raw may send. */
+enum { SP_CLIENT_RAW_MAX = 1 << 19 /* 524,288 */ };
 
 /*
  * ASK_NEXT: tell a server that trusts us about another client (XCLIENT), then EHLO anew.
@@ -331,8 +362,9 @@ SP_MUST_USE int sp_client_xclient(struct sp_client *s, struct sp_view attributes
 /*
  * ASK_CONTENT: the next octets of the message, in any split. Dots are stuffed and chunks are cut here.
  *
+ *   octets    borrowed for the call
  *   used_out  octets taken; fewer than all when the output is full, or the next chunk must wait for the reply
- * to this one: go on at the next ASK_CONTENT
+ *             to this one: go on at the next ASK_CONTENT
  *
  * SP_ERR_MISUSE: not asked. SP_ERR_NOMEM: as for sp_client_mail.
  */
@@ -342,30 +374,38 @@ SP_MUST_USE int sp_client_content(struct sp_client *s, struct sp_view octets, si
  * ASK_CONTENT: it turns out that the message cannot be sent at all: its recipients bounce, the connection is
  * given up.
  *   enhanced, text  static: "5.6.3", why
+ *
+ * SP_ERR_MISUSE: not asked.
  */
 SP_MUST_USE int sp_client_content_unfit(struct sp_client *s, const char *enhanced, const char *text);
 
-/* ASK_CONTENT: that was all. A last line without CRLF gets one (but for BINARYMIME), then the final dot, or
- * the last chunk, is sent. */
+/*
+ * ASK_CONTENT: that was all. A last line without CRLF gets one (but for BINARYMIME), then the final dot, or
+ * the last chunk, is sent.
+ *
+ * SP_ERR_MISUSE: not asked. SP_ERR_NOMEM: as for sp_client_mail.
+ */
 SP_MUST_USE int sp_client_content_end(struct sp_client *s);
 
-/* ASK_NEXT: say QUIT. */
+/* ASK_NEXT: say QUIT. SP_ERR_MISUSE: not asked. SP_ERR_NOMEM: the session is closed. */
 SP_MUST_USE int sp_client_quit(struct sp_client *s, uint64_t now_ms);
 
-/* Octets to send, borrowed until the next call with this session. */
+/* Octets to send, borrowed until the next call with this session. Empty: there is nothing to send. */
 struct sp_view sp_client_output(struct sp_client *s);
 
-/* The first n octets of the output were sent (n <= output.len). */
+/* The first n octets of the output were sent (n <= output.len). A SASL response among them is overwritten. */
 void sp_client_sent(struct sp_client *s, size_t n, uint64_t now_ms);
 
-/* The handshake that SP_CLIENT_START_TLS asked for is done: all learned in clear is forgotten (RFC 3207 4.2).
+/*
+ * The handshake that SP_CLIENT_START_TLS asked for is done: all learned in clear is forgotten (RFC 3207 4.2). Where it failed,
+ * sp_client_eof instead. SP_ERR_MISUSE: no handshake was asked for. SP_ERR_NOMEM: the session is closed.
  */
 SP_MUST_USE int sp_client_secured(struct sp_client *s, uint64_t now_ms);
 
-/* When sp_client_tick is due; UINT64_MAX for never. */
+/* When sp_client_tick is due, in the caller's monotonic milliseconds; UINT64_MAX for never. */
 uint64_t sp_client_deadline(const struct sp_client *s);
 
-/* Time has passed. Past the deadline the session fails. */
+/* Time has passed. Past the deadline the session fails: each recipient still open gets its outcome (4.4.2). */
 void sp_client_tick(struct sp_client *s, uint64_t now_ms);
 
 /*
@@ -375,8 +415,10 @@ void sp_client_tick(struct sp_client *s, uint64_t now_ms);
  */
 void sp_client_eof(struct sp_client *s, struct sp_view why);
 
-/* Facts for policies and logs. */
+/* What the last EHLO said; never NULL. Borrowed from the session; its views until the next EHLO. */
 const struct sp_client_capabilities *sp_client_capabilities(const struct sp_client *s);
+
+/* Is the link under TLS? */
 bool sp_client_is_tls(const struct sp_client *s);
 
 /* The words behind a keyword of the last EHLO reply. false: it was not there. Views until the next EHLO. */
@@ -387,5 +429,9 @@ const char *sp_client_phase(const struct sp_client *s);
 
 /* The next line of reply.lines, without its end. false: there is none. */
 bool sp_client_reply_line(struct sp_view *rest, struct sp_view *line_out);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -25,6 +25,10 @@
 #include "sallyport/envelope.h"
 #include "sallyport/replies.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* How long a client may take, in milliseconds (RFC 5321 4.5.3.2.7 asks for 5 minutes at least). */
 struct sp_server_timeouts {
     uint32_t command_ms; /* between commands, SASL answers included; default 300,000 */
@@ -40,18 +44,18 @@ struct sp_server_timeouts {
  * called. XCLIENT and XFORWARD (Postfix's) let the client say who somebody else is: for trusted peers alone.
  */
 enum sp_server_extension {
-    SP_EXT_CHUNKING      = 1 << 0,
-    SP_EXT_BINARYMIME    = 1 << 1,
-    SP_EXT_SMTPUTF8      = 1 << 2,
-    SP_EXT_DSN           = 1 << 3,
-    SP_EXT_REQUIRETLS    = 1 << 4,
-    SP_EXT_DELIVERBY     = 1 << 5,
-    SP_EXT_FUTURERELEASE = 1 << 6, /* for submission alone (RFC 4865 4) */
-    SP_EXT_MT_PRIORITY   = 1 << 7,
-    SP_EXT_LIMITS        = 1 << 8,
-    SP_EXT_ETRN          = 1 << 9,
-    SP_EXT_XCLIENT       = 1 << 10,
-    SP_EXT_XFORWARD      = 1 << 11
+    SP_EXT_CHUNKING      = 1 << 0,  /* BDAT (RFC 3030 2)                             */
+    SP_EXT_BINARYMIME    = 1 << 1,  /* BODY=BINARYMIME (RFC 3030 3)                  */
+    SP_EXT_SMTPUTF8      = 1 << 2,  /* UTF-8 addresses and headers (RFC 6531)        */
+    SP_EXT_DSN           = 1 << 3,  /* RET, ENVID, NOTIFY, ORCPT (RFC 3461)          */
+    SP_EXT_REQUIRETLS    = 1 << 4,  /* TLS on every hop (RFC 8689)                   */
+    SP_EXT_DELIVERBY     = 1 << 5,  /* BY= (RFC 2852)                                */
+    SP_EXT_FUTURERELEASE = 1 << 6, /* HOLDFOR=, HOLDUNTIL=; for submission alone (RFC 4865 4) */
+    SP_EXT_MT_PRIORITY   = 1 << 7,  /* MT-PRIORITY= (RFC 6710)                       */
+    SP_EXT_LIMITS        = 1 << 8,  /* max_recipients said (RFC 9422)                */
+    SP_EXT_ETRN          = 1 << 9,  /* ask for what waits (RFC 1985)                 */
+    SP_EXT_XCLIENT       = 1 << 10, /* the client is somebody else                   */
+    SP_EXT_XFORWARD      = 1 << 11  /* where the next mail came from                 */
 };
 
 /*
@@ -65,7 +69,7 @@ struct sp_server_options {
     uint32_t max_errors;              /* refused commands before 421 4.7.0; default 20         */
     uint32_t max_auth_failures;       /* failed AUTH before 421 4.7.0; default 5, never below 3 (RFC 4954 9) */
     uint32_t max_idle_commands;       /* NOOP, RSET, HELP, VRFY, EXPN in all without a mail in between, before 421 4.7.0; default 100 */
-    struct sp_server_timeouts timeouts;
+    struct sp_server_timeouts timeouts; /* how long a client may take                          */
     bool starttls;                    /* offer STARTTLS while the link is plain                */
     bool tls_required;                /* 530 5.7.0 to all but NOOP EHLO STARTTLS QUIT (RFC 3207 4) */
     bool auth_required;               /* 530 5.7.0 to MAIL and what needs a user (RFC 4954 6)  */
@@ -121,39 +125,59 @@ enum sp_server_event_type {
 
 /* What XCLIENT and XFORWARD say. Decoded and printable; empty: not said, or not known to the peer. */
 struct sp_server_peer {
-    struct sp_view name, address, port, hello, protocol, login, ident, source, own_address, own_port;
+    struct sp_view name;        /* NAME: its host name                            */
+    struct sp_view address;     /* ADDR: without "IPV6:"                          */
+    struct sp_view port;        /* PORT                                           */
+    struct sp_view hello;       /* HELO: what it said in EHLO                     */
+    struct sp_view protocol;    /* PROTO: "SMTP" or "ESMTP"                       */
+    struct sp_view login;       /* LOGIN: who it authenticated as                 */
+    struct sp_view ident;       /* IDENT: the mail's id at the peer               */
+    struct sp_view source;      /* SOURCE: "LOCAL" or "REMOTE"                    */
+    struct sp_view own_address; /* DESTADDR: which address of ours it came to     */
+    struct sp_view own_port;    /* DESTPORT                                       */
 };
 
+/*
+ * One event: its type, and the member of `as` that the type's comment names. Views are borrowed from the session and from
+ * the octets last fed; they are void after the next feed, and what belongs to a question after its answer.
+ */
 struct sp_server_event {
-    enum sp_server_event_type type;
+    enum sp_server_event_type type; /* which of the members below counts           */
     union {
-        struct { struct sp_view domain; bool esmtp; } hello;
+        struct {
+            struct sp_view domain;      /* as the client wrote it: a name or [literal]     */
+            bool           esmtp;       /* EHLO or LHLO                                    */
+        } hello;
         struct {
             struct sp_view mechanism;   /* upper case, one of those offered                */
             bool           has_initial; /* an initial response came along                  */
             struct sp_view initial;     /* decoded; empty for `=` (RFC 4954 4)             */
         } auth;
-        struct sp_view answer;
+        struct sp_view answer; /* decoded; may be empty. A secret, as is `initial`         */
         struct {
-            struct sp_path            sender;
+            struct sp_path            sender;     /* may be the null path                  */
             uint64_t                  size;       /* SIZE= or 0                            */
             struct sp_mail_parameters parameters; /* as the client says: AUTH= is not yet trusted */
         } mail;
         struct {
-            struct sp_path            recipient;
+            struct sp_path            recipient;  /* never the null path                   */
             uint32_t                  n;          /* accepted before this one              */
-            struct sp_rcpt_parameters parameters;
+            struct sp_rcpt_parameters parameters; /* what is asked for this recipient      */
         } rcpt;
-        struct sp_view words;
-        struct sp_view content;
+        struct sp_view words;   /* behind the verb, as written; printable                  */
+        struct sp_view content; /* of the message; in all events together: the whole of it */
         struct {
             uint64_t size;      /* octets of content in all                                */
             uint32_t recipient; /* LMTP: whose, from 0 in the order of the accepted RCPTs; else 0 */
         } end;
-        struct sp_server_peer peer;
+        struct sp_server_peer peer; /* what XCLIENT or XFORWARD said                       */
     } as;
 };
 
+/*
+ * A session with one client, from sp_server_new to sp_server_free. Nothing is shared between sessions: each may live on a
+ * thread of its own, but one session is used by one thread at a time.
+ */
 struct sp_server;
 
 /* Octets of output that wait to be taken, from which on one call of sp_server_feed does no further command. */
@@ -163,7 +187,7 @@ enum { SP_SERVER_OUTPUT_PAUSE = 64 << 10 };
  * Make a session. SP_ERR_NOMEM; SP_ERR_MISUSE: no hostname.
  *
  *   options, alloc   borrowed for the session's life
- *   session_out      owned by the caller; sp_server_free
+ *   session_out      owned by the caller; sp_server_free. Untouched on failure
  */
 SP_MUST_USE int sp_server_new(const struct sp_server_options *options, const struct sp_allocator *alloc,
                               struct sp_server **session_out);
@@ -174,9 +198,10 @@ void sp_server_free(struct sp_server *s);
 /*
  * The connection is up: the first question is ASK_OPEN.
  *
- *   tls  TLS is already on (implicit TLS, RFC 8314 3.3)
+ *   tls     TLS is already on (implicit TLS, RFC 8314 3.3)
+ *   now_ms  milliseconds of a clock that never goes back, from any beginning; the same clock in all calls
  *
- * SP_ERR_MISUSE: opened before.
+ * SP_ERR_MISUSE: opened before. SP_ERR_NOMEM: the session is dead.
  */
 SP_MUST_USE int sp_server_open(struct sp_server *s, bool tls, uint64_t now_ms);
 
@@ -202,7 +227,10 @@ SP_MUST_USE int sp_server_open(struct sp_server *s, bool tls, uint64_t now_ms);
  */
 SP_MUST_USE int sp_server_feed(struct sp_server *s, struct sp_view in, uint64_t now_ms, size_t *used_out);
 
-/* The next event; a question is returned again until it is answered, a fact once. */
+/*
+ * The next event; a question is returned again until it is answered, a fact once. SP_SERVER_NOTHING also for a session that is
+ * dead: the status of the call that killed it says why.
+ */
 enum sp_server_event_type sp_server_event(struct sp_server *s, struct sp_server_event *event_out);
 
 /*
@@ -233,7 +261,7 @@ SP_MUST_USE int sp_server_no(struct sp_server *s, const struct sp_refusal *refus
  */
 SP_MUST_USE int sp_server_more(struct sp_server *s, struct sp_view challenge);
 
-/* Octets to send, borrowed until the next call with this session. */
+/* Octets to send, borrowed until the next call with this session. Empty: nothing, or the session is dead. */
 struct sp_view sp_server_output(struct sp_server *s);
 
 /* The first n octets of the output were sent (n <= output.len). */
@@ -252,7 +280,12 @@ void sp_server_withhold(struct sp_server *s, struct sp_view mechanism);
  */
 void sp_server_set_wall(struct sp_server *s, int64_t wall_ms);
 
-/* The handshake that SP_SERVER_START_TLS asked for is done: all learned in clear is forgotten (RFC 3207 4.2). */
+/*
+ * The handshake that SP_SERVER_START_TLS asked for is done: all learned in clear is forgotten (RFC 3207 4.2). Where it failed,
+ * sp_server_eof instead.
+ *
+ * SP_ERR_MISUSE: no handshake was asked for. SP_ERR_NOMEM: the session is dead.
+ */
 SP_MUST_USE int sp_server_secured(struct sp_server *s, uint64_t now_ms);
 
 /* When sp_server_tick is due, in the caller's monotonic milliseconds; UINT64_MAX for never. */
@@ -262,25 +295,37 @@ uint64_t sp_server_deadline(const struct sp_server *s);
  * Time has passed. Past the deadline the session says 421 4.4.2 and closes (in a handshake: closes).
  * Nobody else holds a sender that drips to its time: call it between feeds too, when the deadline is over.
  * While a question is open there is no deadline, and the time is only noted.
+ *
+ * SP_OK, SP_ERR_NOMEM (the session is dead).
  */
 SP_MUST_USE int sp_server_tick(struct sp_server *s, uint64_t now_ms);
 
 /*
  * The client closed its side: nothing is said, the transaction is dropped (RFC 5321 3.8). While END
  * is unanswered the session ends after that answer, for the client may still be reading.
+ *
+ * SP_OK also when it has ended already. SP_ERR_MISUSE: not opened.
  */
 SP_MUST_USE int sp_server_eof(struct sp_server *s);
 
 /*
  * The server is going away: 421 4.3.2 and close, at once or, while END is unanswered,
  * after its answer. RFC 5321 3.8.
+ *
+ * SP_OK also when it has ended already. SP_ERR_MISUSE: not opened. SP_ERR_NOMEM: the session is dead.
  */
 SP_MUST_USE int sp_server_shutdown(struct sp_server *s);
 
-/* Facts for logs and policies; true to the state after the last answered event. */
+/* Is the link under TLS? This and the facts that follow are true to the state after the last answered event. */
 bool sp_server_is_tls(const struct sp_server *s);
+
+/* Did the client say EHLO or LHLO? false before, and after HELO. */
 bool sp_server_is_esmtp(const struct sp_server *s);
+
+/* Did AUTH succeed? */
 bool sp_server_is_authenticated(const struct sp_server *s);
+
+/* Has MAIL been accepted, and the mail neither taken over nor dropped? */
 bool sp_server_in_transaction(const struct sp_server *s);
 
 /* The phase's name as in docs/server-states.md: "READY". Static text. */
@@ -289,17 +334,22 @@ const char *sp_server_phase(const struct sp_server *s);
 /* What the next octets are taken for: what may be shown of them depends on it. */
 enum sp_server_reads {
     SP_SERVER_READS_NOTHING,  /* until a question is answered or the handshake is done    */
-    SP_SERVER_READS_COMMANDS,
+    SP_SERVER_READS_COMMANDS, /* lines of commands                                    */
     SP_SERVER_READS_ANSWER,   /* a response in a SASL exchange                            */
-    SP_SERVER_READS_MESSAGE
+    SP_SERVER_READS_MESSAGE   /* octets of a message, its end or of a chunk included  */
 };
+
+/* What the next octets are taken for, now. */
 enum sp_server_reads sp_server_reads(const struct sp_server *s);
 
-/*
- * The last reply to a command that is complete, for logs: its code, its reason id
- * ("" for replies that are no refusals). Static text for reason unless the caller gave it.
- */
+/* The code of the last reply to a command that is complete, for logs; 0 before the first. */
 int sp_server_last_code(const struct sp_server *s);
+
+/* Its reason id; "" for replies that are no refusals. Static text unless the caller gave it. */
 const char *sp_server_last_reason(const struct sp_server *s);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
