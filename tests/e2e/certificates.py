@@ -21,12 +21,14 @@ class Authority:
     def run(*arguments):
         subprocess.run([program("openssl"), *map(str, arguments)], check=True, capture_output=True, timeout=60)
 
-    def sign(self, name, common_name, alternatives="", days=2, usage="clientAuth"):
-        """(certificate, key) of a client; alternatives as openssl has them: "email:a@example.org,DNS:host"."""
+    EC = ("ec", "-pkeyopt", "ec_paramgen_curve:P-256")
+
+    def sign(self, name, common_name, alternatives="", days=2, usage="clientAuth", kind=EC):
+        """(certificate, key); alternatives as openssl has them: "email:a@example.org,DNS:host"; days below 0: it has expired."""
         pair = self.folder / f"{name}.pem", self.folder / f"{name}.key"
         request, extensions = self.folder / f"{name}.csr", self.folder / f"{name}.ext"
         extensions.write_text(f"extendedKeyUsage = {usage}\n" + (f"subjectAltName = {alternatives}\n" if alternatives else ""))
-        self.run("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={common_name}",
+        self.run("req", "-new", "-newkey", *kind, "-nodes", "-subj", f"/CN={common_name}",
                  "-keyout", pair[1], "-out", request)
         self.run("x509", "-req", "-in", request, "-CA", self.certificate, "-CAkey", self.folder / "ca.key", "-CAcreateserial",
                  "-days", str(days), "-extfile", extensions, "-out", pair[0])
