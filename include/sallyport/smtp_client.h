@@ -217,6 +217,7 @@ struct sp_client_event {
         } outcome;
         struct {
             bool ok;                      /* the server answered 235                 */
+            bool not_base64;              /* its challenge was none: AUTH was given up, RFC 4954 4 */
             struct sp_client_reply reply; /* the last reply of the exchange          */
         } auth;
         struct {

@@ -56,7 +56,7 @@ static bool take_event(struct client *c)
         c->on->mail_done(c->ctx);
         break;
     case SP_CLIENT_AUTH_DONE:
-        client_login_done(c, e.as.auth.ok, &e.as.auth.reply);
+        client_login_done(c, &e);
         break;
     case SP_CLIENT_FAILED:
         client_fail(c, e.as.failed.fate, e.as.failed.phase, &e.as.failed.reply);

@@ -34,6 +34,21 @@ static void take_binding(struct client *c)
     }
 }
 
+/* Why we do not go on, for the operator and as the end of it all. */
+static void say_why(struct client *c, const char *what, const char *why)
+{
+    struct sp_buf text;
+    sp_buf_init(&text, &os_heap, CLIENT_TEXT_MAX);
+    sp_buf_add_str(&text, what);
+    sp_buf_add(&text, c->mechanism);
+    sp_buf_add_str(&text, ": ");
+    sp_buf_add_str(&text, why ? why : "the answer is too long");
+    client_fail_here(c, SP_CLIENT_RETRY, "AUTH", "4.7.0", sp_buf_view(&text));
+    sp_buf_add_u8(&text, 0);
+    client_note(c, CLIENT_NOTE_AUTH, (const char *)text.p);
+    sp_buf_fini(&text);
+}
+
 static bool begin(struct client *c, const struct sasl_offer *offer, struct sp_view mechanism)
 {
     struct sp_buf response;
@@ -51,8 +66,7 @@ static bool begin(struct client *c, const struct sasl_offer *offer, struct sp_vi
     sp_buf_fini_secret(&response);
     if (!status)
         return true;
-    client_fail_here(c, SP_CLIENT_RETRY, "AUTH", "4.7.0",
-                     SP_LIT("AUTH cannot begin: user name or password cannot be sent by this mechanism"));
+    say_why(c, "AUTH cannot begin with ", c->sasl ? sasl_client_fault(c->sasl) : NULL);
     return give_up(c);
 }
 
@@ -129,16 +143,24 @@ void client_login_answer(struct client *c, struct sp_view challenge)
     if (!status)
         status = sp_client_answer(c->session, sp_buf_view(&response), os_mono_ms());
     c->doubted = status != SP_OK;
+    if (status)
+        say_why(c, "we gave up ", c->sasl ? sasl_client_fault(c->sasl) : "it was not begun");
     if (status && sp_client_cancel(c->session, os_mono_ms()))
         os_panic("client-login", "the session refused to cancel");
     sp_buf_fini_secret(&response);
 }
 
-void client_login_done(struct client *c, bool ok, const struct sp_client_reply *reply)
+void client_login_done(struct client *c, const struct sp_client_event *e)
 {
+    const struct sp_client_reply *reply = &e->as.auth.reply;
+    bool ok = e->as.auth.ok;
     bool proved = c->sasl && sasl_client_is_complete(c->sasl);
     sasl_client_free(c->sasl);
     c->sasl = NULL;
+    if (e->as.auth.not_base64) {
+        c->doubted = true;
+        say_why(c, "we gave up ", "the server's challenge is not base64");
+    }
     if (!ok && try_another(c, reply))
         return;
     client_login_forget(c);

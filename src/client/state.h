@@ -98,7 +98,7 @@ extern const struct os_stream_handlers client_stream_handlers;
 /* login.c: answer ASK_NEXT. false: nothing is to be done, the owner is asked. */
 bool client_login(struct client *c);
 void client_login_answer(struct client *c, struct sp_view challenge);
-void client_login_done(struct client *c, bool ok, const struct sp_client_reply *reply);
+void client_login_done(struct client *c, const struct sp_client_event *e);
 void client_login_forget(struct client *c);
 
 /* text.c */

@@ -59,6 +59,20 @@ int sasl_client_step(struct sasl_client *c, struct sp_view challenge, struct sp_
     return status;
 }
 
+const char *sasl_client_fault(const struct sasl_client *c) { return c->fault; }
+
+int sasl_client_doubt(struct sasl_client *c, const char *why)
+{
+    c->fault = why;
+    return SP_ERR_SYNTAX;
+}
+
+int sasl_client_cannot(struct sasl_client *c, const char *why)
+{
+    c->fault = why;
+    return SP_ERR_MISUSE;
+}
+
 bool sasl_client_is_complete(const struct sasl_client *c)
 {
     return c->mechanism->client_is_complete ? c->mechanism->client_is_complete(c) : c->turn > 0;

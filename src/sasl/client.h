@@ -59,10 +59,14 @@ bool sasl_client_has_initial(const struct sasl_client *c);
  *
  * SP_ERR_SYNTAX: the challenge makes no sense for this mechanism: cancel with "*".
  * SP_ERR_MISUSE: this mechanism cannot carry these credentials (a NUL inside, an empty name).
+ * For both sasl_client_fault says which.
  * SP_ERR_NOMEM, SP_ERR_LONG: as of response_out.
  */
 SP_MUST_USE int sasl_client_step(struct sasl_client *c, struct sp_view challenge, struct sp_buf *response_out,
                                  const char **sent_out);
+
+/* Why the last step was SP_ERR_SYNTAX or SP_ERR_MISUSE: a sentence, static text. NULL: it was neither. */
+const char *sasl_client_fault(const struct sasl_client *c);
 
 /*
  * May the server's "yes" be believed? Not before SCRAM's server has proved that it knows the password too

@@ -171,10 +171,12 @@ static int answer(struct sasl_client *c, struct sp_view challenge, struct sp_buf
     uint8_t secret[SASL_CRAM_LEN], digest[SASL_CRAM_DIGEST_LEN];
     char hex[HEX_LEN];
     struct sp_view user = c->credentials.user;
-    if (c->turn > 0 || challenge.len == 0)
-        return SP_ERR_SYNTAX;
+    if (c->turn > 0)
+        return sasl_client_doubt(c, "the server asks once more than this mechanism does");
+    if (challenge.len == 0)
+        return sasl_client_doubt(c, "the server's challenge is empty: the answer to it could be used again");
     if (user.len == 0 || sp_view_find(user, 0, 0) < user.len)
-        return SP_ERR_MISUSE;
+        return sasl_client_cannot(c, "the user name is empty, or a NUL octet is in it");
     sasl_cram_derive(c->credentials.password, secret);
     sasl_cram_digest(secret, challenge, digest);
     write_hex(digest, sizeof digest, hex);

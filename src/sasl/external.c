@@ -22,9 +22,9 @@ static int answer(struct sasl_client *c, struct sp_view challenge, struct sp_buf
     struct sp_view user = c->credentials.user;
     (void)challenge; /* whatever it says, there is one thing to answer */
     if (c->turn > 0)
-        return SP_ERR_SYNTAX;
+        return sasl_client_doubt(c, "the server asks once more than this mechanism does");
     if (sp_view_find(user, 0, 0) < user.len)
-        return SP_ERR_MISUSE;
+        return sasl_client_cannot(c, "a NUL octet in the user name");
     *sent_out = user.len ? "user name; the certificate was shown in TLS"
                          : "nothing: the certificate that was shown in TLS has the user's name";
     return sp_buf_add(out, user);

@@ -44,8 +44,10 @@ static int answer(struct sasl_client *c, struct sp_view challenge, struct sp_buf
     struct login *l = c->memory;
     struct sp_view prompt = sp_view_trim(challenge);
     /* A JSON object is how OAuth mechanisms report an error: no prompt, so nothing secret goes there. */
-    if (c->turn >= PROMPTS_MAX || l->password_sent || (prompt.len && prompt.p[0] == '{'))
-        return SP_ERR_SYNTAX;
+    if (prompt.len && prompt.p[0] == '{')
+        return sasl_client_doubt(c, "the server's question is JSON, which is no prompt of LOGIN");
+    if (c->turn >= PROMPTS_MAX || l->password_sent)
+        return sasl_client_doubt(c, "the server asks once more than this mechanism does");
     bool password = wants_password(l, prompt);
     struct sp_view v = password ? c->credentials.password : c->credentials.user;
     sp_buf_add(out, v);

@@ -32,6 +32,7 @@ struct sasl_client {
     unsigned                     turn;
     const struct sasl_binding   *binding;      /* NULL: nothing to bind to             */
     bool                         plus_offered; /* the server has mechanisms that bind  */
+    const char                  *fault;        /* see sasl_client_fault                */
     void                        *memory;
 };
 
@@ -79,6 +80,10 @@ bool sasl_server_take_password(struct sasl_server *s, struct sp_view password);
 
 /* The challenge is this text. */
 enum sasl_server_state sasl_server_ask(struct sasl_server *s, struct sp_view challenge);
+
+/* The client does not go on, and why: a sentence, static text. For a challenge: SP_ERR_SYNTAX; for the credentials: SP_ERR_MISUSE. */
+int sasl_client_doubt(struct sasl_client *c, const char *why);
+int sasl_client_cannot(struct sasl_client *c, const char *why);
 
 /* Base64 of printable UTF-8, long enough not to be chance. */
 bool sasl_looks_encoded(struct sp_view v);

@@ -175,7 +175,8 @@ static int say_token(struct sasl_client *c, struct sp_buf *out, const char **sen
     bool bearer = c->mechanism == &sasl_oauthbearer;
     struct sp_view user = c->credentials.user, token = c->credentials.password;
     if (has_control(user) || has_control(token) || token.len == 0)
-        return SP_ERR_MISUSE;
+        return sasl_client_cannot(c,
+                                  "the token is empty, or a control character is in it or in the user name");
     sp_buf_reserve(out, 3 * user.len + token.len + 64);
     sp_buf_add_str(out, bearer ? "n,a=" : "user=");
     if (bearer)
@@ -196,7 +197,7 @@ static int answer(struct sasl_client *c, struct sp_view challenge, struct sp_buf
     if (c->turn == 0)
         return say_token(c, out, sent_out);
     if (c->turn > 1)
-        return SP_ERR_SYNTAX;
+        return sasl_client_doubt(c, "the server asks once more than this mechanism does");
     *sent_out = "acknowledgement of the refusal";
     return c->mechanism == &sasl_oauthbearer ? sp_buf_add_u8(out, CTRL_A) : SP_OK;
 }

@@ -54,9 +54,9 @@ static int answer(struct sasl_client *c, struct sp_view challenge, struct sp_buf
     struct sp_view user = c->credentials.user, password = c->credentials.password;
     (void)challenge; /* RFC 4616 has none; whatever a server says with its prompt changes nothing */
     if (c->turn > 0)
-        return SP_ERR_SYNTAX;
+        return sasl_client_doubt(c, "the server asks once more than this mechanism does");
     if (sp_view_find(user, 0, 0) < user.len || sp_view_find(password, 0, 0) < password.len)
-        return SP_ERR_MISUSE;
+        return sasl_client_cannot(c, "a NUL octet in the user name or password");
     sp_buf_reserve(out, user.len + password.len + 2);
     sp_buf_add_u8(out, 0);
     sp_buf_add(out, user);

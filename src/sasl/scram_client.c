@@ -57,8 +57,12 @@ static int say_first(struct sasl_client *c, struct sp_buf *out, const char **sen
     sp_buf_init(&m->nonce, c->alloc, SCRAM_MESSAGE_MAX);
     sp_buf_init(&m->said, c->alloc, SCRAM_MESSAGES_MAX);
     int status = sasl_prep(c->credentials.user, SASL_PREP_QUERY, &name, &fault);
-    if (status == SP_ERR_SYNTAX || (!status && name.len == 0) || (c->mechanism->plus && !c->binding))
-        status = SP_ERR_MISUSE;
+    if (status == SP_ERR_SYNTAX)
+        status = sasl_client_cannot(c, sasl_fault_text(fault));
+    else if (!status && name.len == 0)
+        status = sasl_client_cannot(c, "the user name is empty");
+    else if (!status && c->mechanism->plus && !c->binding)
+        status = sasl_client_cannot(c, "there is no TLS connection to bind to");
     if (!status) {
         scram_add_nonce(&m->nonce);
         sp_buf_add_str(&m->said, "n=");
@@ -85,21 +89,31 @@ struct first {
     uint32_t iterations;
 };
 
-static int read_server_first(struct scram_client *m, struct sp_view message, struct first *out)
+static int read_server_first(struct sasl_client *c, struct sp_view message, struct first *out)
 {
+    const struct scram_client *m = c->memory;
     struct sp_view salt, iterations;
     uint64_t n = 0;
+    if (message.len > SCRAM_MESSAGE_MAX)
+        return sasl_client_doubt(c, "the server's first message is too long");
+    if (sp_view_starts(message, SP_LIT("m=")))
+        return sasl_client_doubt(c, "the server demands an extension of SCRAM that is unknown here");
     if (!scram_take(&message, 'r', &out->nonce) || !scram_take(&message, 's', &salt) ||
         !scram_take(&message, 'i', &iterations) || !scram_are_extensions(message))
-        return SP_ERR_SYNTAX;
+        return sasl_client_doubt(
+            c, "the server's first message is not one of SCRAM: r=NONCE,s=SALT,i=ITERATIONS");
     if (!sp_view_starts(out->nonce, sp_buf_view(&m->nonce)) || out->nonce.len == m->nonce.len ||
         out->nonce.len > SCRAM_MESSAGE_MAX / 2)
-        return SP_ERR_SYNTAX;
+        return sasl_client_doubt(
+            c, "the server's nonce is not ours with its own behind: an answer to somebody else");
     if (sp_base64_decoded_max(salt.len) > sizeof out->salt ||
         sp_base64_decode(salt, out->salt, &out->salt_len) != SP_OK || out->salt_len == 0)
-        return SP_ERR_SYNTAX;
-    if (sp_view_u64(iterations, SASL_ITERATIONS_MAX, &n) != SP_OK || n < SASL_ITERATIONS)
-        return SP_ERR_SYNTAX;
+        return sasl_client_doubt(c, "the server's salt is empty, too long or no base64");
+    if (sp_view_u64(iterations, SASL_ITERATIONS_MAX, &n) != SP_OK)
+        return sasl_client_doubt(c, "the server's count of iterations is no number up to 1,000,000");
+    if (n < SASL_ITERATIONS)
+        return sasl_client_doubt(c, "the server asks for fewer than 4,096 iterations, so that who reads "
+                                    "along could guess the password");
     out->iterations = (uint32_t)n;
     return SP_OK;
 }
@@ -131,7 +145,7 @@ static int say_final(struct sasl_client *c, struct sp_view challenge, struct sp_
     struct first f = {.iterations = 0};
     struct sasl_keys keys = {0};
     uint8_t key[SASL_KEY_MAX] = {0}, proof[SASL_KEY_MAX];
-    if (challenge.len > SCRAM_MESSAGE_MAX || read_server_first(m, challenge, &f) != SP_OK)
+    if (read_server_first(c, challenge, &f) != SP_OK)
         return SP_ERR_SYNTAX;
     sp_buf_add_u8(&m->said, ',');
     sp_buf_add(&m->said, challenge);
@@ -171,11 +185,17 @@ static int take_final(struct sasl_client *c, struct sp_view challenge, const cha
     struct sp_view value;
     uint8_t signature[SASL_KEY_MAX + 3];
     size_t len = 0, hash_len = sasl_hash_len(c->mechanism->hash);
+    if (sp_view_starts(challenge,
+                       SP_LIT("e="))) { /* RFC 5802 7; the refusal itself comes behind our answer */
+        *sent_out = "nothing: the server refuses, and will say so";
+        return SP_OK;
+    }
     if (!scram_take(&challenge, 'v', &value) || !scram_are_extensions(challenge) ||
         sp_base64_decoded_max(value.len) > sizeof signature ||
         sp_base64_decode(value, signature, &len) != SP_OK || len != hash_len ||
         !sp_view_eq_secret(sp_view_make(signature, len), sp_view_make(m->signature, len)))
-        return SP_ERR_SYNTAX;
+        return sasl_client_doubt(
+            c, "the server's proof is wrong: it does not know the password, and may be an impostor");
     m->complete = true;
     *sent_out = "nothing: the server has proved that it knows the password";
     return SP_OK;
@@ -186,12 +206,14 @@ int scram_client_step(struct sasl_client *c, struct sp_view challenge, struct sp
 {
     switch (c->turn) {
     case 0:
-        return challenge.len == 0 ? say_first(c, out, sent_out) : SP_ERR_SYNTAX;
+        if (challenge.len > 0)
+            return sasl_client_doubt(c, "the server speaks first, and SCRAM begins with the client");
+        return say_first(c, out, sent_out);
     case 1:
         return say_final(c, challenge, out, sent_out);
     case 2:
         return take_final(c, challenge, sent_out);
     default:
-        return SP_ERR_SYNTAX;
+        return sasl_client_doubt(c, "the server asks once more than this mechanism does");
     }
 }

@@ -16,10 +16,12 @@ static bool is_mechanism(struct sp_view v)
     return v.len > 0 && v.len <= 20;
 }
 
-/* SCRAM sends proofs of a password (RFC 5802); of any other mechanism the worst is assumed. */
+/* SCRAM (RFC 5802) and CRAM-MD5 (RFC 2195) send proofs of a password; of any other mechanism the worst is
+ * assumed. */
 static bool shows_password(struct sp_view mechanism)
 {
-    return !sp_view_starts_nocase(mechanism, SP_LIT("SCRAM-"));
+    return !sp_view_starts_nocase(mechanism, SP_LIT("SCRAM-")) &&
+           !sp_view_eq_nocase(mechanism, SP_LIT("CRAM-MD5"));
 }
 
 static void say_auth(struct sp_client *s, struct sp_view mechanism, bool has_initial, struct sp_view initial)
@@ -44,6 +46,7 @@ int sp_client_auth(struct sp_client *s, struct sp_view mechanism, bool has_initi
     if (initial.len > CLIENT_SASL_MAX)
         return SP_ERR_LONG;
     s->now_ms = now_ms;
+    s->challenge_garbled = false;
     size_t line = SP_LIT("AUTH  \r\n").len + mechanism.len + sp_base64_encoded_len(initial.len);
     bool along = has_initial && line <= CLIENT_COMMAND_MAX;
     s->has_initial = has_initial && !along;
@@ -69,6 +72,7 @@ static int decode(struct sp_client *s, struct sp_view text)
 int smtp_client_auth_challenged(struct sp_client *s)
 {
     int status = decode(s, sp_view_trim(s->facts.last.text));
+    s->challenge_garbled = status == SP_ERR_SYNTAX;
     if (status == SP_ERR_SYNTAX)
         return smtp_client_move(s, CLIENT_IN_CANCEL);
     if (status)

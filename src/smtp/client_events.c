@@ -78,6 +78,7 @@ static bool next_fact(struct sp_client *s, struct sp_client_event *e)
     } else if (take(&f->auth)) {
         e->type = SP_CLIENT_AUTH_DONE;
         e->as.auth.ok = f->auth_ok;
+        e->as.auth.not_base64 = s->challenge_garbled;
         e->as.auth.reply = f->last;
     } else if (take(&f->mail_done)) {
         s->mail.mail = NULL;

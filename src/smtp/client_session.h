@@ -99,6 +99,7 @@ struct sp_client {
     struct sp_buf initial;     /* waits for the first challenge; secret             */
     bool has_initial;
     struct sp_buf challenge;
+    bool challenge_garbled;    /* it was no base64, and AUTH is given up            */
     struct smtp_client_mail_state mail;
     struct smtp_client_chunks chunks;
     unsigned raw_due; /* replies to the caller's octets */

@@ -267,6 +267,52 @@ static void test_auth_login_refused(void **state)
     close_owner(&o);
 }
 
+static void gives_up_because(const char *const *scripts, const char *why)
+{
+    struct owner o;
+    open_owner(&o, scripts, 1);
+    o.credentials = (struct sasl_credentials){SP_LIT("me"), SP_LIT("secret")};
+    o.options.credentials = &o.credentials;
+    o.options.session.auth_in_clear = true;
+    run_owner(&o);
+    assert_int_equal(o.ready_n, 0);
+    assert_string_equal(o.end.phase, "AUTH");
+    assert_string_equal(o.end_text, why);
+    close_owner(&o);
+}
+
+/* Not "501 cancelled", which is the server's echo of our own word. */
+static void test_why_login_is_given_up(void **state)
+{
+    (void)state;
+    gives_up_because(
+        (const char *[]){GREET "S 250-mx.example\nS 250 AUTH CRAM-MD5 PLAIN\nC AUTH CRAM-MD5\nS 334 \nC *\n"
+                               "S 501 cancelled\n" BYE},
+        "we gave up CRAM-MD5: the server's challenge is empty: the answer to it could be used again");
+    gives_up_because(
+        (const char *[]){GREET "S 250-mx.example\nS 250 AUTH LOGIN\nC AUTH LOGIN\nS 334 Username:\nC *\n"
+                               "S 501 cancelled\n" BYE},
+        "we gave up LOGIN: the server's challenge is not base64");
+    gives_up_because((const char *[]){GREET
+                                      "S 250-mx.example\nS 250 AUTH SCRAM-SHA-256\nC AUTH SCRAM-SHA-256\n"
+                                      "S 334 ZT1vdGhlci1lcnJvcg==\nC *\nS 501 cancelled\n" BYE},
+                     "we gave up SCRAM-SHA-256: the server's first message is not one of SCRAM: "
+                     "r=NONCE,s=SALT,i=ITERATIONS");
+}
+
+/* CRAM-MD5 shows a proof, not the password. */
+static void test_a_proof_may_go_in_clear(void **state)
+{
+    (void)state;
+    OPEN(o, GREET "S 250-mx.example\nS 250 AUTH CRAM-MD5 PLAIN\nC AUTH CRAM-MD5\nS 334 PDFAbXg+\nC bWUg\nS "
+                  "235 in\n" MAIL BYE);
+    o.credentials = (struct sasl_credentials){SP_LIT("me"), SP_LIT("secret")};
+    o.options.credentials = &o.credentials;
+    run_owner(&o);
+    assert_int_equal(o.ready_n, 2);
+    close_owner(&o);
+}
+
 static void test_no_password_in_clear(void **state)
 {
     (void)state;
@@ -494,6 +540,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_many_mails),
     cmocka_unit_test(test_auth),
     cmocka_unit_test(test_auth_login_refused),
+    cmocka_unit_test(test_why_login_is_given_up),
+    cmocka_unit_test(test_a_proof_may_go_in_clear),
     cmocka_unit_test(test_no_password_in_clear),
     cmocka_unit_test(test_starttls),
     cmocka_unit_test(test_starttls_by_a_stranger),

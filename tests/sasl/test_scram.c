@@ -219,44 +219,57 @@ static void the_client_follows_the_examples(void **state)
     }
 }
 
-static void first_of_server_refused(const char *message)
+static void first_of_server_refused(const char *message, const char *why)
 {
     struct sasl_client *c = begun(&examples[0]);
+    assert_null(sasl_client_fault(c));
     assert_int_equal(step(c, message, ""), SP_ERR_SYNTAX);
+    assert_non_null(strstr(sasl_client_fault(c), why));
     sasl_client_free(c);
 }
 
 static void the_client_refuses_what_a_server_may_not_say(void **state)
 {
     (void)state;
-    first_of_server_refused("");
-    first_of_server_refused("r=another,s=QSXCR+Q6sek8bf92,i=4096");
-    first_of_server_refused("r=fyko+d2lbbFgONRv9qkxdawL,s=QSXCR+Q6sek8bf92,i=4096"); /* no nonce of its own */
-    first_of_server_refused("r=" NONCE ",s=,i=4096");
-    first_of_server_refused("r=" NONCE ",s=***,i=4096");
-    first_of_server_refused("r=" NONCE ",s=QSXCR+Q6sek8bf92,i=1"); /* too cheap to guess at */
-    first_of_server_refused("r=" NONCE ",s=QSXCR+Q6sek8bf92,i=4294967295");
-    first_of_server_refused("r=" NONCE ",s=QSXCR+Q6sek8bf92,i=-4096");
-    first_of_server_refused("m=x,r=" NONCE ",s=QSXCR+Q6sek8bf92,i=4096");
-    first_of_server_refused("e=other-error");
+    first_of_server_refused("", "not one of SCRAM");
+    first_of_server_refused("r=another,s=QSXCR+Q6sek8bf92,i=4096", "nonce");
+    first_of_server_refused("r=fyko+d2lbbFgONRv9qkxdawL,s=QSXCR+Q6sek8bf92,i=4096",
+                            "nonce"); /* none of its own */
+    first_of_server_refused("r=" NONCE ",s=,i=4096", "salt");
+    first_of_server_refused("r=" NONCE ",s=***,i=4096", "salt");
+    first_of_server_refused("r=" NONCE ",s=QSXCR+Q6sek8bf92,i=1", "fewer"); /* too cheap to guess at */
+    first_of_server_refused("r=" NONCE ",s=QSXCR+Q6sek8bf92,i=4294967295", "1,000,000");
+    first_of_server_refused("r=" NONCE ",s=QSXCR+Q6sek8bf92,i=-4096", "1,000,000");
+    first_of_server_refused("m=x,r=" NONCE ",s=QSXCR+Q6sek8bf92,i=4096", "extension");
+    first_of_server_refused("e=other-error", "not one of SCRAM");
 }
 
 static void the_server_must_prove_itself(void **state)
 {
-    static const char *const wrong[] = {"v=rmF9pqV8S7suAoZWja4dJRkFsKR=",
-                                        "v=smF9pqV8S7suAoZWja4dJRkFsKQ=",
-                                        "v=",
-                                        "",
-                                        "e=invalid-proof",
-                                        "v=AAAA"};
+    static const char *const wrong[] = {
+        "v=rmF9pqV8S7suAoZWja4dJRkFsKR=", "v=smF9pqV8S7suAoZWja4dJRkFsKQ=", "v=", "", "v=AAAA"};
     (void)state;
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         struct sasl_client *c = begun(&examples[0]);
         assert_int_equal(step(c, examples[0].server_first, examples[0].client_final), SP_OK);
         assert_int_equal(step(c, wrong[i], ""), SP_ERR_SYNTAX);
+        assert_non_null(strstr(sasl_client_fault(c), "impostor"));
         assert_false(sasl_client_is_complete(c));
         sasl_client_free(c);
     }
+}
+
+/* The refusal itself is behind it; a yes would not be believed. */
+static void an_error_of_the_server_is_acknowledged(void **state)
+{
+    (void)state;
+    struct sasl_client *c = begun(&examples[0]);
+    assert_int_equal(step(c, examples[0].server_first, examples[0].client_final), SP_OK);
+    assert_int_equal(step(c, "e=invalid-proof", ""), SP_OK);
+    assert_false(sasl_client_is_complete(c));
+    assert_int_equal(step(c, examples[0].server_final, ""), SP_ERR_SYNTAX);
+    assert_false(sasl_client_is_complete(c));
+    sasl_client_free(c);
 }
 
 static void names_that_cannot_be_carried(void **state)
@@ -426,6 +439,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_client_follows_the_examples),
     cmocka_unit_test(the_client_refuses_what_a_server_may_not_say),
     cmocka_unit_test(the_server_must_prove_itself),
+    cmocka_unit_test(an_error_of_the_server_is_acknowledged),
     cmocka_unit_test(names_that_cannot_be_carried),
     cmocka_unit_test(both_sides_meet),
     cmocka_unit_test(bound_to_the_channel),
