@@ -9,7 +9,8 @@
 
 enum { TEXT_MAX = 1 << 14, ROUNDS = 3000 };
 
-static const char *const examples[] = {"sandbox.conf", "submission-relay.conf", "small-organisation.conf"};
+static const char *const examples[] = {"sandbox.conf", "submission-relay.conf", "small-organisation.conf",
+                                       "mail-server.conf"};
 enum { EXAMPLE_N = sizeof examples / sizeof *examples };
 
 static size_t read_example(size_t i, uint8_t *out)
