@@ -3,6 +3,7 @@ and our relay that finds its way among them by MX."""
 import hashlib
 import http.server
 import json
+import signal
 import socket
 import ssl
 import subprocess
@@ -658,6 +659,21 @@ class Rules(World):
         third.wait(1)
         self.send(server, "x@two.example")
         first.wait(1)
+
+    def test_a_reload_sends_what_waits_the_new_way(self):
+        third = self.host(3)
+        server = self.relay()
+        ident = self.send(server, "x@one.example")
+        self.deferred(server, ident)
+        path = self.folder / "sallyport.conf"
+        text = path.read_text()
+        path.write_text(text.replace("kind = mx", 'kind = mx\n mta-sts = no\n dane = no').replace(
+            "hosts = no", "hosts = no\n dnssec = strict"))
+        self.names.set([Zone("example", SIGNED.replace("one MX 10 mx1", "one MX 10 mx3"), signed=True)])
+        server.process.send_signal(signal.SIGHUP)
+        server.wait_log("reloaded")
+        server.wait_log("mail-delivered", id=ident)
+        third.wait(1)
 
 
 if __name__ == "__main__":

@@ -90,14 +90,15 @@ static bool is_left_alone(const struct delivery_link *l, const struct os_address
 /* What is known of the first of these addresses stands for all. */
 static void note_left_alone(struct delivery_link *l)
 {
-    char text[OS_ADDRESS_TEXT], remote[CLIENT_REMOTE_MAX];
+    const struct os_address *a = &l->dial.addresses.addresses[0];
+    char text[OS_ADDRESS_TEXT], host[OS_ADDRESS_TEXT], remote[CLIENT_REMOTE_MAX];
     if (l->dial.addresses.n == 0)
         return;
-    const struct delivery_trouble *t =
-        delivery_trouble_find(l->pool->delivery, key_of(&l->dial.addresses.addresses[0], text));
+    const struct delivery_trouble *t = delivery_trouble_find(l->pool->delivery, key_of(a, text));
     if (!t)
         return;
-    (void)snprintf(remote, sizeof remote, "%.255s [%.64s]", l->dial.host->name, text);
+    os_address_host(a, host);
+    (void)snprintf(remote, sizeof remote, "%.255s [%.64s]:%u", l->dial.host->name, host, os_address_port(a));
     const struct delivery_outcome o = {.kind = IPC_OUTCOME_DEFERRED,
                                        .enhanced = SP_LIT("4.4.1"),
                                        .reply = sp_buf_view(&t->text),
@@ -196,12 +197,13 @@ static void next_address(struct delivery_link *l)
         if (!last_resort && !is_left_alone(l, a, true))
             last_resort = a;
     }
-    note_left_alone(l);
     /* Nothing better is left, and nothing was tried: somebody must find out when it is back. */
-    if (last_resort && is_only_choice(l))
+    if (last_resort && is_only_choice(l)) {
         dial_address(l, last_resort, true);
-    else
-        next_host(l);
+        return;
+    }
+    note_left_alone(l);
+    next_host(l);
 }
 
 /* --- TLSA records (RFC 7672 2.2.2) ------------------------------------------------------------------- */
