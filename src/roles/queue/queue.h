@@ -233,8 +233,9 @@ void queue_item_free(struct queue *q, struct queue_item *item, int64_t due_ms);
 void queue_item_aim(struct queue_item *item, struct queue_destination *d);
 /* Put an item that was aimed, new or once under way, behind the others of its destination. */
 void queue_window_put(struct queue *q, struct queue_item *item);
-/* Take all that waits of a message out of the window, and free it. */
+/* Take all that waits of a message out of the window, or out of one destination's lines, and free it. */
 void queue_window_forget(struct queue *q, uint64_t mail);
+void queue_window_forget_at(struct queue *q, struct queue_destination *d, uint64_t mail);
 /* Take the next one out of a destination's lines. NULL: none waits. */
 struct queue_item *queue_window_take(struct queue *q, struct queue_destination *d);
 /* Room for n recipients of a new message? */

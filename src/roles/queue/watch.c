@@ -76,6 +76,10 @@ static void add(struct walk *w, const struct store_mail *mail, const struct stor
         f->outcomes = os_heap.resize(os_heap.ctx, f->outcomes, f->room * each, room * each);
         f->room = room;
     }
+    struct queue_destination *d = r->parked.len ? queue_destination_named(w->q, r->parked)
+                                                : queue_destination_of(w->q, r->route, r->address);
+    queue_window_forget_at(w->q, d, mail->id);
+    queue_destination_drop(w->q, d);
     queue_item_add(f->item, r);
     struct queue_outcome *o = &f->outcomes[n];
     *o = (struct queue_outcome){.kind = IPC_OUTCOME_DEFERRED,
@@ -128,7 +132,6 @@ static void settle_found(struct walk *w)
         struct found *f = w->found;
         w->found = f->next;
         find_texts(f);
-        queue_window_forget(q, f->item->mail.id);
         queue_settle(q, f->item, f->outcomes, f->item->target_n);
         free_found(f);
     }

@@ -157,30 +157,30 @@ static struct queue_item *take_mail(struct queue_destination *d, struct queue_li
     return taken;
 }
 
+void queue_window_forget_at(struct queue *q, struct queue_destination *d, uint64_t mail)
+{
+    struct queue_item *taken[] = {take_mail(d, &d->fresh, mail), take_mail(d, &d->retries, mail)};
+    d->item_n++; /* it is not to go with its last item */
+    if (!d->fresh.first && !d->retries.first)
+        queue_destination_stand(q, d, QUEUE_NOWHERE);
+    d->place = (struct store_place){0};
+    for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
+        while (taken[i]) {
+            struct queue_item *item = taken[i];
+            taken[i] = item->next;
+            /* It may be due, or parked, since any time: look from the beginning. */
+            queue_item_free(q, item, 0);
+        }
+    d->item_n--;
+}
+
 void queue_window_forget(struct queue *q, uint64_t mail)
 {
     size_t cursor = 0;
     struct sp_view key;
-    struct queue_item *taken = NULL, **end = &taken;
-    for (void *value; sp_table_next(&q->window.destinations, &cursor, &key, &value);) {
-        struct queue_destination *d = value;
-        *end = take_mail(d, &d->fresh, mail);
-        while (*end)
-            end = &(*end)->next;
-        *end = take_mail(d, &d->retries, mail);
-        while (*end)
-            end = &(*end)->next;
-        if (!d->fresh.first && !d->retries.first)
-            queue_destination_stand(q, d, QUEUE_NOWHERE);
-    }
-    while (taken) {
-        struct queue_item *item = taken;
-        struct queue_destination *d = item->destination;
-        taken = item->next;
-        d->place = (struct store_place){0};
-        /* It may be due, or parked, since any time: look from the beginning. */
-        queue_item_free(q, item, 0);
-    }
+    for (void *value; sp_table_next(&q->window.destinations, &cursor, &key, &value);)
+        queue_window_forget_at(q, value, mail);
+    queue_destinations_sweep(q);
 }
 
 /* --- the window ----------------------------------------------------------------------------- */
