@@ -10,6 +10,7 @@
 #include "config/config.h"
 #include "os/heap.h"
 #include "os/tls.h"
+#include "roles/supervisor/alias_file.h"
 #include "roles/supervisor/file.h"
 
 enum { PEM_MAX = 1 << 20, ERROR_MAX = 1 << 20 };
@@ -189,6 +190,18 @@ static int check_anchor(const struct config *c)
     return code;
 }
 
+static int check_aliases(const char *path)
+{
+    struct sp_buf text, error;
+    sp_buf_init(&text, &os_heap, ALIASES_MAX);
+    sp_buf_init(&error, &os_heap, ERROR_MAX);
+    int code = alias_file_read(path, &text, &error);
+    (void)fwrite(error.p, 1, error.len, stderr); /* there is no other place to say that it failed */
+    sp_buf_fini(&text);
+    sp_buf_fini(&error);
+    return code;
+}
+
 static int check_files(const struct config *c)
 {
     int code = c->tls_certificate ? check_identity(c->tls_certificate, c->tls_key,
@@ -199,6 +212,10 @@ static int check_files(const struct config *c)
     for (size_t i = 0; i < c->listener_n; i++) {
         int listener_code = c->listeners[i].client_ca ? check_client_ca(&c->listeners[i]) : EX_OK;
         code = code != EX_OK ? code : listener_code;
+    }
+    for (size_t i = 0; i < c->domain_n; i++) {
+        int domain_code = c->domains[i].aliases ? check_aliases(c->domains[i].aliases) : EX_OK;
+        code = code != EX_OK ? code : domain_code;
     }
     for (size_t i = 0; i < c->route_n; i++) {
         int route_code = check_route_files(&c->routes[i]);

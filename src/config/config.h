@@ -96,6 +96,9 @@ struct config_route {
 struct config_domain {
     const char *name; /* lower case */
     const struct config_route *route;
+    const char *aliases;    /* a file, read by the supervisor; NULL: there is none */
+    const char *catch_all;  /* a mailbox or an alias of it, lower case; NULL: other names are refused */
+    bool plus;              /* name+detail is name                                 */
     const char **mailboxes; /* local parts, lower case; none: any is accepted */
     size_t mailbox_n;
 };

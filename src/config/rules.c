@@ -259,6 +259,8 @@ static void check_domain(const struct rules *r)
 {
     struct config_domain *domain = r->block->target;
     domain->route = resolve_route(r, "route");
+    if (domain->catch_all && domain->mailbox_n == 0)
+        fault(r, "catch-all", "has no effect without mailboxes: all names are accepted then");
 }
 
 static void check_rule(const struct rules *r)

@@ -188,6 +188,7 @@ static void take_start(struct role *r, uint32_t generation)
     self.next_config = NULL;
     r->config = self.config;
     r->generation = generation;
+    addresses_use(r->addresses, generation);
     if (!self.started) {
         if (r->ops->start)
             r->ops->start(r);
@@ -211,6 +212,9 @@ static void take_supervisor_message(void *ctx, struct os_edge *edge, const struc
         break;
     case IPC_TYPE_folder:
         take_folder(r, m->as.folder.fd);
+        break;
+    case IPC_TYPE_aliases:
+        addresses_take(r->addresses, &m->as.aliases);
         break;
     case IPC_TYPE_peer:
         take_peer(r, &m->as.peer);
@@ -259,6 +263,7 @@ void role_run(enum ipc_role kind, uint32_t index, const struct role_ops *ops, vo
     os_sandbox_renounce();
     self.waiting_end = &self.waiting;
     *r = (struct role){.kind = kind, .index = index, .folder = -1, .ops = ops, .state = state};
+    r->addresses = addresses_new();
     r->base = os_loop_new();
     r->supervisor =
         r->base ? os_edge_new(r->base, ROLE_SUPERVISOR_FD, kind, IPC_SUPERVISOR, 0, &supervisor_handlers, r)

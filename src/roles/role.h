@@ -9,6 +9,7 @@
 
 #include "config/config.h"
 #include "os/edge.h"
+#include "roles/addresses.h"
 
 enum {
     ROLE_SUPERVISOR_FD = 3, /* the descriptor that a role is born with */
@@ -50,6 +51,7 @@ struct role {
     struct os_edge *supervisor;
     const struct config *config; /* current generation                          */
     uint32_t generation;
+    struct addresses *addresses; /* of the domains that are ours, in current generation; where roles need them */
     int folder; /* descriptor of the role's own folder, also its working folder; -1 for none */
     struct os_edge *peers[IPC_ROLE_N][ROLE_PEERS_MAX]; /* NULL while away       */
     const struct role_ops *ops;

@@ -17,23 +17,37 @@ enum {
 
 /* --- where it goes -------------------------------------------------------------------------- */
 
-const struct config_route *queue_route_of(const struct config *c, struct sp_view address, bool *nobody_out)
+static void take_first(void *ctx, struct sp_view address, const struct config_route *route)
+{
+    struct queue_way *w = ctx;
+    if (w->n++ == 0) {
+        w->route = route;
+        (void)sp_buf_add(&w->address, address); /* os_heap never says no */
+    }
+}
+
+void queue_find_way(struct queue *q, struct sp_view address, struct queue_way *w)
 {
     size_t at = address.len; /* no domain holds an @, quoted local parts may */
     while (at > 0 && address.p[at - 1] != '@')
         at--;
-    struct sp_view local = sp_view_sub(address, 0, at ? at - 1 : 0), name = sp_view_from(address, at);
-    *nobody_out = false;
+    *w = (struct queue_way){0};
+    sp_buf_init(&w->address, &os_heap, 4096);
     if (at == 0)
-        return NULL;
-    const struct config_domain *domain = config_find_domain(c, name);
-    if (!domain)
-        return config_route_for(c, (struct sp_view){0}, address);
-    for (size_t i = 0; i < domain->mailbox_n; i++)
-        if (sp_view_eq_nocase(local, sp_view_of(domain->mailboxes[i])))
-            return domain->route;
-    *nobody_out = domain->mailbox_n > 0;
-    return domain->route;
+        return;
+    enum addresses_answer answer =
+        addresses_resolve(q->role->addresses, q->role->config, sp_view_sub(address, 0, at - 1),
+                          sp_view_from(address, at), address, (struct sp_view){0}, take_first, w);
+    w->nobody = answer == ADDRESSES_UNKNOWN;
+    if (answer == ADDRESSES_FOREIGN) {
+        w->route = config_route_for(q->role->config, (struct sp_view){0}, address);
+        w->n = w->route != NULL;
+    }
+    /* An alias of several is written to as an alias: its own route takes it, or it is held. */
+    if (w->n != 1 || answer == ADDRESSES_FOREIGN) {
+        sp_buf_clear(&w->address);
+        (void)sp_buf_add(&w->address, address); /* the same */
+    }
 }
 
 /* --- what it says --------------------------------------------------------------------------- */
@@ -132,14 +146,10 @@ static int add(struct queue *q, struct sp_view sender, const struct store_mail *
     return SP_OK;
 }
 
-int queue_report(struct queue *q, const struct store_mail *mail,
-                 const struct message_dsn_recipient *recipients, size_t n, struct queue_item **item_out,
-                 uint64_t *id_out)
+static int report_to(struct queue *q, const struct queue_way *way, const struct store_mail *mail,
+                     const struct message_dsn_recipient *recipients, size_t n, struct queue_item **item_out,
+                     uint64_t *id_out)
 {
-    bool nobody = mail->sender.len == 0;
-    const struct config_route *route = nobody ? NULL : queue_route_of(q->role->config, mail->sender, &nobody);
-    if (nobody || (route && route->kind == CONFIG_ROUTE_DISCARD))
-        return SP_OK;
     uint64_t id = message_id_next(&q->ids, q->wall_ms());
     struct sp_buf report;
     struct message_dsn_form form = {0};
@@ -153,9 +163,23 @@ int queue_report(struct queue *q, const struct store_mail *mail,
                                             .utf8 = form.utf8,
                                             .require_tls = mail->parameters.require_tls}};
     if (!status)
-        status = add(q, mail->sender, &own, route, sp_buf_view(&report), item_out);
+        status = add(q, sp_buf_view(&way->address), &own, way->route, sp_buf_view(&report), item_out);
     if (!status)
         *id_out = id;
     sp_buf_fini(&report);
+    return status;
+}
+
+int queue_report(struct queue *q, const struct store_mail *mail,
+                 const struct message_dsn_recipient *recipients, size_t n, struct queue_item **item_out,
+                 uint64_t *id_out)
+{
+    struct queue_way way;
+    if (mail->sender.len == 0)
+        return SP_OK;
+    queue_find_way(q, mail->sender, &way);
+    bool nowhere = way.nobody || (way.route && way.route->kind == CONFIG_ROUTE_DISCARD);
+    int status = nowhere ? SP_OK : report_to(q, &way, mail, recipients, n, item_out, id_out);
+    sp_buf_fini(&way.address);
     return status;
 }

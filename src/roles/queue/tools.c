@@ -203,12 +203,13 @@ static void note_suspended(void *ctx, struct sp_view name, bool resumed)
 static bool find_route(void *ctx, struct sp_view address, struct sp_view *route_out)
 {
     struct queue *q = ((struct answering *)ctx)->q;
-    bool nobody;
-    const struct config_route *route = queue_route_of(q->role->config, address, &nobody);
-    if (!route || nobody)
-        return false;
-    *route_out = sp_view_of(route->name);
-    return true;
+    struct queue_way way;
+    queue_find_way(q, address, &way);
+    bool leads = way.route && !way.nobody;
+    if (leads)
+        *route_out = sp_view_of(way.route->name);
+    sp_buf_fini(&way.address);
+    return leads;
 }
 
 static int give_up(void *ctx, uint64_t mail)

@@ -65,18 +65,33 @@ static int decide_mail(struct session *s, const struct sp_server_event *ev)
     return accept_it(s);
 }
 
+/* A recipient, and what it stands for. */
+struct taking {
+    struct session *s;
+    struct sp_view said;
+    const struct sp_rcpt_parameters *asked;
+};
+
+static void take_target(void *ctx, struct sp_view address, const struct config_route *route)
+{
+    const struct taking *t = ctx;
+    if (sp_view_eq(address, t->said))
+        mail_add_recipient(t->s->mail, address, route->name, t->asked);
+    else
+        mail_add_target(t->s->mail, t->said, address, route->name, t->asked);
+}
+
 static int decide_recipient(struct session *s, const struct sp_server_event *ev)
 {
     const struct sp_path *recipient = &ev->as.rcpt.recipient;
-    const char *route = NULL;
+    struct taking taking = {s, recipient->text, &ev->as.rcpt.parameters};
     bool may_relay = sp_server_is_authenticated(s->engine) || terms_may_relay(s->terms, &s->address);
-    enum smtpd_refusal why =
-        policy_recipient(s->smtpd->role->config, may_relay, sp_buf_view(&s->mail->sender), recipient, &route);
-    if (why == SMTPD_FINE && !room_for_mail(s->smtpd))
-        why = SMTPD_SERVER_BUSY;
+    enum smtpd_refusal why = room_for_mail(s->smtpd) ? SMTPD_FINE : SMTPD_SERVER_BUSY;
+    if (why == SMTPD_FINE)
+        why = policy_recipient(s->smtpd->role->addresses, s->smtpd->role->config, may_relay,
+                               sp_buf_view(&s->mail->sender), recipient, take_target, &taking);
     if (why != SMTPD_FINE)
         return refuse(s, "RCPT", why, recipient->text);
-    mail_add_recipient(s->mail, recipient->text, route, &ev->as.rcpt.parameters);
     return accept_it(s);
 }
 
@@ -120,7 +135,7 @@ static int decide_verify(struct session *s, struct sp_view words)
         text = sp_view_sub(text, 1, text.len - 2);
     if (!s->terms->verifies || smtp_mailbox_parse(text, true, &mailbox, &fault) != SP_OK)
         return accept_it(s);
-    switch (policy_mailbox(s->smtpd->role->config, &mailbox)) {
+    switch (policy_mailbox(s->smtpd->role->addresses, s->smtpd->role->config, &mailbox)) {
     case SMTPD_FINE:
         return sp_server_yes(s->engine, text);
     case SMTPD_UNKNOWN_RECIPIENT:

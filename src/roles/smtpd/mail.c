@@ -107,13 +107,44 @@ void mail_drop(struct mail *m)
     mail_free(m);
 }
 
+static bool goes_to(const struct mail *m, struct sp_view address)
+{
+    struct sp_view rest = sp_buf_view(&m->recipients);
+    for (struct ipc_recipient r; ipc_next_recipient(&rest, &r);)
+        if (sp_view_eq(r.address, address))
+            return true;
+    return false;
+}
+
 void mail_add_recipient(struct mail *m, struct sp_view address, const char *route,
                         const struct sp_rcpt_parameters *p)
 {
+    if (m->expanded && goes_to(m, address))
+        return;
     struct ipc_recipient r = {.address = address, .route = sp_view_of(route), .parameters = *p};
     (void)ipc_add_recipient(&m->recipients, &r); /* sticks; asked for at the end */
     if (m->recipient_n++ == 0)
         sp_buf_add(&m->first_recipient, address);
+}
+
+void mail_add_target(struct mail *m, struct sp_view said, struct sp_view address, const char *route,
+                     const struct sp_rcpt_parameters *p)
+{
+    struct sp_rcpt_parameters asked = *p;
+    struct sp_buf original;
+    m->expanded = true;
+    if (goes_to(m, address))
+        return;
+    sp_buf_init(&original, &room_heap, ADDRESS_MAX + 8);
+    sp_buf_add_str(&original, "rfc822;");
+    sp_buf_add(&original, said);
+    if (asked.orcpt.len == 0 && sp_buf_status(&original) == SP_OK)
+        asked.orcpt = sp_buf_view(&original);
+    struct ipc_recipient r = {.address = address, .route = sp_view_of(route), .parameters = asked};
+    (void)ipc_add_recipient(&m->recipients, &r); /* sticks; asked for at the end */
+    sp_buf_fini(&original);
+    if (m->recipient_n++ == 0)
+        sp_buf_add(&m->first_recipient, said);
 }
 
 /* --- questions to the queue ---------------------------------------------------------------------- */

@@ -18,6 +18,7 @@ struct mail {
     struct sp_buf first_recipient;
     struct sp_buf recipients; /* list of ipc_recipient */
     uint32_t recipient_n;
+    bool expanded; /* an alias was: nobody gets the message twice */
     struct sp_mail_parameters parameters; /* views are into texts */
     struct sp_buf texts;
     struct sp_buf content; /* until it is submitted or spooled */
@@ -42,6 +43,10 @@ struct mail *mail_begin(struct session *s, const struct sp_path *sender, const s
 
 void mail_add_recipient(struct mail *m, struct sp_view address, const char *route,
                         const struct sp_rcpt_parameters *p);
+
+/* One that the recipient stands for, unless the message goes there already. Reports name the recipient (RFC 3461 4.2). */
+void mail_add_target(struct mail *m, struct sp_view said, struct sp_view address, const char *route,
+                     const struct sp_rcpt_parameters *p);
 
 /* DATA: the id is made and the Received field begins the content. SMTPD_FINE, or why not. */
 enum smtpd_refusal mail_open(struct mail *m);

@@ -7,16 +7,6 @@
 
 enum { LOCAL_MAX = 128 };
 
-/* In lower case, as the configuration keeps mailboxes. An empty view: longer than any of ours. */
-static struct sp_view lower(struct sp_view v, uint8_t *out, size_t max)
-{
-    if (v.len > max)
-        return (struct sp_view){0};
-    for (size_t i = 0; i < v.len; i++)
-        out[i] = sp_ascii_lower(v.p[i]);
-    return sp_view_make(out, v.len);
-}
-
 /* "a b" and a\ b are the same mailbox, RFC 5321 4.1.2: without quotes and backslashes. */
 static struct sp_view unquote(struct sp_view local, uint8_t *out, size_t max)
 {
@@ -29,27 +19,6 @@ static struct sp_view unquote(struct sp_view local, uint8_t *out, size_t max)
         out[n++] = local.p[i];
     }
     return sp_view_make(out, n);
-}
-
-static bool has_mailbox(const struct config_domain *d, struct sp_view local)
-{
-    uint8_t bare[LOCAL_MAX], small[LOCAL_MAX];
-    struct sp_view name = lower(unquote(local, bare, sizeof bare), small, sizeof small);
-    if (d->mailbox_n == 0 || sp_view_eq(name, SP_LIT("postmaster"))) /* RFC 5321 4.5.1 */
-        return true;
-    for (size_t i = 0; i < d->mailbox_n; i++)
-        if (sp_view_eq(name, sp_view_of(d->mailboxes[i])))
-            return true;
-    return false;
-}
-
-/* <postmaster> alone is the server's own: in the domain of its name, else in the first it serves. */
-static const struct config_domain *domain_of(const struct config *c, struct sp_view domain)
-{
-    if (domain.len > 0)
-        return config_find_domain(c, domain);
-    const struct config_domain *own = config_find_domain(c, sp_view_of(c->hostname));
-    return own || c->domain_n == 0 ? own : &c->domains[0];
 }
 
 /* Rules know domains as DNS does. */
@@ -75,38 +44,48 @@ bool policy_is_domain(struct sp_view domain)
     return dns_idna(domain, ascii, &len) == SP_OK;
 }
 
-enum smtpd_refusal policy_mailbox(const struct config *c, const struct sp_path *mailbox)
+static enum smtpd_refusal refusal_of(enum addresses_answer answer)
+{
+    static const enum smtpd_refusal refusals[] = {[ADDRESSES_HERE] = SMTPD_FINE,
+                                                  [ADDRESSES_UNKNOWN] = SMTPD_UNKNOWN_RECIPIENT,
+                                                  [ADDRESSES_FOREIGN] = SMTPD_NO_ROUTE,
+                                                  [ADDRESSES_TANGLED] = SMTPD_ALIAS_TANGLE};
+    return refusals[answer];
+}
+
+enum smtpd_refusal policy_mailbox(const struct addresses *a, const struct config *c,
+                                  const struct sp_path *mailbox)
 {
     char ascii[DNS_IDNA_MAX];
     size_t len = 0;
     if (dns_idna(mailbox->domain, ascii, &len) != SP_OK)
         return SMTPD_UNKNOWN_RECIPIENT;
-    const struct config_domain *d = domain_of(c, sp_view_make(ascii, len));
-    if (!d)
-        return SMTPD_NO_ROUTE;
-    return has_mailbox(d, mailbox->local) ? SMTPD_FINE : SMTPD_UNKNOWN_RECIPIENT;
+    return refusal_of(addresses_resolve(a, c, mailbox->local, sp_view_make(ascii, len), mailbox->text,
+                                        (struct sp_view){0}, NULL, NULL));
 }
 
-enum smtpd_refusal policy_recipient(const struct config *c, bool may_relay, struct sp_view sender,
-                                    const struct sp_path *recipient, const char **route_out)
+enum smtpd_refusal policy_recipient(const struct addresses *a, const struct config *c, bool may_relay,
+                                    struct sp_view sender, const struct sp_path *recipient, policy_take *take,
+                                    void *ctx)
 {
     char ascii[DNS_IDNA_MAX];
     size_t len = 0;
     if (dns_idna(recipient->domain, ascii, &len) != SP_OK)
         return SMTPD_BAD_DOMAIN;
-    const struct config_domain *d = domain_of(c, sp_view_make(ascii, len));
-    if (d) {
-        if (!has_mailbox(d, recipient->local))
-            return SMTPD_UNKNOWN_RECIPIENT;
-        *route_out = d->route->name;
-        return SMTPD_FINE;
-    }
+    struct sp_view domain = sp_view_make(ascii, len);
+    /* Once to judge, once to tell: what is tangled is told to nobody. */
+    enum addresses_answer answer =
+        addresses_resolve(a, c, recipient->local, domain, recipient->text, sender, NULL, NULL);
+    if (answer == ADDRESSES_HERE)
+        (void)addresses_resolve(a, c, recipient->local, domain, recipient->text, sender, take, ctx);
+    if (answer != ADDRESSES_FOREIGN)
+        return refusal_of(answer);
     if (!may_relay)
         return SMTPD_RELAY_DENIED;
-    const struct config_route *route = route_for(c, sender, recipient, sp_view_make(ascii, len));
+    const struct config_route *route = route_for(c, sender, recipient, domain);
     if (!route)
         return SMTPD_NO_ROUTE;
-    *route_out = route->name;
+    take(ctx, recipient->text, route);
     return SMTPD_FINE;
 }
 

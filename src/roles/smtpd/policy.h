@@ -3,19 +3,23 @@
 #define SMTPD_POLICY_H
 
 #include "config/config.h"
+#include "roles/addresses.h"
 #include "roles/smtpd/refusals.h"
 #include "sallyport/smtp_server.h"
+
+typedef void policy_take(void *ctx, struct sp_view address, const struct config_route *route);
 
 /*
  *   may_relay  authenticated, or from a network of relay-from
  *   sender     of MAIL FROM, empty for the null path
- *   route_out  name of the route, valid as long as the configuration
+ *   take       called when the answer is SMTPD_FINE: with the recipient, or with each that it stands for
  */
-enum smtpd_refusal policy_recipient(const struct config *c, bool may_relay, struct sp_view sender,
-                                    const struct sp_path *recipient, const char **route_out);
+enum smtpd_refusal policy_recipient(const struct addresses *a, const struct config *c, bool may_relay,
+                                    struct sp_view sender, const struct sp_path *recipient, policy_take *take,
+                                    void *ctx);
 
 /* What VRFY is told of a mailbox: FINE, UNKNOWN_RECIPIENT; NO_ROUTE where it is none of ours. */
-enum smtpd_refusal policy_mailbox(const struct config *c, const struct sp_path *mailbox);
+enum smtpd_refusal policy_mailbox(const struct addresses *a, const struct config *c, const struct sp_path *mailbox);
 
 /* Is the domain, if it is Unicode, one that DNS can have (RFC 6531 3.2)? */
 bool policy_is_domain(struct sp_view domain);

@@ -3,6 +3,7 @@
 #include "base/view.h"
 #include "os/heap.h"
 #include "os/tls.h"
+#include "roles/supervisor/alias_file.h"
 #include "roles/supervisor/data_folder.h"
 #include "roles/supervisor/file.h"
 #include "sasl/token.h"
@@ -50,6 +51,9 @@ void generation_free(struct generation *g)
     for (size_t i = 0; i < g->authorities_n; i++)
         sp_buf_fini(&g->authorities[i].pem);
     free(g->authorities);
+    for (size_t i = 0; i < g->alias_n; i++)
+        sp_buf_fini(&g->aliases[i].text);
+    free(g->aliases);
     sp_buf_fini_secret(&g->key_pem);
     sp_buf_fini(&g->jwks);
     sp_buf_fini(&g->fetch_authorities_pem);
@@ -272,6 +276,23 @@ static int read_password_file(struct generation *g, struct sp_buf *error)
     return EX_OK;
 }
 
+static int read_aliases(struct generation *g, struct sp_buf *error)
+{
+    const struct config *c = g->config;
+    g->aliases = os_new((c->domain_n + 1) * sizeof *g->aliases);
+    for (size_t i = 0; i < c->domain_n; i++) {
+        if (!c->domains[i].aliases)
+            continue;
+        struct alias_file *a = &g->aliases[g->alias_n++];
+        a->domain = c->domains[i].name;
+        sp_buf_init(&a->text, &os_heap, ALIASES_MAX);
+        int code = alias_file_read(c->domains[i].aliases, &a->text, error);
+        if (code != EX_OK)
+            return code;
+    }
+    return EX_OK;
+}
+
 int generation_read_secrets(struct generation *g, int data_folder, struct sp_buf *error)
 {
     int code = read_identity(g, data_folder, error);
@@ -283,5 +304,7 @@ int generation_read_secrets(struct generation *g, int data_folder, struct sp_buf
         code = read_fetch_authorities(g, error);
     if (code == EX_OK)
         code = read_password_file(g, error);
+    if (code == EX_OK)
+        code = read_aliases(g, error);
     return code != EX_OK ? code : read_credentials(g, error);
 }

@@ -18,6 +18,12 @@ struct authorities {
     struct sp_buf pem;
 };
 
+/* What names of a domain stand for. */
+struct alias_file {
+    const char *domain; /* of the configuration */
+    struct sp_buf text;
+};
+
 struct generation {
     uint32_t number;
     char *path; /* for messages */
@@ -31,6 +37,8 @@ struct generation {
     size_t credential_n;
     struct authorities *authorities;
     size_t authorities_n;
+    struct alias_file *aliases;
+    size_t alias_n;
 };
 
 /*

@@ -1,0 +1,129 @@
+"""Addresses of our own domains: aliases, details, catch-alls, from a file and from SQLite, and what a reload makes of them."""
+import contextlib
+import os
+import signal
+import sqlite3
+
+from fake_server import FakeServer
+from harness import ServerCase, sallyport, wait_for
+
+CONFIG = """
+    hostname = "mx.example.org"
+    default-route = "out"
+    listener "l" {{
+        address = "127.0.0.1:0"
+        tls = off
+    }}
+    route "boxes" {{
+        kind = maildir
+        path = "{folder}/mail/%d/%l"
+    }}
+    route "out" {{
+        kind = relay
+        host = "127.0.0.1"
+        port = {port}
+        tls = off
+    }}
+    domain "example.org" {{
+        route = "boxes"
+        aliases = "{aliases}"
+        mailboxes = {{ann, bob}}
+        catch-all = "bob"
+    }}
+"""
+
+
+class Addresses(ServerCase):
+    def start(self, aliases, name="aliases"):
+        self.out = FakeServer()
+        self.addCleanup(self.out.stop)
+        self.aliases = self.folder / name
+        if isinstance(aliases, str):
+            self.aliases.write_text(aliases)
+        self.folder.chmod(0o755)
+        (self.folder / "mail").mkdir()
+        (self.folder / "mail").chmod(0o777)
+        return self.configure(CONFIG.format(folder=self.folder, port=self.out.port, aliases=self.aliases))
+
+    def boxes(self):
+        return sorted(p.parent.parent.name for p in (self.folder / "mail").rglob("new/*"))
+
+    def send(self, server, *recipients, expect=250):
+        with server.talk("l") as c:
+            c.hello()
+            c.command("MAIL FROM:<writer@far.example>", 250)
+            for r in recipients:
+                c.command(f"RCPT TO:<{r}>", expect)
+            if expect == 250:
+                c.command("DATA", 354)
+                c.raw(b"Subject: x\r\n\r\nx\r\n.\r\n")
+                c.expect(250)
+
+    def test_an_alias_reaches_all_that_it_stands_for_once(self):
+        server = self.start("sales: ann, bob, far@elsewhere.example\nall: sales, ann\n")
+        self.send(server, "all@example.org", "ann@example.org", "Sales+x@example.org")
+        self.assertEqual(self.out.wait(1)[0].recipients, ["far@elsewhere.example"])
+        wait_for(lambda: self.boxes() == ["ann", "bob"], "both mailboxes")
+        wait_for(lambda: server.queue() == [], "the queue to be empty")
+        self.assertEqual(self.boxes(), ["ann", "bob"])
+        self.assertEqual(len(self.out.mails), 1)
+
+    def test_details_and_the_catch_all(self):
+        server = self.start("# nothing\n")
+        self.send(server, "ann+news@example.org")
+        wait_for(lambda: self.boxes() == ["ann"], "ann")
+        self.send(server, "whoever@example.org")
+        wait_for(lambda: self.boxes() == ["ann", "bob"], "bob")
+
+    def test_a_circle_is_not_the_senders_fault(self):
+        server = self.start("a: b\nb: a\n")
+        with server.talk("l") as c:
+            c.hello()
+            c.command("MAIL FROM:<writer@far.example>", 250)
+            c.command("RCPT TO:<a@example.org>", 451, "[alias-tangle]")
+        self.assertIn("alias-tangle", [line.get("reason") for line in server.logs()])
+
+    def test_sqlite_and_a_reload(self):
+        path = self.folder / "aliases.db"
+
+        def fill(*rows):
+            with contextlib.closing(sqlite3.connect(path)) as db, db:
+                db.execute("CREATE TABLE IF NOT EXISTS alias (name TEXT, target TEXT)")
+                db.execute("DELETE FROM alias")
+                db.executemany("INSERT INTO alias VALUES (?, ?)", rows)
+        fill(("team", "ann"), ("team", "bob"))
+        server = self.start(None, "aliases.db")
+        self.send(server, "team@example.org")
+        wait_for(lambda: self.boxes() == ["ann", "bob"], "both mailboxes")
+        fill(("team", "ann"))
+        server.process.send_signal(signal.SIGHUP)
+        server.wait_log("reloaded")
+        self.send(server, "team@example.org")
+        wait_for(lambda: self.boxes() == ["ann", "ann", "bob"], "ann alone")
+        # A faulty file changes nothing.
+        fill(("team", "|/bin/sh"))
+        server.process.send_signal(signal.SIGHUP)
+        server.expect_log("reload-refused")
+        self.send(server, "team@example.org")
+        wait_for(lambda: self.boxes() == ["ann", "ann", "ann", "bob"], "ann again")
+
+    def test_a_faulty_file_is_refused_with_its_lines(self):
+        (self.folder / "aliases").write_text("sales ann\na: |/bin/sh\n")
+        config = self.folder / "c.conf"
+        config.write_text(CONFIG.format(folder=self.folder, port=25, aliases=self.folder / "aliases"))
+        for words in (("check", "-c", str(config)), ("serve", "-c", str(config), "--data", str(self.folder / "d"))):
+            done = sallyport(*words, check=False)
+            self.assertEqual(done.returncode, os.EX_CONFIG, done.output)
+            self.assertIn("aliases:1: sales ann: there is no colon behind the name", done.stderr)
+            self.assertIn("aliases:2: |/bin/sh is a program", done.stderr)
+
+    def test_a_report_reaches_an_alias(self):
+        server = self.start("sales: ann\n")
+        self.out.rcpt = lambda address: "550 5.1.1 nobody"
+        server.stop()
+        server = self.configure(CONFIG.format(folder=self.folder, port=self.out.port, aliases=self.aliases).replace(
+            "tls = off\n    }\n    route \"boxes\"", "tls = off\n        relay-from = {\"127.0.0.0/8\"}\n    }\n    route \"boxes\""))
+        with server.talk("l") as c:
+            c.hello()
+            c.mail(sender="sales@example.org", recipients=("x@elsewhere.example",))
+        wait_for(lambda: self.boxes() == ["ann"], "the report in ann's mailbox")

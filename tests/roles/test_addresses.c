@@ -1,0 +1,147 @@
+/* What addresses of our domains stand for. */
+#include "tap.h"
+
+#include "base/view.h"
+#include "os/heap.h"
+#include "roles/addresses.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char text[] =
+    "hostname = \"mx.example.org\"\n"
+    "data = \"/nonexistent\"\n"
+    "route \"boxes\" {\nkind = maildir\npath = \"/m/%d/%l\"\n}\n"
+    "route \"lmtp\" {\nkind = lmtp\nsocket = \"/run/lmtp\"\n}\n"
+    "domain \"example.org\" {\nroute = boxes\naliases = \"a\"\nmailboxes = {ann, bob, info}\n"
+    "catch-all = bob\n}\n"
+    "domain \"example.net\" {\nroute = lmtp\naliases = \"a\"\nmailboxes = {carol}\n}\n"
+    "domain \"plain.example\" {\nroute = boxes\nplus-addresses = no\nmailboxes = {\"x\"}\n}\n"
+    "domain \"any.example\" {\nroute = boxes\n}\n"
+    "listener \"l\" {\naddress = \"127.0.0.1:25\"\n}\n";
+
+static struct config *config;
+static struct addresses *addresses;
+static char got[4096];
+
+static void note(void *ctx, struct sp_view address, const struct config_route *route)
+{
+    size_t at = strlen(got);
+    (void)ctx;
+    (void)snprintf(got + at, sizeof got - at, "%.*s>%s ", (int)address.len, (const char *)address.p,
+                   route->name);
+}
+
+static enum addresses_answer ask(const char *address)
+{
+    struct sp_view whole = sp_view_of(address), local;
+    char domain[128] = "";
+    const char *at = strrchr(address, '@');
+    got[0] = 0;
+    local = at ? sp_view_sub(whole, 0, (size_t)(at - address)) : whole;
+    for (size_t i = 0; at && at[i + 1]; i++)
+        domain[i] = (char)sp_ascii_lower((uint8_t)at[i + 1]);
+    return addresses_resolve(addresses, config, local, sp_view_of(domain), whole, SP_LIT("s@far.example"),
+                             note, NULL);
+}
+
+static void goes(const char *address, const char *targets)
+{
+    assert_int_equal(ask(address), ADDRESSES_HERE);
+    assert_string_equal(got, targets);
+}
+
+static void take(uint32_t generation, const char *domain, const char *aliases)
+{
+    struct ipc_aliases m = {generation, sp_view_of(domain), sp_view_of(aliases)};
+    addresses_take(addresses, &m);
+}
+
+static int set_up(void **state)
+{
+    struct sp_buf error;
+    (void)state;
+    sp_buf_init(&error, &os_heap, 4096);
+    if (config_parse("f", sp_view_of(text), &error, &config) != SP_OK)
+        fail_msg("%.*s", (int)error.len, (const char *)error.p);
+    sp_buf_fini(&error);
+    addresses = addresses_new();
+    take(1, "example.org",
+         "sales: ann, carol@example.net, out@far.example\n"
+         "all: sales, bob, ann\n"
+         "info: info, ann\n"
+         "circle: round\nround: circle\n"
+         "team+x: bob\n");
+    take(1, "example.net", "desk: sales@example.org, carol\nback: all@example.org, desk\n");
+    addresses_use(addresses, 1);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    addresses_free(addresses);
+    config_free(config);
+    return 0;
+}
+
+static void test_mailboxes_stand_for_themselves(void **state)
+{
+    (void)state;
+    goes("ann@example.org", "ann@example.org>boxes ");
+    goes("Ann@Example.ORG", "Ann@Example.ORG>boxes "); /* as it was said */
+    goes("\"ann\"@example.org", "\"ann\"@example.org>boxes ");
+    goes("postmaster@example.net", "postmaster@example.net>lmtp ");
+    goes("postmaster", "postmaster>boxes ");
+    goes("whoever@any.example", "whoever@any.example>boxes ");
+    assert_int_equal(ask("nobody@example.net"), ADDRESSES_UNKNOWN);
+    assert_int_equal(ask("x@elsewhere.example"), ADDRESSES_FOREIGN);
+    assert_string_equal(got, "");
+}
+
+static void test_aliases_are_opened_through_all_domains(void **state)
+{
+    (void)state;
+    goes("SALES@example.org", "ann@example.org>boxes carol@example.net>lmtp out@far.example>mx ");
+    goes("all@example.org",
+         "ann@example.org>boxes carol@example.net>lmtp out@far.example>mx bob@example.org>boxes ");
+    goes("info@example.org", "info@example.org>boxes ann@example.org>boxes ");
+    goes("back@example.net",
+         "ann@example.org>boxes carol@example.net>lmtp out@far.example>mx bob@example.org>boxes ");
+}
+
+static void test_circles_end(void **state)
+{
+    (void)state;
+    assert_int_equal(ask("circle@example.org"), ADDRESSES_TANGLED);
+    char chain[4096] = "";
+    for (int i = 0; i < 40; i++)
+        (void)snprintf(chain + strlen(chain), sizeof chain - strlen(chain), "n%d: n%d\n", i, i + 1);
+    take(2, "example.org", chain);
+    addresses_use(addresses, 2);
+    assert_int_equal(ask("n0@example.org"), ADDRESSES_TANGLED);
+    goes("n39@example.org", "bob@example.org>boxes "); /* n40 is nobody: the catch-all */
+    goes("carol@example.net", "carol@example.net>lmtp ");
+    assert_int_equal(ask("desk@example.net"), ADDRESSES_UNKNOWN); /* the older generation is gone */
+}
+
+static void test_details_and_catch_alls(void **state)
+{
+    (void)state;
+    goes("ann+news@example.org", "ann@example.org>boxes ");         /* a folder knows no detail */
+    goes("carol+news@example.net", "carol+news@example.net>lmtp "); /* a server of mailboxes may */
+    goes("sales+1@example.org", "ann@example.org>boxes carol@example.net>lmtp out@far.example>mx ");
+    goes("team+x@example.org", "bob@example.org>boxes "); /* a name itself */
+    goes("nobody@example.org", "bob@example.org>boxes "); /* the catch-all */
+    assert_int_equal(ask("x+1@plain.example"), ADDRESSES_UNKNOWN);
+    assert_int_equal(ask("nobody+x@example.net"), ADDRESSES_UNKNOWN);
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test_setup_teardown(test_mailboxes_stand_for_themselves, set_up, tear_down),
+    cmocka_unit_test_setup_teardown(test_aliases_are_opened_through_all_domains, set_up, tear_down),
+    cmocka_unit_test_setup_teardown(test_circles_end, set_up, tear_down),
+    cmocka_unit_test_setup_teardown(test_details_and_catch_alls, set_up, tear_down),
+};
+
+TAP_MAIN(tests)
