@@ -12,6 +12,7 @@
 #include "diagnose/prefix.h"
 #include "diagnose/report.h"
 #include "diagnose/session.h"
+#include "diagnose/structured.h"
 #include "diagnose/text.h"
 #include "diagnose/trace.h"
 #include "os/heap.h"
@@ -108,12 +109,20 @@ static bool has_finding(const struct session *s)
     return false;
 }
 
+/* "Could not connect", and a further line may say why. */
+static bool is_weak(const struct noted *f)
+{
+    return f && f->finding.id == DIAGNOSE_CONNECTION_REFUSED && f->finding.confidence <= NOTE_WEAK;
+}
+
 static void take_cause(struct session *s, const struct note *n, const struct place *place)
 {
     struct noted *last = s->found_n > 0 ? &s->found[s->found_n - 1] : NULL;
     bool nearer = n->cause == DIAGNOSE_TLS_TO_PLAIN_PORT || n->cause == DIAGNOSE_CERTIFICATE_INVALID;
     if (last && nearer && last->finding.id == DIAGNOSE_TLS_HANDSHAKE_FAILED)
         s->found_n--; /* a further line of the same message says more */
+    if (is_weak(last))
+        s->found_n--;
     if (has_finding(s) || (s->delivered > 0 && !s->transaction))
         return;
     if (s->auth.waiting && n->cause == DIAGNOSE_WRONG_CREDENTIALS)
@@ -142,6 +151,8 @@ static void take_note(struct diagnose *d, struct session *s, const struct note *
     case NOTE_TIMED_OUT:
         if (!s->closed && !s->timed_out)
             s->close_place = *place;
+        if (s->found_n > 0 && n->kind == NOTE_TIMED_OUT && is_weak(&s->found[s->found_n - 1]))
+            s->found_n--;
         s->closed = true;
         s->timed_out = s->timed_out || n->kind == NOTE_TIMED_OUT;
         break;
@@ -178,19 +189,52 @@ static struct sp_view queue_id(struct sp_view rest)
     return sp_view_sub(rest, 0, id ? end : 0);
 }
 
-static void note_line(struct diagnose *d, struct sp_view line, struct sp_view key)
+/* qmail writes a reply into its log with underscores for spaces. */
+static struct sp_view spaced(struct diagnose *d, struct sp_view line)
+{
+    if (line.p == d->scratch || diagnose_find(line, "_said:_") == line.len)
+        return line;
+    for (size_t i = 0; i < line.len; i++)
+        d->scratch[i] = line.p[i] == '_' ? ' ' : line.p[i];
+    return sp_view_make(d->scratch, line.len);
+}
+
+/* false: it tells nothing. */
+static bool note_line(struct diagnose *d, struct sp_view line, struct sp_view key)
 {
     struct note n;
     struct place place;
     struct sp_view ignored, none = {NULL, 0};
-    diagnose_note_read(line, &n);
-    if (n.kind == NOTE_NOTHING)
-        return;
-    struct sp_view id = queue_id(diagnose_prefix_skip(line, &ignored));
+    struct sp_view rest = diagnose_prefix_skip(line, &ignored);
+    diagnose_note_read(spaced(d, line), &n);
+    bool talking = d->now && d->now->used && d->now->lines > 0;
+    if (n.kind == NOTE_NOTHING || diagnose_note_is_foreign(rest) ||
+        (!talking && diagnose_note_is_elsewhere(&n, line)))
+        return false;
+    struct sp_view id = queue_id(rest);
     diagnose_mask_quote(line, none, d->lines, &place);
     struct session *s = find(d, id.len > 0 ? id : key);
     s->touched = d->lines;
     take_note(d, s, &n, &place);
+    return true;
+}
+
+/* A record's message, or else what it names as the error. */
+static void note_record(struct diagnose *d, struct sp_view line, const struct diagnose_line *l)
+{
+    struct sp_view error;
+    struct diagnose_reply_line reply;
+    struct place place;
+    if (note_line(d, l->text, l->key) || !diagnose_json_error(line, d->scratch, &error) ||
+        note_line(d, error, l->key))
+        return;
+    bool mail = diagnose_find(line, "smtp") < line.len || diagnose_find(line, "mail") < line.len;
+    if (!mail || !diagnose_reply_read(error, &reply) || reply.code < 400 || !diagnose_code_known(reply.code))
+        return;
+    struct session *s = find(d, l->key);
+    diagnose_mask_quote(error, (struct sp_view){NULL, 0}, d->lines, &place);
+    s->touched = d->lines;
+    take_note(d, s, &(struct note){.kind = NOTE_REPLY, .code = reply.code, .text = reply.text}, &place);
 }
 
 /* --- lines --------------------------------------------------------------------------------- */
@@ -324,8 +368,10 @@ static void take_line(struct diagnose *d)
         say(d, line, &l);
         break;
     case DIAGNOSE_LINE_NOTE:
-        if (l.text.len > 0)
-            note_line(d, l.text.p == d->scratch ? l.text : line, l.key);
+        if (l.text.len > 0 && l.text.p == d->scratch)
+            note_record(d, line, &l);
+        else if (l.text.len > 0)
+            (void)note_line(d, line, l.key);
         break;
     case DIAGNOSE_LINE_ECHO:
         break;

@@ -217,6 +217,12 @@ static bool read_marked(struct diagnose_style *style, struct sp_view rest, enum 
     struct sp_view text = behind;
     while (text.len > 0 && (text.p[0] == ' ' || text.p[0] == '\t'))
         text = sp_view_from(text, 1);
+    enum side inner; /* ">>> SERVER: 220 ready" */
+    size_t again = side == SIDE_LEFT || side == SIDE_RIGHT ? find_mark(text, &inner) : 0;
+    if (again > 0 && (inner == SIDE_SERVER || inner == SAYS_SERVER)) {
+        side = SIDE_SERVER;
+        text = sp_view_trim(sp_view_from(text, again));
+    }
     text = unquote(without_peer(text), scratch);
     enum diagnose_line_kind kind = decide(style, side, text, expect);
     if (kind == DIAGNOSE_LINE_NOTE || (!spaced && kind_of(text) == DIAGNOSE_LINE_NOTE && text.p != scratch))
@@ -282,11 +288,39 @@ static bool read_unmarked(struct sp_view rest, enum diagnose_expect expect, stru
     return false;
 }
 
+/* "> > S: 250 ok": a log that is quoted in a letter, without the marks of that. */
+static struct sp_view without_quote(struct diagnose_style *style, struct sp_view line,
+                                    enum diagnose_expect expect)
+{
+    enum { PREFIX_LEAST = 8 };
+    struct sp_view rest = line, ignored;
+    enum side side;
+    while (rest.len > 0 && rest.p[0] == '>' && (rest.len == 1 || rest.p[1] == ' ' || rest.p[1] == '>')) {
+        rest = sp_view_from(rest, 1);
+        if (rest.len > 1 && rest.p[0] == ' ' && rest.p[1] != ' ')
+            rest = sp_view_from(rest, 1);
+    }
+    if (rest.len == line.len || style->quoted)
+        return rest;
+    if (expect == DIAGNOSE_EXPECT_CONTENT || sp_view_starts(line, SP_LIT(">>")))
+        return line; /* content may quote as well; ">>>" is an arrow */
+    enum diagnose_line_kind told = kind_of(rest);
+    style->right_server = style->right_server || told == DIAGNOSE_LINE_SERVER;
+    style->right_client = style->right_client || told == DIAGNOSE_LINE_CLIENT;
+    size_t prefix = rest.len - diagnose_prefix_skip(rest, &ignored).len;
+    bool inner = told == DIAGNOSE_LINE_NOTE && (find_mark(rest, &side) > 1 || prefix >= PREFIX_LEAST);
+    style->quoted = inner || (style->right_server && style->right_client);
+    if (style->quoted) /* what it taught as an arrow was wrong */
+        style->left_server = style->left_client = style->marked = 0;
+    return style->quoted ? rest : line;
+}
+
 void diagnose_line_read(struct diagnose_style *style, struct sp_view line, enum diagnose_expect expect,
                         uint8_t *scratch, struct diagnose_line *line_out)
 {
     enum { COMPONENTS_MAX = 5 };
     struct diagnose_line *out = line_out;
+    line = without_quote(style, line, expect);
     *out = (struct diagnose_line){.kind = DIAGNOSE_LINE_NOTE, .text = line};
     if (line.len > 0 && line.p[0] == '{' && diagnose_json_read(line, scratch, out)) {
         if (out->kind == DIAGNOSE_LINE_NOTE)

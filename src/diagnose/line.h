@@ -11,6 +11,8 @@
 struct diagnose_style {
     unsigned left_server, left_client; /* lines with an arrow to the left that a server, a client spoke */
     unsigned marked;                   /* lines of the conversation that had a mark                     */
+    bool right_server, right_client;   /* ">" stood before a line of a server, of a client              */
+    bool quoted;                       /* so ">" is no arrow: the log stands in a letter                */
 };
 
 enum diagnose_line_kind {

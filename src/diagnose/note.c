@@ -58,11 +58,10 @@ static const struct {
      "starttls|does not support the starttls|starttls not supported|does not support tls via|starttls is "
      "required but|starttls is not supported|no starttls|starttls was required but|tls is required, but was "
      "not offered|starttls not available|starttls not advertised|not support the starttls "
-     "extension|starttls, but host does not",
+     "extension|starttls, but host does not|not advertise the starttls",
      DIAGNOSE_STARTTLS_NOT_OFFERED, 0.85},
     {"unencrypted connection", DIAGNOSE_AUTH_BEFORE_STARTTLS, 0.75},
-    {"connection refused|econnrefused|actively refused|couldn't connect to|could not connect to server",
-     DIAGNOSE_CONNECTION_REFUSED, 0.9},
+    {"connection refused|econnrefused|actively refused", DIAGNOSE_CONNECTION_REFUSED, 0.9},
     {"name or service not known|getaddrinfo|enotfound|edns|could not resolve|unknownhostexception|no such "
      "host|nodename nor servname|name resolution|no address associated|cannot resolve host|unknown host|host "
      "not found|name has no usable address|host or domain name not found",
@@ -73,6 +72,20 @@ static const struct {
      DIAGNOSE_WRONG_CREDENTIALS, 0.65},
     {"response: -1|greeting never received|no greeting", DIAGNOSE_PLAIN_TO_TLS_PORT, 0.75},
 };
+
+/* Servers that log a client which did not wait, mostly without the reply they gave it. */
+static bool tells_haste(const char *low, const struct diagnose_pairs *pairs)
+{
+    return diagnose_has_quick(low, pairs,
+                              "protocol synchronization error|sent without waiting for greeting|pregreet |"
+                              "improper command pipelining|next input sent too soon");
+}
+
+/* No connection, and not why: a further line may tell. */
+static bool tells_no_connection(const char *low, const struct diagnose_pairs *pairs)
+{
+    return diagnose_has_quick(low, pairs, "couldn't connect to|could not connect to server");
+}
 
 static bool tells_timeout(const char *low, const struct diagnose_pairs *pairs)
 {
@@ -95,7 +108,8 @@ static bool tells_closed(const char *low, const struct diagnose_pairs *pairs)
         "read:errno=0|peer closed|smtp server disconnected|socket closed|unexpectedly disconnected|exception "
         "reading response|unexpectedly closed|connection lost|disconnected unexpectedly|econnection|recv "
         "failure|end of file|connection aborted|connection was closed|connection dropped|: "
-        "eof|premature*close|serviceprotocolexception*disconnected|the smtp server has unexpectedly");
+        "eof|=eof|=\"eof\"|premature*close|serviceprotocolexception*disconnected|the smtp server has "
+        "unexpectedly");
 }
 
 static bool tells_tls(const char *low, const struct diagnose_pairs *pairs)
@@ -141,12 +155,55 @@ static unsigned find_port(const char *low)
 
 static bool tells_delivery(const char *low, const struct diagnose_pairs *pairs)
 {
-    return diagnose_has_quick(low, pairs,
-                              "status=sent|stat=sent|result=\"ok\"|result=ok|smtpstatus=250|exitcode=ex_ok|"
-                              "event=accepted|event=delivered|=> * r=* t=|-> * r=* t=|relayed=1|stat=\"250 ");
+    return diagnose_has_quick(
+        low, pairs,
+        "status=sent|stat=sent|sent mail for|result=\"ok\"|result=ok|smtpstatus=250|exitcode=ex_ok|"
+        "event=accepted|event=delivered|=> * r=* t=|-> * r=* t=|relayed=1|stat=\"250 ");
 }
 
 static void say(struct note *n, enum note_kind kind) { n->kind = kind; }
+
+static void say_cause(struct note *n, enum diagnose_cause_id cause, double confidence)
+{
+    say(n, NOTE_CAUSE);
+    n->cause = cause;
+    n->confidence = confidence;
+}
+
+bool diagnose_note_is_elsewhere(const struct note *n, struct sp_view line)
+{
+    char low[LOW_SIZE];
+    bool any = n->kind == NOTE_CLOSED || n->kind == NOTE_TIMED_OUT ||
+               (n->kind == NOTE_CAUSE &&
+                (n->cause == DIAGNOSE_CONNECTION_REFUSED || n->cause == DIAGNOSE_HOST_NOT_FOUND ||
+                 n->cause == DIAGNOSE_WRONG_CREDENTIALS));
+    if (!any)
+        return false;
+    diagnose_lower(line, low, sizeof low);
+    return diagnose_has(low, " http|https:|sshd|ssh2|imap|pop3|mysql|postgres|redis|ldap") &&
+           !diagnose_has(low, "smtp|mail");
+}
+
+bool diagnose_note_is_foreign(struct sp_view rest)
+{
+    static const char *const answers[] = {"OK", "NO", "BAD", "BYE", "PREAUTH", "CAPABILITY"};
+    enum { TAG_MAX = 8 };
+    struct sp_view v = rest, tag, word;
+    if (sp_view_starts(v, SP_LIT("S: ")))
+        v = sp_view_from(v, 3);
+    if (sp_view_starts(v, SP_LIT("-ERR ")) || !sp_view_word(&v, ' ', &tag) || !sp_view_word(&v, ' ', &word))
+        return sp_view_starts(v, SP_LIT("-ERR "));
+    size_t digits = 0, letters = 0;
+    for (size_t i = 0; i < tag.len; i++) {
+        digits += sp_ascii_digit(tag.p[i]);
+        letters += sp_ascii_alpha(tag.p[i]);
+    }
+    bool tagged = digits > 0 && letters > 0 && digits + letters == tag.len && tag.len <= TAG_MAX;
+    for (size_t i = 0; i < sizeof answers / sizeof *answers; i++)
+        if (sp_view_eq(word, sp_view_of(answers[i])))
+            return tagged || sp_view_eq(tag, SP_LIT("*"));
+    return false;
+}
 
 static bool is_interesting(const char *low, const struct diagnose_pairs *pairs)
 {
@@ -155,7 +212,7 @@ static bool is_interesting(const char *low, const struct diagnose_pairs *pairs)
         low, pairs,
         "errno|ssl|tls|cert|auth|refus|closed|timeout|timed|time-out|reset|eof|lost|host|disconnect|cipher|"
         "connect|resol|name|port|trying|open|status=|stat=|sent|ok|complet|smtp|pipe|mech|response|greeting|"
-        "handshake|protocol|error|fail|x509|socket|end of file|edns|version|packet|verify");
+        "handshake|protocol|pregreet|error|fail|x509|socket|end of file|edns|version|packet|verify");
 }
 
 void diagnose_note_read(struct sp_view line, struct note *note_out)
@@ -166,8 +223,9 @@ void diagnose_note_read(struct sp_view line, struct note *note_out)
     struct diagnose_pairs found, *pairs = &found;
     diagnose_lower(line, low, sizeof low);
     diagnose_pairs_of(low, pairs);
+    bool hasty = tells_haste(low, pairs);
     if (diagnose_note_find_reply(line, low, n) ||
-        (!tells_delivery(low, pairs) && diagnose_note_find_refusal(line, low, n))) {
+        (!hasty && !tells_delivery(low, pairs) && diagnose_note_find_refusal(line, low, n))) {
         n->port = find_port(low);
         return;
     }
@@ -177,16 +235,20 @@ void diagnose_note_read(struct sp_view line, struct note *note_out)
         say(n, NOTE_DELIVERED);
         return;
     }
+    if (hasty) {
+        say_cause(n, DIAGNOSE_TALKED_TOO_EARLY, 0.85);
+        return;
+    }
     for (size_t i = 0; i < sizeof sayings / sizeof *sayings; i++)
         if (diagnose_has_quick(low, pairs, sayings[i].words)) {
-            say(n, NOTE_CAUSE);
-            n->cause = sayings[i].cause;
-            n->confidence = sayings[i].confidence;
+            say_cause(n, sayings[i].cause, sayings[i].confidence);
             n->port = find_port(low);
             return;
         }
     if (tells_timeout(low, pairs))
         say(n, NOTE_TIMED_OUT);
+    else if (tells_no_connection(low, pairs))
+        say_cause(n, DIAGNOSE_CONNECTION_REFUSED, NOTE_WEAK);
     else if (tells_closed(low, pairs))
         say(n, NOTE_CLOSED);
     else if (tells_tls(low, pairs))

@@ -15,6 +15,9 @@ enum note_kind {
     NOTE_CONNECT    /* a connection is being made; port, when it is told    */
 };
 
+/* How sure a cause is that only says what did not happen; the next that is told takes its place. */
+#define NOTE_WEAK 0.5
+
 struct note {
     enum note_kind kind;
     int code;
@@ -28,6 +31,12 @@ struct note {
 };
 
 void diagnose_note_read(struct sp_view line, struct note *note_out);
+
+/* Is it trouble of any connection, in a line that names another protocol and no mail? */
+bool diagnose_note_is_elsewhere(const struct note *n, struct sp_view line);
+
+/* Does a server of IMAP or POP speak here? Behind the prefix of the log. */
+bool diagnose_note_is_foreign(struct sp_view rest);
 
 /* A reply in the middle of a line: "said: 550 5.1.1 ...", "(535, b'5.7.8 ...')". false: there is none. */
 bool diagnose_note_find_reply(struct sp_view line, const char *low, struct note *note_out);

@@ -78,7 +78,7 @@ static bool is_right_edge(struct sp_view rest, struct sp_view *text_out, bool *s
         while (v.len > 0 && strchr(",: b\"'()", v.p[0]))
             v = sp_view_from(v, 1);
         if (tuple && rest.len > 3 && rest.p[1] == ' ' && rest.p[2] != 'b' && rest.p[2] != '\'' &&
-            rest.p[2] != '"')
+            rest.p[2] != '"' && !is_enhanced_at(v))
             return false;
     } else {
         return false;
@@ -123,6 +123,9 @@ static bool find_reply(struct sp_view v, const char *low, bool want_strong, stru
             continue;
         if (!strong && !named && context(low) == VERB_NONE)
             continue;
+        bool number = i + 4 < v.len && v.p[i + 3] == ',' && v.p[i + 4] == '"';
+        if (number && !diagnose_has(low, "smtp|responsecode"))
+            continue; /* "status":503 of a record that another protocol wrote */
         *note_out = (struct note){.kind = NOTE_REPLY, .code = code, .text = text, .verb = context(low)};
         return true;
     }
@@ -131,6 +134,8 @@ static bool find_reply(struct sp_view v, const char *low, bool want_strong, stru
 
 bool diagnose_note_find_reply(struct sp_view v, const char *low, struct note *note_out)
 {
+    if (diagnose_has(low, " http/1| http/2| http/3") && !strstr(low, "smtp"))
+        return false; /* a web server's status */
     return find_reply(v, low, true, note_out) || find_reply(v, low, false, note_out);
 }
 

@@ -111,6 +111,16 @@ static size_t hex_offset(struct sp_view v)
     return 6;
 }
 
+/* "5< 250 ok", "5> QUIT": the number of a socket before an arrow. */
+static size_t socket_number(struct sp_view word)
+{
+    size_t digits = 0;
+    while (digits < word.len && sp_ascii_digit(word.p[digits]))
+        digits++;
+    bool arrow = digits > 0 && digits + 1 == word.len && (word.p[digits] == '<' || word.p[digits] == '>');
+    return arrow ? digits : 0;
+}
+
 /* One piece of prefix at the front, or 0. */
 static size_t piece(struct sp_view v, bool dated, struct sp_view *key_out)
 {
@@ -138,7 +148,7 @@ static size_t piece(struct sp_view v, bool dated, struct sp_view *key_out)
             digits++;
         return day ? gap + digits : 0;
     }
-    if ((n = hex_offset(v)) > 0)
+    if ((n = hex_offset(v)) > 0 || (n = socket_number(word)) > 0)
         return n;
     return dated ? program(v, key_out) : 0;
 }

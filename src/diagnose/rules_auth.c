@@ -190,8 +190,12 @@ bool diagnose_judge_auth(const struct session *s, const struct reply *r, struct 
 {
     bool auth = r->verb == VERB_AUTH || r->verb == VERB_ANSWER ||
                 (r->verb == VERB_OTHER && s->auth.challenges > 0 && s->auth.bad.seen && s->auth.bad.wrapped);
-    if (!auth)
-        return (r->code == 535 || r->code == 534) && judge_provider(s, r, j);
+    if (!auth) {
+        bool about =
+            r->code == 535 || r->code == 534 ||
+            diagnose_has(r->text, "too many auth|too many login|too many failed login|too many sasl");
+        return about && judge_provider(s, r, j);
+    }
     if (r->code == 503 && s->auth.challenges == 0)
         return false; /* for order: the response was not looked at */
     if (judge_provider(s, r, j) || judge_response(s, r, j) || judge_command(s, r, j))

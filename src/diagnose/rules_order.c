@@ -102,6 +102,9 @@ static bool judge_hello(const struct session *s, const struct reply *r, struct j
 bool diagnose_judge_order(const struct session *s, const struct reply *r, struct judgement *j)
 {
     bool order = r->code == 503;
+    /* Postfix refuses the name of a HELO behind the RCPT (smtpd_delay_reject). */
+    if (diagnose_has(r->text, "helo command rejected|invalid helo|helo name|ehlo name"))
+        return judge_hello(s, r, j);
     switch (r->verb) {
     case VERB_EHLO:
     case VERB_HELO:

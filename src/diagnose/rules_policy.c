@@ -17,8 +17,11 @@ static bool judge_words(const struct session *s, const struct reply *r, struct j
     const char *t = r->text;
     if (enhanced_is(r, 7, 28) || diagnose_has(t, "unusual rate"))
         return is(j, DIAGNOSE_SERVER_LIMITS, 0.9);
-    if (diagnose_has(t, "ptr record|reverse dns|rdns|reverse hostname|reverse host|bad helo|no "
-                        "ptr|fcrdns|ib108|reverse lookup"))
+    if (diagnose_has(
+            t,
+            "cannot find your hostname|ptr record|reverse dns|rdns|reverse hostname|reverse host|bad helo|no "
+            "ptr|fcrdns|ib108|reverse lookup") ||
+        enhanced_is(r, 7, 25) || enhanced_is(r, 7, 506))
         return is(j, DIAGNOSE_NO_REVERSE_DNS, 0.93);
     if (diagnose_has(t, "greylist|graylist|grey list|gray list|grey-list|postgrey"))
         return is(j, DIAGNOSE_GREYLISTED, 0.97);
@@ -116,6 +119,8 @@ static bool judge_recipient(const struct session *s, const struct reply *r, stru
                   r->code / 100 == 4 && diagnose_has(t, "too quickly|rate") ? DIAGNOSE_SERVER_LIMITS
                                                                             : DIAGNOSE_MAILBOX_DISABLED,
                   0.88);
+    if (enhanced_is(r, 1, 2) && diagnose_has(t, "host unknown|host not found|name server|nxdomain"))
+        return is(j, DIAGNOSE_HOST_NOT_FOUND, 0.88);
     if (r->class != 4 && (enhanced_is(r, 1, 1) || enhanced_is(r, 1, 10) || enhanced_is(r, 1, 6) ||
                           enhanced_is(r, 1, 2) || enhanced_is(r, 1, 3)))
         return is(j, DIAGNOSE_UNKNOWN_RECIPIENT, 0.93);
@@ -142,7 +147,8 @@ static bool judge_limits(const struct session *s, const struct reply *r, struct 
     if (diagnose_has(
             t, "too many*connection|too many connection|too many concurrent|too many error|too many "
                "message|too many session|rate limit|rate-limit|ratelimit|throttl|concurrent|"
-               "too much mail|too many new tls|unusual rate|too quickly|at a rate|exceeded the "
+               "too much mail|too many emails|per second|too many new tls|unusual rate|too quickly|at a "
+               "rate|exceeded the "
                "rate|temporarily deferred|max message|mail flood|thread limit|excessive volume|access "
                "denied, please try again|server busy|too many unrecognized|too many bad commands|too "
                "fast|slow down|connection limit|excessive|too many syntax|too many invalid|too many nonmail"))

@@ -57,6 +57,8 @@ static bool judge_greeting(const struct reply *r, struct judgement *j)
 
 bool diagnose_judge_tls(const struct session *s, const struct reply *r, struct judgement *j)
 {
+    if (r->told && diagnose_has(r->text, "must issue a starttls"))
+        return is(j, DIAGNOSE_STARTTLS_REQUIRED, 0.93); /* the command it names is not the one it answers */
     if (r->verb == VERB_STARTTLS && judge_starttls(s, r, j))
         return true;
     if (diagnose_has(r->text, "pipelin*starttls|starttls*pipelin") ||

@@ -176,12 +176,23 @@ static void server_line(struct session *s, struct gathering *g, struct sp_view t
         diagnose_session_finish_reply(s, g);
 }
 
+/* openssl s_client -starttls speaks up to TLS unseen, but for the last line of the reply to its EHLO. */
+static bool is_end_of_hidden_hello(const struct session *s)
+{
+    return s->lines == 1 && s->implicit_tls && s->reply.code == 250 && s->reply.verb == VERB_NONE &&
+           !s->reply.told;
+}
+
 void diagnose_session_finish_reply(struct session *s, struct gathering *g)
 {
     if (!s->in_reply)
         return;
     s->in_reply = false;
     match(s, &s->reply);
+    if (is_end_of_hidden_hello(s)) {
+        s->greeted = s->starttls_done = true;
+        return;
+    }
     diagnose_session_take(s, &s->reply);
     (void)g;
 }

@@ -35,6 +35,29 @@ static bool json_first(struct sp_view line, const char *const *names, struct sp_
     return false;
 }
 
+static enum diagnose_line_kind side_of(struct sp_view side)
+{
+    static const char *const clients[] = {"client", "C", "out", "send"};
+    static const char *const servers[] = {"server", "S", "in", "recv"};
+    for (size_t i = 0; i < sizeof clients / sizeof *clients; i++) {
+        if (diagnose_is_word(side, clients[i]))
+            return DIAGNOSE_LINE_CLIENT;
+        if (diagnose_is_word(side, servers[i]))
+            return DIAGNOSE_LINE_SERVER;
+    }
+    return DIAGNOSE_LINE_NOTE;
+}
+
+bool diagnose_json_error(struct sp_view line, uint8_t *scratch, struct sp_view *text_out)
+{
+    static const char *const errors[] = {"error", "err", "exception", "reason", "detail", "response", NULL};
+    struct sp_view value;
+    if (line.len < 2 || line.p[0] != '{' || !json_first(line, errors, &value))
+        return false;
+    *text_out = sp_view_make(scratch, diagnose_unescape(value, scratch));
+    return true;
+}
+
 bool diagnose_json_read(struct sp_view line, uint8_t *scratch, struct diagnose_line *line_out)
 {
     static const char *const messages[] = {"msg", "message", "MESSAGE", "log", "data", "line", "text", NULL};
@@ -45,19 +68,14 @@ bool diagnose_json_read(struct sp_view line, uint8_t *scratch, struct diagnose_l
     struct sp_view message, side = {NULL, 0}, key = {NULL, 0};
     if (line.len < 2 || line.p[0] != '{')
         return false;
-    bool sided = json_first(line, sides, &side);
+    bool sided = json_first(line, sides, &side) && side_of(side) != DIAGNOSE_LINE_NOTE;
     if (!(sided && json_first(line, said, &message)) && !json_first(line, messages, &message))
         return false;
     (void)json_first(line, keys, &key);
     *line_out = (struct diagnose_line){.kind = DIAGNOSE_LINE_NOTE,
                                        .text = sp_view_make(scratch, diagnose_unescape(message, scratch)),
                                        .key = key};
-    if (diagnose_is_word(side, "client") || diagnose_is_word(side, "C") || diagnose_is_word(side, "out") ||
-        diagnose_is_word(side, "send"))
-        line_out->kind = DIAGNOSE_LINE_CLIENT;
-    if (diagnose_is_word(side, "server") || diagnose_is_word(side, "S") || diagnose_is_word(side, "in") ||
-        diagnose_is_word(side, "recv"))
-        line_out->kind = DIAGNOSE_LINE_SERVER;
+    line_out->kind = side_of(side);
     line_out->marked = line_out->kind != DIAGNOSE_LINE_NOTE;
     return true;
 }

@@ -12,7 +12,8 @@ import cases
 import formats
 
 HERE = pathlib.Path(__file__).resolve().parent
-SECRETS = ("correct horse", cases.SECRET, cases.PLAIN, cases.TOKEN, cases.XOAUTH, "s3cr3t!pass", "hunter2")
+SECRETS = ("correct horse", cases.SECRET, cases.PLAIN, cases.TOKEN, cases.XOAUTH, "s3cr3t!pass", "hunter2",
+           "AGFubgBodW50ZXIy", "aHVudGVyMg", "aHVudGVyMgo", "YUhWdWRHVnlNZz09")
 
 # Where a format does not show what the case is about, and why.
 EXPECTED_MISSES = {}
