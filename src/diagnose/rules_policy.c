@@ -179,7 +179,9 @@ static bool judge_530(const struct session *s, const struct reply *r, struct jud
     bool auth = diagnose_has(r->text, "authenticat|auth |login|log in|credential|sasl|smtp auth|not logged");
     if (enhanced_is(r, 7, 57) || (r->code == 530 && !s->authed && r->code == 530))
         return is(j, DIAGNOSE_AUTH_REQUIRED, auth || enhanced_is(r, 7, 57) ? 0.95 : 0.8);
-    if (!s->authed && auth &&
+    /* Who names relaying refuses the recipient, whatever else would help. */
+    bool relay = r->verb != VERB_MAIL && diagnose_has(r->text, "relay");
+    if (!s->authed && auth && !relay &&
         (r->verb == VERB_MAIL || r->verb == VERB_RCPT || r->verb == VERB_DATA || r->verb == VERB_END ||
          r->verb == VERB_NONE) &&
         diagnose_has(r->text, "required|must|first|need|please|not auth"))
@@ -212,6 +214,11 @@ bool diagnose_judge_policy(const struct session *s, const struct reply *r, struc
         return is(j, r->code / 100 == 4 ? DIAGNOSE_SERVER_LIMITS : DIAGNOSE_REFUSED_AT_GREETING, 0.85);
     if (s->authed && r->verb == VERB_MAIL && (r->code == 550 || r->code == 553 || r->code == 554))
         return is(j, DIAGNOSE_SENDER_NOT_ALLOWED, 0.7);
+    /* Of the sender, said where the recipient is judged, as servers do that wait with it (Postfix, Exim). */
+    if (r->code / 100 == 5 && (r->verb == VERB_RCPT || r->verb == VERB_DATA) &&
+        diagnose_has(
+            t, "sender address rejected|sender rejected|sender refused|sender denied|sender address refused"))
+        return is(j, DIAGNOSE_SENDER_REFUSED, 0.8);
     if (diagnose_has(
             t, "spam|virus|malware|content|message*rejected|message*refused|message*policy|potential "
                "security|attachment|unsolicited|bulk|phish|blocked|policy reasons|local policy|suspicious"))
