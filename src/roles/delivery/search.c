@@ -3,12 +3,12 @@
  * mail for it that comes meanwhile waits with the first.
  */
 #include "base/view.h"
+#include "dns/idna.h"
 #include "os/heap.h"
 #include "os/log.h"
 #include "roles/delivery/delivery.h"
 #include "roles/delivery/sts.h"
 
-#include <idn2.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -369,26 +369,16 @@ static int domain_of(struct sp_view address, char domain_out[DOMAIN_MAX])
     return SP_OK;
 }
 
-static bool has_utf8(const char *text)
-{
-    for (; *text; text++)
-        if ((uint8_t)*text >= 0x80)
-            return true;
-    return false;
-}
-
-/* RFC 5890: as the DNS has it. */
+/* As the DNS has it. */
 static int name_of(const char *domain, char name_out[DNS_NAME_MAX + 1])
 {
-    char *ascii = NULL;
-    if (has_utf8(domain) &&
-        idn2_to_ascii_8z(domain, &ascii, IDN2_NONTRANSITIONAL | IDN2_NFC_INPUT) != IDN2_OK)
-        return SP_ERR_SYNTAX;
-    const char *name = ascii ? ascii : domain;
-    int status = strlen(name) <= DNS_NAME_MAX ? SP_OK : SP_ERR_LONG;
+    char name[DNS_IDNA_MAX];
+    size_t len;
+    int status = dns_idna(sp_view_of(domain), name, &len);
+    if (!status && len > DNS_NAME_MAX)
+        status = SP_ERR_LONG;
     if (!status)
-        memcpy(name_out, name, strlen(name) + 1);
-    idn2_free(ascii);
+        memcpy(name_out, name, len + 1);
     return status;
 }
 
