@@ -52,6 +52,15 @@ static void add_original(const struct dsn_writing *w, struct sp_view orcpt)
     dsn_add_folded(w, w->out->len - start, "    ", sp_view_from(orcpt, semicolon + 1));
 }
 
+/* "host", "[address]" of "host [address]:port" and "[address]:port". */
+static struct sp_view name_of(struct sp_view remote)
+{
+    struct sp_view host = remote;
+    (void)sp_view_word(&remote, ' ', &host); /* there is one word at least */
+    size_t bracket = sp_view_find(host, ']', 0);
+    return host.len && host.p[0] == '[' && bracket < host.len ? sp_view_sub(host, 0, bracket + 1) : host;
+}
+
 static void add_recipient(const struct dsn_writing *w, const struct message_dsn_recipient *r)
 {
     sp_buf_add_str(w->out, "\r\n");
@@ -59,9 +68,8 @@ static void add_recipient(const struct dsn_writing *w, const struct message_dsn_
     dsn_add_field(w, "Final-Recipient", w->utf8 ? "utf-8; " : "rfc822; ", r->address);
     dsn_add_field(w, "Action", "", sp_view_of(actions[w->action]));
     dsn_add_field(w, "Status", "", status_of(r));
-    struct sp_view rest = r->remote, host;
-    if (r->code && sp_view_word(&rest, ' ', &host))
-        dsn_add_field(w, "Remote-MTA", "dns; ", host);
+    if (r->code && r->remote.len)
+        dsn_add_field(w, "Remote-MTA", "dns; ", name_of(r->remote));
     if (r->reply.len)
         dsn_add_field(w, "Diagnostic-Code", r->code ? "smtp; " : "x-sallyport; ", r->reply);
     if (r->last_ms)
