@@ -246,7 +246,7 @@ class Secrets(ServerCase):
                 digest = answer_cram_md5(c, user, RIGHT)
                 wanted += [digest.encode(), b64(f"{user} {digest}").encode()]
                 c.expect(code)
-        self.expect_none(server, wanted)
+        self.expect_none(server, wanted, dump=True)
 
     def test_a_role_that_aborts_leaves_no_core_dump(self):
         """Whatever the limits are that the server was started with."""
