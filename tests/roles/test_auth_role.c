@@ -475,6 +475,9 @@ static void login_takes_two_turns(void **state)
     assert_logged("event=auth-given-up", "user=demo");
 }
 
+/* Done by scram() behind the server's first message; NULL: nothing. */
+static void (*meanwhile)(void);
+
 /* SCRAM from the client's first word to the verdict. */
 static char scram(const char *user, const char *password, struct sp_buf *first_out)
 {
@@ -499,6 +502,8 @@ static char scram(const char *user, const char *password, struct sp_buf *first_o
         more = s->more;
         if (turn == 0)
             sp_buf_add(first_out, s->said.as.auth_more.challenge);
+        if (turn == 0 && meanwhile)
+            meanwhile();
     }
     sasl_client_free(c);
     assert_int_equal(status, SP_OK);
@@ -531,6 +536,30 @@ static void scram_hides_who_exists(void **state)
     assert_int_equal(first[0].len, first[2].len);
     for (size_t i = 0; i < 4; i++)
         sp_buf_fini(&first[i]);
+}
+
+static void disable_demo(void) { assert_int_equal(enable("demo", false), IPC_USER_OK); }
+static void change_demo(void) { assert_int_equal(passwd("demo", OTHER), IPC_USER_OK); }
+static void change_nothing(void) { assert_int_equal(passwd("demo", RIGHT), IPC_USER_OK); }
+
+/* Behind the server's first message the client may take its time. */
+static void what_is_taken_back_within_an_exchange_is_gone(void **state)
+{
+    struct sp_buf first;
+    (void)state;
+    sp_buf_init(&first, &os_heap, 16384);
+    meanwhile = disable_demo;
+    assert_int_equal(scram("demo", RIGHT, &first), 'n');
+    assert_logged("event=auth-failed", "reason=disabled");
+    assert_int_equal(enable("demo", true), IPC_USER_OK);
+    meanwhile = change_demo;
+    assert_int_equal(scram("demo", RIGHT, &first), 'n');
+    assert_logged("event=auth-failed", "reason=bad-password");
+    meanwhile = change_nothing; /* to the same word under another salt: it is another password all the same */
+    assert_int_equal(scram("demo", OTHER, &first), 'n');
+    meanwhile = NULL;
+    assert_int_equal(scram("demo", RIGHT, &first), 'y');
+    sp_buf_fini(&first);
 }
 
 static void a_change_empties_the_cache(void **state)
@@ -646,6 +675,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(defects_are_named_in_the_log),
     cmocka_unit_test(login_takes_two_turns),
     cmocka_unit_test(scram_hides_who_exists),
+    cmocka_unit_test(what_is_taken_back_within_an_exchange_is_gone),
     cmocka_unit_test(a_change_empties_the_cache),
     cmocka_unit_test(a_flood_is_bounded_and_fair),
     cmocka_unit_test(a_reload_forgets_and_goes_on),

@@ -192,6 +192,45 @@ static void say_yes_to_token(struct exchange *x)
     }
 }
 
+/* Is the password still one of this user's? An imported hash may just have become a verifier. */
+static bool is_still_there(const struct exchange *x, const struct users_login *now)
+{
+    const struct sasl_keys *was = sasl_verifier_keys(&x->login.verifier, SASL_SHA256, x->which);
+    return now->known && !now->disabled &&
+           ((x->login.imported && x->which == SASL_WHICH_OWN) ||
+            sasl_verifier_which(&now->verifier, SASL_SHA256, was->stored) != SASL_WHICH_NONE);
+}
+
+/*
+ * Who was disabled, or was given another password, or lost this one, while the client thought or the line was
+ * long, does not come in by what was looked up before.
+ */
+static void say_yes_to_password(struct exchange *x)
+{
+    struct auth_source *source = x->auth->source;
+    struct users_login now;
+    if (source->ops->ask) { /* it has just been asked */
+        auth_say_yes(x);
+        return;
+    }
+    if (!source->ops->find(source, users_name_view(&x->login.name), &now)) {
+        auth_say_unavailable(x, "users-db");
+        return;
+    }
+    if (is_still_there(x, &now)) {
+        auth_say_yes(x);
+    } else {
+        struct sp_view user = users_name_view(&x->login.name);
+        auth_log_attempt(x, user,
+                         !now.known     ? "unknown-user"
+                         : now.disabled ? "disabled"
+                                        : "bad-password",
+                         NULL, "changed while the client logged in");
+        auth_refuse(x, user);
+    }
+    explicit_bzero(&now, sizeof now);
+}
+
 void auth_send_challenge(struct exchange *x, struct sp_view challenge)
 {
     auth_record_challenge(&x->record, challenge);
@@ -224,7 +263,7 @@ void auth_exchange_run(struct exchange *x, enum sasl_server_state state)
         if (x->token)
             say_yes_to_token(x);
         else
-            auth_say_yes(x);
+            say_yes_to_password(x);
         break;
     case SASL_SERVER_NO:
         auth_say_no(x);
