@@ -229,6 +229,7 @@ static bool is_address_type(struct sp_view type)
 /*
  * ORCPT= original-recipient-address = addr-type ";" xtext, at most 500 octets ; RFC 3461 4.2
  * The xtext of the type utf-8 has its own form, and may be UTF-8 in a mail with SMTPUTF8 ; RFC 6533 3
+ * Postfix writes an address in UTF-8 as the type rfc822: in a mail with SMTPUTF8 it is taken for what it is.
  */
 static enum smtp_reply_id take_orcpt(struct sp_server *s, const struct smtp_parameter *p)
 {
@@ -244,6 +245,13 @@ static enum smtp_reply_id take_orcpt(struct sp_server *s, const struct smtp_para
         room[type.len] = ';';
         good = (utf8 ? smtp_utf8_xtext_decode(address, room + type.len + 1, &len)
                      : smtp_xtext_decode(address, room + type.len + 1, &len)) == SP_OK;
+    }
+    if (good && s->utf8 && sp_view_eq_nocase(type, SP_LIT("rfc822")) &&
+        !smtp_ascii_is((struct sp_view){room + type.len + 1, len})) {
+        utf8 = true;
+        type = SP_LIT("utf-8"); /* an octet shorter */
+        memmove(room + type.len + 1, room + type.len + 2, len);
+        memcpy(room, "utf-8;", type.len + 1);
     }
     struct sp_view text = {room, type.len + 1 + len};
     if (!good || !(utf8 ? sp_utf8_is_text(text) : is_printable(text)))
