@@ -13,7 +13,10 @@
 
 enum { CODES_MAX = 10 };
 
-/* 530 and 538 are a policy's answer to everything before TLS or AUTH (RFC 3207 4, RFC 4954 6). */
+/*
+ * 530 and 538 are a policy's answer to everything before TLS or AUTH (RFC 3207 4, RFC 4954 6). HELP may be
+ * unknown (500), VRFY may not (RFC 5321 4.3.2, 4.5.1).
+ */
 struct check {
     enum probe_finding_id id;
     const char *line;
@@ -28,7 +31,7 @@ static const struct check out_of_order[] = {
 
 static const struct check plain[] = {
     {PROBE_VRFY, "VRFY postmaster", {252, 250, 251, 502, 530, 538, 550, 551, 553, 554}},
-    {PROBE_HELP, "HELP", {211, 214, 502, 504, 530, 538}},
+    {PROBE_HELP, "HELP", {211, 214, 500, 502, 504, 530, 538}},
     {PROBE_PARAMETERS, "RSET now", {501, 530, 538}},
     {PROBE_UNKNOWN_VERB, "XPROBE", {500, 530, 538}},
 };

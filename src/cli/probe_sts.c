@@ -1,4 +1,5 @@
 /* MTA-STS (RFC 8461): the record, the policy, and whether the mail servers keep to it. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,8 +9,9 @@
 #include "os/heap.h"
 #include "roles/delivery/sts_policy.h"
 #include "roles/fetch/transfer.h"
+#include "roles/supervisor/file.h"
 
-enum { TEXT_MAX = 500 };
+enum { TEXT_MAX = 500, PEM_MAX = 1 << 20 };
 
 struct record {
     size_t n; /* that begin with v=STSv1 */
@@ -86,11 +88,16 @@ void probe_sts(struct probe *p, struct probe_result *r)
     struct fetched f = {.policy = os_new(sizeof *f.policy)};
     struct fetch_transfer *t = fetch_transfer_new(p->base, &p->dns);
     snprintf(url, sizeof url, "https://mta-sts.%s/.well-known/mta-sts.txt", r->target->host);
-    const struct fetch_wanted wanted = {.url = url};
+    struct sp_buf authorities;
+    sp_buf_init(&authorities, &os_heap, PEM_MAX);
+    if (p->plan->ca_file && file_read(AT_FDCWD, p->plan->ca_file, &authorities))
+        sp_buf_clear(&authorities); /* it was read a moment ago; the system's then */
+    const struct fetch_wanted wanted = {.url = url, .authorities_pem = sp_buf_view(&authorities)};
     fetch_transfer_begin(t, &wanted, take_policy, &f);
     while (!f.done) /* the transfer keeps to a deadline of its own */
         event_base_loop(p->base, EVLOOP_ONCE);
     fetch_transfer_free(t);
+    sp_buf_fini(&authorities);
     if (f.fault[0])
         probe_tell(&r->findings, PROBE_STS_FETCH, url, f.fault, NULL);
     else if (f.wrong)

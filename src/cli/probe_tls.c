@@ -197,10 +197,11 @@ static void tell_chain(struct probe_look *l)
 {
     char text[CHAIN_TEXT_MAX] = "";
     size_t n = 0;
-    for (size_t i = 0; i < l->port->chain_n && n < sizeof text - 1; i++) {
-        int more = snprintf(text + n, sizeof text - n, "%s%s", i ? " < " : "", l->port->chain[i].subject);
-        n += (size_t)more;
-    }
+    for (size_t i = 0; i < l->port->chain_n && n < sizeof text - 1; i++)
+        n += (size_t)snprintf(text + n, sizeof text - n, "%s < ", l->port->chain[i].subject);
+    const struct os_tls_certificate *last = &l->port->chain[l->port->chain_n - 1];
+    if (n < sizeof text - 1)
+        snprintf(text + n, sizeof text - n, "%s", last->issuer);
     probe_tell(&l->port->findings, PROBE_CERTIFICATE_TRUSTED, text, NULL, NULL);
 }
 

@@ -1,5 +1,6 @@
 """`sallyport probe`: against our server, and against servers that are broken, something else, or hostile."""
 import contextlib
+import http.server
 import json
 import os
 import random
@@ -11,6 +12,8 @@ import unittest
 
 from certificates import Authority
 from harness import SALLYPORT, SLOW, ServerCase, free_port, run
+import test_world
+from name_server import NameServer, Zone
 
 FINE, WARNED, FAULTY, UNREACHABLE, USAGE = 0, 1, 2, 3, 64
 
@@ -270,7 +273,7 @@ class Reaching(ProbeCase):
         self.assert_found(greeting="ok", greeting_slow=None)
 
 
-class Broken(ProbeCase):
+class AuthorityCase(ProbeCase):
     def setUp(self):
         super().setUp()
         self.authority = Authority(self.folder / "ca")
@@ -281,6 +284,8 @@ class Broken(ProbeCase):
         options.setdefault("context", self.context(self.good))
         return self.script(Small(**options))
 
+
+class Broken(AuthorityCase):
     def test_good(self):
         self.probe(self.small(), "--as", "submission", "--strict", *self.trusted, code=FINE)
         self.assert_found(rcpt_before_mail="ok", data_before_mail="ok", unknown_verb="ok", parameters="ok", vrfy="ok", help="ok", noop="ok",
@@ -362,6 +367,95 @@ class Broken(ProbeCase):
         self.probe(self.script(small), "--as", "smtp")
         self.assertNotIn(".", small.heard)
         self.assertFalse([line for line in small.heard if line.startswith("AUTH ") and len(line.split()) > 2])
+
+
+class OfHttps(http.server.BaseHTTPRequestHandler):
+    policy = b""
+
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(self.policy)))
+        self.end_headers()
+        self.wfile.write(self.policy)
+
+    def log_message(self, *_):
+        pass
+
+
+class Domains(AuthorityCase):
+    def publish(self, port, digest, more="", signed=True):
+        names = NameServer(self.folder / f"dns-{free_port()}", [Zone("example", f"""
+            good MX 10 mx1.good
+            mx1.good A 127.0.0.1
+            _{port}._tcp.mx1.good TLSA 3 1 1 {digest}
+            null MX 0 .
+            alone A 127.0.0.1
+            lost MX 10 gone
+            mixed MX 0 .
+            mixed MX 10 mx1.good
+            number MX 10 127.0.0.1.
+            {more}
+            """.replace("\n            ", "\n"), signed=signed)])
+        self.addCleanup(names.stop)
+        return names
+
+    def domain(self, names, name, port, *words):
+        done = run([SALLYPORT, "probe", "--mx", f"{name}.example:{port}", "--json", "--lang", "en", "--timeout", "3", "--no-order", "--name-server", names.address,
+                    "--trust-anchor", str(names.anchor), "--ca-file", str(self.authority.certificate), *words], timeout=120)
+        self.assertEqual(done.stderr, "")
+        whole = json.loads(done.stdout)[0]
+        self.assertTrue(whole["domain"])
+        self.texts = {f["id"]: f["text"] for f in whole["findings"]}
+        self.levels = {f["id"]: f["level"] for f in whole["findings"]}
+        return done.returncode
+
+    def test_records(self):
+        pair = self.authority.sign("mx1", "mx1.good.example", "DNS:mx1.good.example", days=60, usage="serverAuth")
+        port = self.small(context=self.context(pair))
+        names = self.publish(port, test_world.key_digest(pair[0]), "_mta-sts.good TXT \"v=STSv1; id=a b;\"")
+        self.assertEqual(self.domain(names, "good", port), FAULTY)
+        self.assert_found(mx="ok", mx_one="note", dnssec="ok", dane="ok", sts_record="fault")
+        self.assertEqual(self.domain(names, "null", port), FINE)
+        self.assert_found(mx_null="note")
+        self.assertEqual(self.domain(names, "alone", port), FINE)
+        self.assert_found(mx_none="warning", sts_absent="note", dane_absent="note")
+        self.assertEqual(self.domain(names, "lost", port), UNREACHABLE)
+        self.assert_found(mx_address="fault")
+        self.assertEqual(self.domain(names, "number", port), UNREACHABLE)
+        self.assert_found(mx_numeric="fault")
+        self.assertEqual(self.domain(names, "mixed", port), FAULTY)
+        self.assert_found(mx_null_mixed="fault")
+        self.domain(names, "nowhere", port)
+        self.assert_found(mx_unknown="fault")
+
+    def test_dane(self):
+        pair = self.authority.sign("mx1", "mx1.good.example", "DNS:mx1.good.example", days=60, usage="serverAuth")
+        port = self.small(context=self.context(pair))
+        self.assertEqual(self.domain(self.publish(port, "00" * 32), "good", port), FAULTY)
+        self.assert_found(dane_wrong="fault")
+        self.domain(self.publish(port, test_world.key_digest(pair[0]), signed=False), "good", port)
+        self.assert_found(dane_insecure="warning", dnssec="note")
+
+    def test_sts(self):
+        pair = self.authority.sign("web", "mta-sts.good.example", "DNS:mta-sts.good.example,DNS:mx1.good.example", days=60, usage="serverAuth")
+        port = self.small(context=self.context(pair))
+        names = self.publish(port, test_world.key_digest(pair[0]), "_mta-sts.good TXT \"v=STSv1; id=1;\"\nmta-sts.good A 127.0.98.7")
+        try:
+            web = http.server.ThreadingHTTPServer(("127.0.98.7", 443), OfHttps)
+        except PermissionError:
+            self.skipTest("only root may listen on 443")
+        web.socket = self.context(pair).wrap_socket(web.socket, server_side=True)
+        self.addCleanup(web.server_close)
+        threading.Thread(target=web.serve_forever, args=(0.05,), daemon=True).start()
+        self.addCleanup(web.shutdown)
+        for policy, wanted, code in ((b"version: STSv1\nmode: enforce\nmx: mx1.good.example\nmax_age: 86400\n", {"sts": "ok"}, FINE),
+                                     (b"version: STSv1\nmode: enforce\nmx: other.example\nmax_age: 86400\n", {"sts_mx": "fault"}, FAULTY),
+                                     (b"version: STSv1\nmode: testing\nmx: other.example\nmax_age: 86400\n", {"sts_mx": "warning"}, FINE),
+                                     (b"hello", {"sts_policy": "fault"}, FAULTY)):
+            with self.subTest(policy=policy):
+                OfHttps.policy = policy
+                self.assertEqual(self.domain(names, "good", port), code, self.texts)
+                self.assert_found(**wanted)
 
 
 class Hostile(ProbeCase):
