@@ -1,8 +1,10 @@
 /*
- * How fast the engine is on one core, without any I/O: commands and octets of messages, server and client, beside memchr over the
- * same octets in the same run. `./dev bench engine` builds and runs it; bench/README.md says how to read it.
+ * How fast the engine is on one core, without any I/O: commands and octets of messages, server and client,
+ * beside memchr over the same octets in the same run. `./dev bench engine` builds and runs it;
+ * bench/README.md says how to read it.
  *
- *     bench-engine [ROUNDS]     each row is run for 0.2 s of processor time, ROUNDS times (default 3); the best counts
+ *     bench-engine [ROUNDS]     each row is run for 0.2 s of processor time, ROUNDS times (default 3); the
+ * best counts
  */
 #include "sallyport/smtp_client.h"
 #include "sallyport/smtp_server.h"
@@ -89,8 +91,9 @@ static size_t serve(struct sp_server *s, struct sp_view in)
 
 static struct sp_server *server(void)
 {
-    static const struct sp_server_options options = {
-        .hostname = SP_LIT_INIT("mx.example"), .extensions = SP_EXT_CHUNKING, .max_idle_commands = UINT32_MAX};
+    static const struct sp_server_options options = {.hostname = SP_LIT_INIT("mx.example"),
+                                                     .extensions = SP_EXT_CHUNKING,
+                                                     .max_idle_commands = UINT32_MAX};
     struct sp_server *s;
     need(sp_server_new(&options, &heap, &s) == SP_OK && sp_server_open(s, false, 0) == SP_OK, "no session");
     serve(s, view("")); /* the greeting's question */
@@ -115,8 +118,10 @@ static size_t server_noop(void) { return repeat_commands("NOOP\r\n", 1); }
 
 static size_t server_mail(void)
 {
-    return repeat_commands("MAIL FROM:<someone@sender.example> SIZE=4096\r\nRCPT TO:<first@receiver.example>\r\n"
-                           "RCPT TO:<second@receiver.example>\r\nRSET\r\n", 4);
+    return repeat_commands(
+        "MAIL FROM:<someone@sender.example> SIZE=4096\r\nRCPT TO:<first@receiver.example>\r\n"
+        "RCPT TO:<second@receiver.example>\r\nRSET\r\n",
+        4);
 }
 
 static size_t server_data(void)
@@ -147,7 +152,9 @@ static size_t server_bdat(void)
 /* What a server that takes everything says in this phase. */
 static struct sp_view reply_in(const char *phase)
 {
-    static const struct { const char *phase, *reply; } said[] = {
+    static const struct {
+        const char *phase, *reply;
+    } said[] = {
         {"GREETING", "220 mx.example\r\n"},
         {"EHLO", "250-mx.example\r\n250-PIPELINING\r\n250-BINARYMIME\r\n250 CHUNKING\r\n"},
         {"DATA", "354 go on\r\n"},
@@ -171,7 +178,8 @@ static bool supply(struct sp_client *s, struct supply *c)
         need(sp_client_content_end(s) == SP_OK, "the client would not end its message");
         return false;
     }
-    need(sp_client_content(s, (struct sp_view){block + c->at, BLOCK - c->at}, &used) == SP_OK, "the client took no content");
+    need(sp_client_content(s, (struct sp_view){block + c->at, BLOCK - c->at}, &used) == SP_OK,
+         "the client took no content");
     c->at += used;
     if (c->at == BLOCK)
         c->given++, c->at = 0;
@@ -196,20 +204,25 @@ static void send_mails(const struct sp_client_mail *mail, size_t mails, size_t b
             content.given = 0;
         }
         done += type == SP_CLIENT_MAIL_DONE;
-        need(type != SP_CLIENT_FAILED && (type != SP_CLIENT_OUTCOME || e.as.outcome.fate == SP_CLIENT_DELIVERED), "a mail failed");
+        need(type != SP_CLIENT_FAILED &&
+                 (type != SP_CLIENT_OUTCOME || e.as.outcome.fate == SP_CLIENT_DELIVERED),
+             "a mail failed");
         struct sp_view out = sp_client_output(s);
         if (out.len > 0)
             sp_client_sent(s, out.len, 0);
         else if (type == SP_CLIENT_NOTHING || full)
-            need(sp_client_feed(s, reply_in(sp_client_phase(s)), 0, &used) == SP_OK, "the client session failed");
+            need(sp_client_feed(s, reply_in(sp_client_phase(s)), 0, &used) == SP_OK,
+                 "the client session failed");
     }
     sp_client_free(s);
 }
 
 static size_t client_mail(void)
 {
-    static const struct sp_view recipients[] = {SP_LIT_INIT("first@receiver.example"), SP_LIT_INIT("second@receiver.example")};
-    static const struct sp_client_mail mail = {.sender = SP_LIT_INIT("someone@sender.example"), .recipients = recipients, .recipient_n = 2};
+    static const struct sp_view recipients[] = {SP_LIT_INIT("first@receiver.example"),
+                                                SP_LIT_INIT("second@receiver.example")};
+    static const struct sp_client_mail mail = {
+        .sender = SP_LIT_INIT("someone@sender.example"), .recipients = recipients, .recipient_n = 2};
     send_mails(&mail, 1000, 0);
     return 1000 * 4; /* MAIL, RCPT, RCPT, DATA */
 }
@@ -218,23 +231,29 @@ static const struct sp_view one_recipient = SP_LIT_INIT("b@receiver.example");
 
 static size_t client_data(void)
 {
-    static const struct sp_client_mail mail = {.sender = SP_LIT_INIT("a@sender.example"), .recipients = &one_recipient, .recipient_n = 1};
+    static const struct sp_client_mail mail = {
+        .sender = SP_LIT_INIT("a@sender.example"), .recipients = &one_recipient, .recipient_n = 1};
     send_mails(&mail, 1, BLOCKS);
     return (size_t)BLOCKS * BLOCK;
 }
 
 static size_t client_bdat(void)
 {
-    static const struct sp_client_mail mail = {
-        .sender = SP_LIT_INIT("a@sender.example"), .recipients = &one_recipient, .recipient_n = 1, .chunk = 1 << 16};
+    static const struct sp_client_mail mail = {.sender = SP_LIT_INIT("a@sender.example"),
+                                               .recipients = &one_recipient,
+                                               .recipient_n = 1,
+                                               .chunk = 1 << 16};
     send_mails(&mail, 1, BLOCKS);
     return (size_t)BLOCKS * BLOCK;
 }
 
 static size_t client_binary(void)
 {
-    static const struct sp_client_mail mail = {.sender = SP_LIT_INIT("a@sender.example"), .recipients = &one_recipient,
-        .recipient_n = 1, .chunk = 1 << 16, .parameters = {.body = SP_BODY_BINARYMIME}};
+    static const struct sp_client_mail mail = {.sender = SP_LIT_INIT("a@sender.example"),
+                                               .recipients = &one_recipient,
+                                               .recipient_n = 1,
+                                               .chunk = 1 << 16,
+                                               .parameters = {.body = SP_BODY_BINARYMIME}};
     send_mails(&mail, 1, BLOCKS);
     return (size_t)BLOCKS * BLOCK;
 }
@@ -261,7 +280,10 @@ static void fill_block(size_t line, bool dots)
 {
     for (size_t i = 0; i < BLOCK; i++) {
         size_t at = i % line;
-        block[i] = at == line - 1 ? '\n' : at == line - 2 ? '\r' : at < 2 && dots ? '.' : (uint8_t)('a' + i % 26);
+        block[i] = at == line - 1   ? '\n'
+                   : at == line - 2 ? '\r'
+                   : at < 2 && dots ? '.'
+                                    : (uint8_t)('a' + i % 26);
     }
     block[BLOCK - 1] = 'z'; /* no line ends where a block does, nor between a CR and its LF */
     block[BLOCK - 2] = 'z';
@@ -269,9 +291,10 @@ static void fill_block(size_t line, bool dots)
 }
 
 enum { COLUMNS = 8 };
-static size_t (*const columns[COLUMNS])(void) = {memchr_once, memchr_lines, memcpy_once, server_data, server_bdat,
-                                                 client_data, client_bdat,  client_binary};
-static const char *const titles[COLUMNS] = {"memchr", "by line", "memcpy", "srv DATA", "srv BDAT", "cli DATA", "cli BDAT", "cli BINARY"};
+static size_t (*const columns[COLUMNS])(void) = {memchr_once, memchr_lines, memcpy_once, server_data,
+                                                 server_bdat, client_data,  client_bdat, client_binary};
+static const char *const titles[COLUMNS] = {"memchr",   "by line",  "memcpy",   "srv DATA",
+                                            "srv BDAT", "cli DATA", "cli BDAT", "cli BINARY"};
 
 static void measure_octets(const char *title, size_t line, bool dots, int rounds)
 {

@@ -6,6 +6,7 @@
 #include "smtp/client_session.h"
 
 #include "base/view.h"
+#include "smtp/run.h"
 
 static bool in_chunks(const struct sp_client *s) { return s->phase == CLIENT_BDAT; }
 
@@ -53,6 +54,20 @@ static int bare_lf(struct sp_client *s)
         return unfit(s, "the message has an LF without CR");
     end_line(s);
     return SP_OK;
+}
+
+/* Take ordinary lines in one go; a CR at their end stays, for its LF decides. Returns the octets taken. */
+static size_t take_plain(struct sp_client *s, struct sp_view in)
+{
+    if (s->after_cr || in.p[0] == '\r' || in.p[0] == '\n' || in.p[0] == '.')
+        return 0;
+    size_t n = smtp_run_plain(in, 1);
+    n -= in.p[n - 1] == '\r';
+    if (n <= 1)
+        return 0;
+    sp_buf_add(target(s), sp_view_sub(in, 0, n));
+    s->line_start = in.p[n - 1] == '\n';
+    return n;
 }
 
 /* Take one line, or what there is of it. Returns the octets taken. */
@@ -108,6 +123,9 @@ static size_t room_of(const struct sp_client *s)
 
 static size_t take_some(struct sp_client *s, struct sp_view in)
 {
+    size_t plain = is_binary(s) ? 0 : take_plain(s, in);
+    if (plain > 0)
+        return plain;
     if (!is_binary(s))
         return take_line(s, in);
     sp_buf_add(&s->chunks.octets, in);

@@ -6,6 +6,7 @@
 #include "tap.h"
 
 #include "base/view.h"
+#include "sallyport/smtp_client.h"
 #include "smtp/content.h"
 
 #include <stdlib.h>
@@ -243,6 +244,151 @@ static void test_long_streams(void **state)
     assert_true(clean > 500);
 }
 
+static const uint8_t letters_that_matter[] = {'\r', '\n', '.', 'x'};
+enum { LETTERS = 4, ORDINARY = 330, TOUCHED = 200 };
+
+/* Ordinary lines of so many octets, long enough to be passed over in blocks, with two octets changed at `at`;
+ * then an end. */
+static struct sp_view ordinary_but(uint8_t *octets, size_t line, size_t at, size_t letters)
+{
+    for (size_t i = 0; i < ORDINARY; i++)
+        octets[i] = i % line == line - 1 ? '\n' : i % line == line - 2 ? '\r' : 'o';
+    octets[at] = letters_that_matter[letters % LETTERS];
+    octets[at + 1] = letters_that_matter[letters / LETTERS];
+    memcpy(octets + ORDINARY, "x\r\n.\r\n", 6);
+    return (struct sp_view){octets, ORDINARY + 6};
+}
+
+static const size_t line_lengths[] = {31, 66, 300};
+
+static bool every_so_many(size_t i, void *ctx) { return i % *(size_t *)ctx == 0; }
+
+/* What is out of the ordinary is seen wherever it stands. */
+static void test_faults_in_ordinary_lines(void **state)
+{
+    (void)state;
+    static uint8_t octets[ORDINARY + 6];
+    static struct result wanted, got;
+    for (size_t i = 0; i < 3 * TOUCHED * LETTERS * LETTERS; i++) {
+        size_t at = i / 3 / (LETTERS * LETTERS), letters = i / 3 % (LETTERS * LETTERS);
+        struct sp_view in = ordinary_but(octets, line_lengths[i % 3], at, letters);
+        for (size_t cut = 101; cut < 1000; cut += 800)
+            for (int mends = 0; mends < 2; mends++) {
+                (mends ? naive_mending : naive)(in, &wanted);
+                scan_as(mends, in, every_so_many, &cut, &got);
+                compare(in, &wanted, &got);
+            }
+    }
+}
+
+/* --- the client: the same on its way out --------------------------------------------------------- */
+
+static void *plain_resize(void *ctx, void *p, size_t old, size_t n)
+{
+    (void)ctx, (void)old;
+    if (n > 0)
+        return realloc(p, n);
+    free(p);
+    return NULL;
+}
+
+/* A session that asks for the content of a mail. */
+static struct sp_client *client_in_content(const struct sp_client_options *o,
+                                           const struct sp_client_mail *mail)
+{
+    static const struct sp_allocator alloc = {plain_resize, NULL};
+    static const char *const replies[] = {"220 a\r\n", "250-a\r\n250 CHUNKING\r\n", "250 ok\r\n",
+                                          "250 ok\r\n", "354 go\r\n"};
+    struct sp_client *s;
+    struct sp_client_event e;
+    size_t used, said = 0;
+    assert_int_equal(sp_client_new(o, &alloc, &s), SP_OK);
+    assert_int_equal(sp_client_open(s, false, 0), SP_OK);
+    for (;;) {
+        enum sp_client_event_type type = sp_client_event(s, &e);
+        sp_client_sent(s, sp_client_output(s).len, 0);
+        if (type == SP_CLIENT_ASK_CONTENT)
+            return s;
+        if (type == SP_CLIENT_ASK_NEXT)
+            assert_int_equal(sp_client_mail(s, mail, 0), SP_OK);
+        else if (type == SP_CLIENT_NOTHING)
+            assert_int_equal(sp_client_feed(s, sp_view_of(replies[said++]), 0, &used), SP_OK);
+    }
+}
+
+/* What goes out for `in`, given so many octets at a time; in r->ended, whether it was sent to its end. */
+static void send_as(const struct sp_client_options *o, uint32_t chunk, struct sp_view in, size_t step,
+                    struct result *r)
+{
+    static const struct sp_view to = SP_LIT_INIT("b@example.org");
+    struct sp_client_mail mail = {
+        .sender = SP_LIT("a@example.org"), .recipients = &to, .recipient_n = 1, .chunk = chunk};
+    struct sp_client *s = client_in_content(o, &mail);
+    struct sp_client_event e;
+    size_t used = 0, at = 0;
+    *r = (struct result){0};
+    while (at < in.len && sp_client_event(s, &e) == SP_CLIENT_ASK_CONTENT) {
+        uint8_t *piece = malloc(step); /* a block of its own, so that no octet beyond is looked at */
+        struct sp_view v = sp_view_sub(in, at, step);
+        memcpy(piece + step - v.len, v.p, v.len);
+        assert_int_equal(sp_client_content(s, (struct sp_view){piece + step - v.len, v.len}, &used), SP_OK);
+        free(piece);
+        at += used;
+    }
+    r->ended = at == in.len && sp_client_content_end(s) == SP_OK;
+    struct sp_view out = sp_client_output(s);
+    r->len = r->ended ? out.len : 0;
+    if (r->len > 0)
+        memcpy(r->content, out.p, out.len);
+    sp_client_free(s);
+}
+
+/* Every line end as CRLF. */
+static void with_crlf(struct sp_view in, struct result *r)
+{
+    *r = (struct result){0};
+    for (size_t i = 0; i < in.len; i++) {
+        bool cr = in.p[i] == '\r';
+        if (!cr && in.p[i] != '\n') {
+            r->content[r->len++] = in.p[i];
+            continue;
+        }
+        memcpy(r->content + r->len, "\r\n", 2);
+        r->len += 2;
+        i += cr && i + 1 < in.len && in.p[i + 1] == '\n';
+    }
+}
+
+/* However it comes, the same goes out; what goes out is what the scanner takes for the same message. */
+static void test_client_faults_in_ordinary_lines(void **state)
+{
+    (void)state;
+    static uint8_t octets[ORDINARY + 6];
+    static struct result whole, cut, back;
+    unsigned sent = 0;
+    for (size_t i = 0; i < 3 * TOUCHED * LETTERS * LETTERS; i++) {
+        size_t at = i / 3 / (LETTERS * LETTERS), letters = i / 3 % (LETTERS * LETTERS), no_cut = 1000;
+        struct sp_view in = ordinary_but(octets, line_lengths[i % 3], at, letters);
+        struct sp_client_options o = {.hello = SP_LIT("client.example"), .fix_line_ends = i % 2};
+        uint32_t chunk = i % 5 == 0 ? 4096 : 0;
+        send_as(&o, chunk, in, in.len, &whole);
+        send_as(&o, chunk, in, i % 7 == 0 ? 97 : 1, &cut);
+        assert_int_equal(whole.ended, cut.ended);
+        assert_int_equal(whole.len, cut.len);
+        assert_memory_equal(whole.content, cut.content, whole.len);
+        sent += whole.ended;
+        if (!whole.ended || chunk)
+            continue;
+        scan(sp_view_make(whole.content, whole.len), every_so_many, &no_cut, &back);
+        assert_true(back.ended && !back.bare_cr && !back.bare_lf);
+        with_crlf(in, &cut);
+        assert_int_equal(back.len, cut.len);
+        assert_memory_equal(back.content, cut.content, cut.len);
+        assert_int_equal(back.used, whole.len);
+    }
+    assert_true(sent > 3000);
+}
+
 /* Dot stuffing by RFC 5321 4.5.2 and back gives the same octets, whatever they are. */
 static void test_stuffed_and_back(void **state)
 {
@@ -294,9 +440,13 @@ static void test_end_stops(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_short_streams), cmocka_unit_test(test_mended_streams),
-        cmocka_unit_test(test_long_streams),  cmocka_unit_test(test_stuffed_and_back),
+        cmocka_unit_test(test_short_streams),
+        cmocka_unit_test(test_mended_streams),
+        cmocka_unit_test(test_long_streams),
+        cmocka_unit_test(test_stuffed_and_back),
         cmocka_unit_test(test_end_stops),
+        cmocka_unit_test(test_faults_in_ordinary_lines),
+        cmocka_unit_test(test_client_faults_in_ordinary_lines),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);
