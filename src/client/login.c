@@ -117,7 +117,7 @@ static bool try_another(struct client *c, const struct sp_client_reply *reply)
     /* A refused password would be refused again, and counted, but one comes for the first time behind a
      * certificate; who failed to prove itself gets nothing weaker. */
     bool refused = reply->code == 535 && !sp_view_eq(c->mechanism, SP_LIT("EXTERNAL"));
-    if (c->options->mechanism.len || reply->code / 100 != 5 || refused || c->doubted)
+    if (c->options->mechanism.len || reply->code / 100 != 5 || c->doubted)
         return false;
     sp_buf_init(&why, &os_heap, CLIENT_TEXT_MAX);
     bool another = choose(c, &offer, &next, &why) == SP_OK;
@@ -126,13 +126,14 @@ static bool try_another(struct client *c, const struct sp_client_reply *reply)
         sp_buf_add(&why, c->mechanism);
         sp_buf_add_str(&why, " failed with ");
         sp_buf_add_dec(&why, (uint64_t)reply->code);
-        sp_buf_add_str(&why, "; trying ");
+        sp_buf_add_str(&why, refused ? "; " : "; trying ");
         sp_buf_add(&why, next);
+        sp_buf_add_str(&why, refused ? " is not tried with what was just refused" : "");
         sp_buf_add_u8(&why, 0);
         client_note(c, CLIENT_NOTE_AUTH, (const char *)why.p);
     }
     sp_buf_fini(&why);
-    return another;
+    return another && !refused;
 }
 
 void client_login_answer(struct client *c, struct sp_view challenge)

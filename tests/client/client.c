@@ -108,6 +108,9 @@ static void on_note(void *ctx, const struct client_note *n)
     case CLIENT_NOTE_TLS:
         add_line(o, "= TLS ", SP_LIT(""), n->tls->peer_verified ? "verified" : "unverified");
         break;
+    case CLIENT_NOTE_AUTH:
+        add_line(o, "- ", sp_view_of(n->text), "");
+        break;
     default:
         break;
     }
@@ -264,6 +267,23 @@ static void test_auth_login_refused(void **state)
     assert_int_equal(o.end.fate, SP_CLIENT_RETRY);
     assert_string_equal(o.end.phase, "AUTH");
     assert_string_equal(o.end_text, "535 5.7.8 no");
+    close_owner(&o);
+}
+
+/* It would be refused again, and counted against us; but who has another password there may want to know. */
+static void test_a_refused_password_is_not_tried_twice(void **state)
+{
+    (void)state;
+    OPEN(o, GREET "S 250-mx.example\nS 250 AUTH CRAM-MD5 PLAIN\nC AUTH CRAM-MD5\nS 334 PDFAbXg+\nC bWUg\nS "
+                  "535 5.7.8 no\n" BYE);
+    o.credentials = (struct sasl_credentials){SP_LIT("me"), SP_LIT("secret")};
+    o.options.credentials = &o.credentials;
+    o.options.session.auth_in_clear = true;
+    run_owner(&o);
+    assert_string_equal(o.end_text, "535 5.7.8 no");
+    sp_buf_add_u8(&o.talk, 0);
+    assert_non_null(strstr((const char *)o.talk.p,
+                           "- CRAM-MD5 failed with 535; PLAIN is not tried with what was just refused"));
     close_owner(&o);
 }
 
@@ -540,6 +560,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_many_mails),
     cmocka_unit_test(test_auth),
     cmocka_unit_test(test_auth_login_refused),
+    cmocka_unit_test(test_a_refused_password_is_not_tried_twice),
     cmocka_unit_test(test_why_login_is_given_up),
     cmocka_unit_test(test_a_proof_may_go_in_clear),
     cmocka_unit_test(test_no_password_in_clear),

@@ -50,7 +50,8 @@ static void names(void **state)
     FAULT("queue {\n hostname = x\n}\n",
           "f:5: queue: no key hostname; it is one of those outside of all sections");
     FAULT("domain x.example {\n route = hold\n zebra = 1\n}\n",
-          "f:6: domain \"x.example\": no key zebra; allowed: route, aliases, catch-all, plus-addresses, mailboxes");
+          "f:6: domain \"x.example\": no key zebra; allowed: route, aliases, catch-all, plus-addresses, "
+          "mailboxes");
 }
 
 static void repetitions(void **state)
