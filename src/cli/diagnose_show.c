@@ -16,7 +16,7 @@
     X(CAUSE, "Cause", "Nguyên nhân")                                                                         \
     X(FIX, "How to fix", "Cách khắc phục")                                                                   \
     X(TRANSCRIPT, "How it should look", "Trình tự đúng")                                                     \
-    X(CHALLENGES, "Challenges, decoded", "Các lời thách đố, đã giải mã")                                     \
+    X(CHALLENGES, "Challenges, decoded", "Các thử thách, đã giải mã")                                        \
     X(ALSO, "Also seen, or what else it could be", "Cũng thấy, hoặc khả năng khác")                          \
     X(FACTS, "Facts", "Thông tin")                                                                           \
     X(CODES, "Codes", "Mã")                                                                                  \

@@ -77,7 +77,8 @@ void cli_manual_write(const char *folder, struct pages_written *written)
     FILE *to = pages_site_open(&site, path);
     if (!to)
         return;
-    fputs(".TH SALLYPORT 1 \"\" \"Sallyport\" \"\"\n.SH NAME\nsallyport \\- an SMTP server, client and "
+    fputs(".TH SALLYPORT 1 \"" PAGES_MAN_DATE
+          "\" \"Sallyport\" \"\"\n.SH NAME\nsallyport \\- an SMTP server, client and "
           "reference that says "
           "why\n.SH SYNOPSIS\n.B sallyport\n.I COMMAND\n[\\fIOPTION\\fR...] [\\fIOPERAND\\fR...]\n.SH "
           "COMMANDS\n",

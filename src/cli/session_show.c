@@ -18,7 +18,7 @@
 
 /* NAME, English, Vietnamese. */
 #define WORDS(X)                                                                                             \
-    X(CLIENT, "client", "máy khách")                                                                         \
+    X(CLIENT, "client", "client")                                                                            \
     X(PORT, "port", "cổng")                                                                                  \
     X(CALLED, "called itself", "tự xưng là")                                                                 \
     X(LISTENER, "listener", "điểm nghe")                                                                     \

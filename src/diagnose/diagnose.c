@@ -241,7 +241,9 @@ static void note_record(struct diagnose *d, struct sp_view line, const struct di
 
 static bool is_tls_record(struct sp_view line)
 {
-    if (line.len > 3 && (line.p[0] == 0x15 || line.p[0] == 0x16) && line.p[1] == 0x03)
+    enum { ALERT = 0x15, HANDSHAKE = 0x16, SSL3 = 3, MINOR_MAX = 4, LENGTH_MAX = 0x41 };
+    if (line.len > 4 && (line.p[0] == ALERT || line.p[0] == HANDSHAKE) && line.p[1] == SSL3 &&
+        line.p[2] <= MINOR_MAX && line.p[3] <= LENGTH_MAX)
         return true;
     return memmem(line.p, line.len, "\\x15\\x03", 8) || memmem(line.p, line.len, "\\x16\\x03", 8) ||
            memmem(line.p, line.len, "^U^C", 4);

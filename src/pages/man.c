@@ -188,7 +188,9 @@ static void write_replies(struct pages_site *site, const char *path)
     struct man m = {{&ops, site->lang}, pages_site_open(site, path)};
     if (!m.to)
         return;
-    fprintf(m.to, ".TH SALLYPORT\\-REPLIES 7 \"\" \"Sallyport\" \"\"\n.SH %s\nsallyport\\-replies \\- ",
+    fprintf(m.to,
+            ".TH SALLYPORT\\-REPLIES 7 \"" PAGES_MAN_DATE
+            "\" \"Sallyport\" \"\"\n.SH %s\nsallyport\\-replies \\- ",
             names[site->lang]);
     put_line(m.to, reference_word(REFERENCE_WORD_SITE_TITLE, site->lang));
     put_section(&m, REFERENCE_WORD_DESCRIPTION, REFERENCE_WORD_SITE_LEAD);

@@ -7,6 +7,9 @@
 #include "pages/html.h"
 #include "pages/site.h"
 
+/* The day that manual pages are of: that of the last reading of the whole catalogue. */
+#define PAGES_MAN_DATE "2026-11-24"
+
 struct pages_site {
     const char *folder;
     enum reference_lang lang;

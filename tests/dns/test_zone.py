@@ -90,5 +90,5 @@ class Zones(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    ASK = sys.argv.pop(1)
+    ASK = str(pathlib.Path(sys.argv.pop(1)).resolve())
     unittest.main()

@@ -8,7 +8,7 @@ import tempfile
 import unittest
 
 from browser import Browser
-from harness import program, sallyport
+from harness import peer, program, sallyport
 
 VOID = {"meta", "link", "input", "br", "img", "hr"}
 KINDS = ("codes", "enhanced", "commands", "keywords", "mechanisms", "providers", "reasons", "compare")
@@ -268,9 +268,10 @@ class Manual(unittest.TestCase):
             self.assertIn("SALLYPORT", run.stdout)
 
     def test_mandoc_has_nothing_to_complain_of(self):
-        mandoc = program("mandoc")
+        mandoc, env = peer("mandoc", "usr/bin/mandoc")
         for path in self.pages:
-            run = subprocess.run([mandoc, "-Tlint", "-Wwarning", str(path)], capture_output=True, text=True, timeout=120)
+            run = subprocess.run([mandoc, "-Tlint", "-Wwarning", str(path)], env=env, capture_output=True, text=True,
+                                 timeout=120)
             self.assertEqual(run.stdout + run.stderr, "", path)
 
 
