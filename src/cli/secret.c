@@ -90,27 +90,45 @@ struct quiet {
     struct sigaction old[SIGNAL_N];
 };
 
-static bool begin_quiet(struct quiet *q, int tty)
+static void end_quiet(struct quiet *q)
+{
+    (void)tcsetattr(q->tty, TCSADRAIN, &q->before); /* nothing more can be done for it */
+    for (size_t i = 0; i < SIGNAL_N; i++)
+        sigaction(signals[i], &q->old[i], NULL);
+    close(q->tty);
+}
+
+/* false: there is no terminal, or it cannot be silenced. */
+static bool begin_quiet(struct quiet *q)
 {
     struct sigaction act = {.sa_handler = note_signal};
     struct termios t;
-    q->tty = tty;
-    if (tcgetattr(tty, &q->before) != 0)
+    q->tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+    if (q->tty < 0)
         return false;
+    if (tcgetattr(q->tty, &q->before) != 0) {
+        close(q->tty);
+        return false;
+    }
     caught = 0;
     for (size_t i = 0; i < SIGNAL_N; i++)
         sigaction(signals[i], &act, &q->old[i]);
     t = q->before;
     t.c_lflag &= ~(tcflag_t)ECHO;
     t.c_lflag |= ICANON | ISIG;
-    return tcsetattr(tty, TCSAFLUSH, &t) == 0;
+    if (tcsetattr(q->tty, TCSAFLUSH, &t) == 0)
+        return true;
+    end_quiet(q);
+    return false;
 }
 
-static void end_quiet(struct quiet *q)
+/* Ends the program by the signal that came while somebody typed. */
+static void heed_signal(struct sp_buf *secret)
 {
-    (void)tcsetattr(q->tty, TCSADRAIN, &q->before); /* nothing more can be done for it */
-    for (size_t i = 0; i < SIGNAL_N; i++)
-        sigaction(signals[i], &q->old[i], NULL);
+    if (!caught)
+        return;
+    sp_buf_fini_secret(secret);
+    raise(caught);
 }
 
 static bool ask(int tty, const char *prompt, struct sp_buf *out)
@@ -126,22 +144,18 @@ static int ask_twice(const char *command, const char *name, struct sp_buf *out)
     char prompt[320];
     struct sp_buf again;
     struct quiet quiet;
-    int code = EX_OK, tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
-    if (tty < 0 || !begin_quiet(&quiet, tty))
+    int code = EX_OK;
+    if (!begin_quiet(&quiet))
         return cli_fault(command, EX_NOINPUT,
                          "there is no terminal to ask at; give the password on standard input");
     (void)snprintf(prompt, sizeof prompt, "New password for %s: ", name); /* cut when the name is long */
     init(&again);
-    bool given = ask(tty, prompt, out) && ask(tty, "The same again: ", &again);
+    bool given = ask(quiet.tty, prompt, out) && ask(quiet.tty, "The same again: ", &again);
     end_quiet(&quiet);
     if (given && !sp_view_eq_secret(sp_buf_view(out), sp_buf_view(&again)))
         code = cli_fault(command, EX_DATAERR, "the two passwords differ; nothing was changed");
     sp_buf_fini_secret(&again);
-    close(tty);
-    if (caught) {
-        sp_buf_fini_secret(out);
-        raise(caught);
-    }
+    heed_signal(out);
     return given ? code : cli_fault(command, EX_NOINPUT, "no password was given; nothing was changed");
 }
 
@@ -154,12 +168,13 @@ int cli_read_new_password(const char *command, const char *name, struct sp_buf *
 
 int cli_ask_password(const char *command, const char *prompt, struct sp_buf *secret_out)
 {
+    struct quiet quiet;
     init(secret_out);
-    int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
-    if (tty < 0)
+    if (!begin_quiet(&quiet))
         return cli_fault(command, EX_NOINPUT, "there is no terminal to ask for the password at");
-    bool given = ask(tty, prompt, secret_out);
-    close(tty);
+    bool given = ask(quiet.tty, prompt, secret_out);
+    end_quiet(&quiet);
+    heed_signal(secret_out);
     return given ? EX_OK : cli_fault(command, EX_NOINPUT, "no password was given");
 }
 

@@ -161,10 +161,13 @@ class Terminal(UserCase):
     """A person at a terminal: what is typed is not shown."""
 
     def at_terminal(self, data, *words):
+        return self.run_at_terminal("user", *words, "--data", str(data))
+
+    def run_at_terminal(self, *words):
         pid, terminal = pty.fork()
         if pid == 0:
             signal.signal(signal.SIGINT, signal.SIG_DFL)  # a runner in the background has it ignored
-            os.execv(SALLYPORT, [SALLYPORT, "user", *words, "--data", str(data)])
+            os.execv(SALLYPORT, [SALLYPORT, *words])
         self.addCleanup(os.close, terminal)
         return pid, terminal
 
@@ -198,6 +201,20 @@ class Terminal(UserCase):
         self.login(server, "demo", RIGHT, 235)
         self.assertEqual(self.type_twice(server.data, OTHER, RIGHT), 65)
         self.login(server, "demo", RIGHT, 235)
+
+    def test_send_and_probe_do_not_show_it_either(self):
+        server = self.serve("--user", "demo:" + RIGHT)
+        address = "127.0.0.1:%d" % server.port("submission")
+        for words in (("send", address, "--to", "b@example.org", "--auth", "demo"), ("probe", address, "--auth", "demo")):
+            with self.subTest(program=words[0]):
+                pid, terminal = self.run_at_terminal(*words)
+                shown = self.read_until(terminal, rb"Password.*: ")
+                self.assertFalse(termios.tcgetattr(terminal)[3] & termios.ECHO)
+                os.write(terminal, RIGHT.encode() + b"\n")
+                shown += self.read_until(terminal, rb"235 2.7.0|Logged in")
+                self.assertNotIn(RIGHT.encode(), shown)
+                os.kill(pid, signal.SIGKILL)
+                self.wait(pid)
 
     def test_an_interrupt_restores_the_terminal(self):
         pid, terminal = self.at_terminal(self.stopped_folder(), "passwd", "demo")
