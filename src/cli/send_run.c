@@ -134,7 +134,7 @@ static void on_ready(void *ctx)
         client_quit(l->client);
         return;
     }
-    r->begun++;
+    r->begun += l->given; /* the first was counted when the connection was begun for it */
     l->given = true;
     l->shown = false;
     l->began_ms = os_mono_ms();
@@ -190,13 +190,11 @@ static void show_end(struct run *r, const struct client_verdict *failure)
     r->ended = true;
 }
 
-/* A message that met no session counts as begun: a server that is not there is not dialled for ever. */
 static void on_ended(void *ctx, const struct client_verdict *v)
 {
     struct line *l = ctx;
     struct run *r = l->run;
     bool stopped = l->reached || (r->plan->until == SEND_STAGE_BANNER && strcmp(v->phase, "QUIT") == 0);
-    r->begun += !l->given;
     if (l->given || stopped) {
         if (is_single(r))
             show_end(r, NULL);
@@ -229,10 +227,15 @@ static void on_note(void *ctx, const struct client_note *n)
 
 static const struct client_handlers handlers = {on_ready, on_content, on_outcome, on_done, on_ended, on_note};
 
+/*
+ * A connection is begun for a message, which counts from here on: else connections that are being opened at the same
+ * time would all bring the last one, and a server that is not there would be dialled for ever.
+ */
 static void open_line(struct line *l)
 {
     struct run *r = l->run;
     l->given = l->reached = false;
+    r->begun++;
     r->summary.connections++;
     l->client = client_new(r->setup.base, r->setup.dns, &r->setup.options, &handlers, l);
     if (!l->client) {

@@ -365,6 +365,13 @@ class Many(SendCase):
         out = self.send(sink.address, "--to", "a@example.org", "--repeat", "3").stdout
         self.assertRegex(out, r"^=> 3 messages, 3 connections: 3 accepted\n=> [0-9.]+ s, [0-9.]+ messages a second; each took ")
 
+    def test_not_one_more_when_connections_are_begun_together(self):
+        sink = Sink()
+        self.addCleanup(sink.stop)
+        for _ in range(5):
+            shown = self.json(sink.address, "--to", "a@example.org", "--repeat", "21", "--parallel", "7")["summary"]
+            self.assertEqual((shown["messages"], shown["delivered"], shown["connections"]), (21, 21, 21))
+
     def test_failures_are_counted(self):
         calls = []
         server = self.fake(data=lambda mail: calls.append(1) or ("250 ok" if len(calls) % 2 else "554 5.6.0 no"))
