@@ -146,7 +146,10 @@ static const char *value_of(const char *command, struct cli_option *options, con
         cli_usage_fault(command, "%s%s needs a value (%s)", dashes(option), option->name, option->argument);
         return NULL;
     }
-    if (looks_like_option(next) && find(options, take_apart(next)) && (next[1] == '-' || next[2] == '\0')) {
+    bool negative =
+        option->argument[0] == '-' && next[0] == '-' && next[1] >= '0' && next[1] <= '9'; /* of -9..9 */
+    if (!negative && looks_like_option(next) && find(options, take_apart(next)) &&
+        (next[1] == '-' || next[2] == '\0')) {
         cli_usage_fault(
             command, "%s%s needs a value (%s), but '%s' follows; write %s%s=%s if that is the value",
             dashes(option), option->name, option->argument, next, dashes(option), option->name, next);
