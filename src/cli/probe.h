@@ -207,6 +207,7 @@ void probe_judge_offer(struct probe_look *l);
 
 /* Handshakes; false: told. */
 bool probe_secure(struct probe_look *l);
+bool probe_speaks_old_tls(struct probe_look *l); /* true: told */
 void probe_judge_certificate(struct probe_look *l);
 
 void probe_sasl(struct probe_look *l);

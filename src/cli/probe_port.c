@@ -248,6 +248,8 @@ static bool greet_secured(struct probe_look *l)
         if (step == PROBE_GARBAGE)
             return probe_step_failed(l, step, "the connection");
     }
+    if (probe_speaks_old_tls(l))
+        return false;
     probe_tell(&l->port->findings, PROBE_TLS_FAILED, why[0] ? why : "no answer", NULL, NULL);
     return false;
 }

@@ -13,14 +13,15 @@ enum { DAY_MS = 86400000, DATE_MAX = 40, CHAIN_TEXT_MAX = 500 };
 /* --- STARTTLS --------------------------------------------------------------------------------- */
 
 /* Once more with what nobody should speak any more. */
-static bool speaks_old_tls(struct probe_look *l)
+bool probe_speaks_old_tls(struct probe_look *l)
 {
-    if (!l->probe->old_tls || !probe_connect_again(l) ||
-        probe_wire_ask(&l->wire, "EHLO probe.invalid") != PROBE_DONE)
+    if (!l->probe->old_tls || probe_wire_dial(&l->wire, &l->address) != PROBE_DONE)
         return false;
-    if (probe_wire_ask(&l->wire, "STARTTLS") != PROBE_DONE || l->wire.code != 220)
-        return false;
-    if (probe_wire_secure(&l->wire, l->probe->old_tls, &l->expected) != PROBE_DONE)
+    bool first = l->port->role == PROBE_AS_SUBMISSIONS;
+    bool ready = first || (probe_wire_hear(&l->wire, l->wire.timeout_ms) == PROBE_DONE &&
+                           probe_wire_ask(&l->wire, "EHLO probe.invalid") == PROBE_DONE &&
+                           probe_wire_ask(&l->wire, "STARTTLS") == PROBE_DONE && l->wire.code == 220);
+    if (!ready || probe_wire_secure(&l->wire, l->probe->old_tls, &l->expected) != PROBE_DONE)
         return false;
     probe_tell(&l->port->findings, PROBE_TLS_OLD, os_stream_tls(l->wire.stream)->version, NULL, NULL);
     return true;
@@ -43,7 +44,7 @@ bool probe_secure(struct probe_look *l)
         return probe_step_failed(l, step, "TLS");
     char why[PROBE_WIRE_TEXT_MAX];
     memcpy(why, l->wire.why, sizeof why);
-    if (!speaks_old_tls(l))
+    if (!probe_speaks_old_tls(l))
         probe_tell(f, PROBE_TLS_FAILED, why, NULL, NULL);
     return false;
 }

@@ -8,7 +8,6 @@ import os
 import pathlib
 import re
 import shutil
-import signal
 import socket
 import subprocess
 import threading
@@ -45,10 +44,11 @@ class Peer:
         lay = (f"mount -t overlay overlay -o lowerdir={self.root}/usr:/usr /usr && mount --bind {self.folder}/passwd /etc/passwd && "
                f"mount --bind {self.folder}/group /etc/group && mount -t tmpfs tmpfs /var/spool && mount -t tmpfs tmpfs /var/lib && mount -t tmpfs tmpfs /run && "
                f""
-               f"mkdir -p /var/lib/opensmtpd/empty && exec {command}")
+               f"mkdir -p /var/lib/opensmtpd/empty && {command}; exit $?")
         self.output = open(self.folder / "output", "wb")
-        self.process = subprocess.Popen(["unshare", "-m", "sh", "-c", lay], stdin=subprocess.DEVNULL, stdout=self.output,
-                                        stderr=subprocess.STDOUT, start_new_session=True)
+        # In a namespace of processes of its own: whatever it has become, all of it ends with the shell.
+        self.process = subprocess.Popen(["unshare", "-m", "-p", "--fork", "--kill-child", "sh", "-c", lay], stdin=subprocess.DEVNULL,
+                                        stdout=self.output, stderr=subprocess.STDOUT)
         self.case.addCleanup(self.stop)
         wait_for(lambda: all(map(self.listens, self.ports.values())) or self.process.poll() is not None, self.name)
         if self.process.poll() is not None:
@@ -66,12 +66,7 @@ class Peer:
                        (p.name == "output" or "log" in p.name))
 
     def stop(self):
-        for how in (signal.SIGTERM, signal.SIGKILL):
-            try:
-                os.killpg(self.process.pid, how)
-                self.process.wait(5)
-            except (ProcessLookupError, subprocess.TimeoutExpired):
-                pass
+        self.process.kill()
         self.process.wait()
         self.output.close()
 

@@ -9,6 +9,7 @@ import ssl
 import threading
 import time
 import unittest
+import warnings
 
 from certificates import Authority
 from harness import SALLYPORT, SLOW, ServerCase, free_port, run
@@ -306,6 +307,16 @@ class Broken(AuthorityCase):
         self.assert_faults("certificate-chain")
         self.probe(self.small(context=self.context(cases["certificate-name"])), "--as", "submission", "--no-order", "--sni", "mx.example.org")
         self.assert_faults("certificate-name", "certificate-chain")
+
+    def test_old_tls(self):
+        old = self.context(self.good)
+        old.set_ciphers("ALL:@SECLEVEL=0")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            old.minimum_version, old.maximum_version = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1
+        for options, role in (({}, "submission"), ({"implicit": True}, "submissions")):
+            self.probe(self.small(context=old, **options), "--as", role, "--no-order", *self.trusted, code=FAULTY)
+            self.assert_faults("tls-old")
 
     def test_an_address_is_no_name(self):
         self.probe(self.small(), "--as", "submission", "--no-order", "--ca-file", str(self.authority.certificate), code=FINE)
