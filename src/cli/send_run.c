@@ -228,8 +228,8 @@ static void on_note(void *ctx, const struct client_note *n)
 static const struct client_handlers handlers = {on_ready, on_content, on_outcome, on_done, on_ended, on_note};
 
 /*
- * A connection is begun for a message, which counts from here on: else connections that are being opened at the same
- * time would all bring the last one, and a server that is not there would be dialled for ever.
+ * A connection is begun for a message, which counts from here on: else connections that are being opened at
+ * the same time would all bring the last one, and a server that is not there would be dialled for ever.
  */
 static void open_line(struct line *l)
 {
