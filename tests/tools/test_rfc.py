@@ -22,15 +22,18 @@ class Rfc(unittest.TestCase):
         self.page = (ROOT / "docs/rfc.md").read_text()
         self.rows = [line for line in self.page.splitlines() if re.match(r"\| \d{4} ", line)]
         self.assertGreater(len(self.rows), 30)
+        choices = self.page[self.page.index("\n## Where servers differ"):]
+        self.choices = [line for line in choices.splitlines() if line.startswith("| ")][1:]
+        self.assertGreater(len(self.choices), 30)
 
     def test_scenes_exist(self):
-        for row in self.rows:
+        for row in self.rows + self.choices:
             for name in words(row, "scene"):
                 self.assertTrue((ROOT / "tests/scenes" / f"{name}.md").exists(), name)
 
     def test_theorems_exist(self):
         law = (ROOT / "tests/smtp/law.c").read_text()
-        for row in self.rows:
+        for row in self.rows + self.choices:
             for name in words(row, "theorem"):
                 self.assertTrue(re.search(rf"(?:STATE|STEP|FORM)\({name}\)", law), f"{name}: {row}")
 
@@ -55,7 +58,7 @@ class Rfc(unittest.TestCase):
                 self.assertTrue(re.search(rf"X\({phase}, [A-Z_]+, [A-Z]+, ", rules), row)
 
     def test_every_row_is_shown(self):
-        for row in self.rows:
+        for row in self.rows + self.choices:
             self.assertRegex(row.split("|")[4], r"scene|theorem|test|law book", row)
 
 
