@@ -132,6 +132,8 @@ static void take_cause(struct session *s, const struct note *n, const struct pla
     diagnose_session_note(s, n->cause, n->confidence, place, NULL);
 }
 
+static bool is_over(const struct session *s) { return s->quit || s->left || s->closed; }
+
 static void take_note(struct diagnose *d, struct session *s, const struct note *n, const struct place *place)
 {
     switch (n->kind) {
@@ -161,7 +163,9 @@ static void take_note(struct diagnose *d, struct session *s, const struct note *
         s->tls = true;
         break;
     case NOTE_CONNECT:
-        if (s->quit || s->left || s->closed)
+        if (is_over(s) && !n->begins)
+            return;
+        if (is_over(s))
             s = begin_anew(d, s);
         if (!s->connected)
             s->connect_place = *place;

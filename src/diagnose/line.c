@@ -86,6 +86,7 @@ static const struct {
     {">>", SIDE_RIGHT},
     {"<=", SIDE_LEFT},
     {"=>", SIDE_RIGHT},
+    {"= ", SIDE_ECHO}, /* what our own send says of a reply */
     {"\xe2\x86\x90", SIDE_LEFT},
     {"\xe2\x86\x92", SIDE_RIGHT},
     {"\xe2\x87\x90", SIDE_LEFT},
@@ -315,6 +316,28 @@ static struct sp_view without_quote(struct diagnose_style *style, struct sp_view
     return style->quoted ? rest : line;
 }
 
+/* One string of JSON that was printed over many lines: "250-SIZE", or of the key "line". */
+static bool read_string(struct diagnose_style *style, struct sp_view line, enum diagnose_expect expect,
+                        uint8_t *scratch, struct diagnose_line *out)
+{
+    struct sp_view v = sp_view_trim(line);
+    bool keyed = sp_view_starts(v, SP_LIT("\"line\": \""));
+    if (keyed)
+        v = sp_view_from(v, sp_view_of("\"line\": ").len);
+    if (v.len > 0 && v.p[v.len - 1] == ',')
+        v.len--;
+    if (v.len < 2 || v.p[0] != '"' || v.p[v.len - 1] != '"')
+        return false;
+    struct sp_view text = unquote(v, scratch);
+    out->kind = kind_of(text);
+    if (out->kind == DIAGNOSE_LINE_NOTE && keyed && expect != DIAGNOSE_EXPECT_COMMAND)
+        out->kind = DIAGNOSE_LINE_CLIENT;
+    out->text = text;
+    out->marked = true;
+    style->marked += out->kind != DIAGNOSE_LINE_NOTE;
+    return out->kind != DIAGNOSE_LINE_NOTE;
+}
+
 void diagnose_line_read(struct diagnose_style *style, struct sp_view line, enum diagnose_expect expect,
                         uint8_t *scratch, struct diagnose_line *line_out)
 {
@@ -327,8 +350,9 @@ void diagnose_line_read(struct diagnose_style *style, struct sp_view line, enum 
             (void)read_marked(style, out->text, expect, scratch, out);
         return;
     }
-    if (diagnose_csv_read(line, out))
+    if (diagnose_csv_read(line, out) || read_string(style, line, expect, scratch, out))
         return;
+    *out = (struct diagnose_line){.kind = DIAGNOSE_LINE_NOTE, .text = line};
     struct sp_view rest = diagnose_prefix_skip(line, &out->key), seen = out->key;
     bool in_clear =
         expect == DIAGNOSE_EXPECT_CONTENT && style->marked == 0; /* a paste: the message has no marks */

@@ -16,7 +16,7 @@ static const struct {
     {"ssl_accept*wrong version|ssl_accept*http request|ssl_accept*unknown protocol|ssl_accept*packet "
      "length|accept:wrong version|tlsv1 alert decode error*accept",
      DIAGNOSE_PLAIN_TO_TLS_PORT, 0.85},
-    {"wrong version number|wrong_version_number|packet length too long|unknown "
+    {"speaks plain text, not tls|wrong version number|wrong_version_number|packet length too long|unknown "
      "protocol:|unknown_protocol|ssl23_get_server_hello|"
      "record layer failure|record overflow|first record does not look like a tls handshake|unsupported or "
      "unrecognized ssl message|plaintext connection|"
@@ -42,7 +42,8 @@ static const struct {
      "no appropriate protocol|dh key too small|dh_key_too_small|tls negotiation "
      "failed|sslerror|ssl_error|tls startup failed|tls library problem",
      DIAGNOSE_TLS_HANDSHAKE_FAILED, 0.8},
-    {"no suitable authentication method|no supported auth|no authentication mechanism|unknown "
+    {"server offers auth *, not |no suitable authentication method|no supported auth|no authentication "
+     "mechanism|unknown "
      "auth*method|authentication mechanism*not supported by|no mechanism available|no compatible auth|sasl "
      "mechanism*not available|no worthy mechs|no suitable*mechanism|no auth types|requested type not "
      "available|cannot use a secure "
@@ -51,10 +52,11 @@ static const struct {
      DIAGNOSE_MECHANISM_NOT_OFFERED, 0.85},
     {"auth extension not supported|does not support authentication|doesn't support auth|server doesn't "
      "support auth|did not advertise authentication|does not support auth|auth not supported|host did not "
-     "advertise auth|authentication not supported|smtp auth not available|does not advertise "
+     "advertise auth|authentication not supported|offers no auth|smtp auth not available|does not advertise "
      "auth|authentication is not supported",
      DIAGNOSE_AUTH_NOT_OFFERED, 0.85},
-    {"starttls extension not supported|did not advertise starttls|doesn't support starttls|does not support "
+    {"does not offer starttls|starttls extension not supported|did not advertise starttls|doesn't support "
+     "starttls|does not support "
      "starttls|does not support the starttls|starttls not supported|does not support tls via|starttls is "
      "required but|starttls is not supported|no starttls|starttls was required but|tls is required, but was "
      "not offered|starttls not available|starttls not advertised|not support the starttls "
@@ -62,7 +64,8 @@ static const struct {
      DIAGNOSE_STARTTLS_NOT_OFFERED, 0.85},
     {"unencrypted connection", DIAGNOSE_AUTH_BEFORE_STARTTLS, 0.75},
     {"connection refused|econnrefused|actively refused", DIAGNOSE_CONNECTION_REFUSED, 0.9},
-    {"name or service not known|getaddrinfo|enotfound|edns|could not resolve|unknownhostexception|no such "
+    {"there is no such name|name or service not known|getaddrinfo|enotfound|edns|could not "
+     "resolve|unknownhostexception|no such "
      "host|nodename nor servname|name resolution|no address associated|cannot resolve host|unknown host|host "
      "not found|name has no usable address|host or domain name not found",
      DIAGNOSE_HOST_NOT_FOUND, 0.88},
@@ -70,6 +73,7 @@ static const struct {
      "login|authenticationfailedexception|invalid credentials|bad credentials|auth-failed|authenticator "
      "failed|authenticationexception|password incorrect",
      DIAGNOSE_WRONG_CREDENTIALS, 0.65},
+    {"the address cannot stand in a command", DIAGNOSE_SYNTAX_ERROR, 0.85},
     {"response: -1|greeting never received|no greeting", DIAGNOSE_PLAIN_TO_TLS_PORT, 0.75},
 };
 
@@ -253,7 +257,11 @@ void diagnose_note_read(struct sp_view line, struct note *note_out)
         say(n, NOTE_CLOSED);
     else if (tells_tls(low, pairs))
         say(n, NOTE_TLS);
-    if (n->kind == NOTE_NOTHING && tells_connecting(low, pairs))
+    if (n->kind == NOTE_NOTHING && tells_connecting(low, pairs)) {
         say(n, NOTE_CONNECT);
+        n->begins = diagnose_has(
+            low,
+            "trying|connecting|connected|connect to|connection to|opening|s_client|telnet|smtp://|smtps://");
+    }
     n->port = find_port(low);
 }

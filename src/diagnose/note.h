@@ -27,6 +27,7 @@ struct note {
     enum diagnose_cause_id cause;
     double confidence;
     unsigned port;       /* 0: not told */
+    bool begins;         /* CONNECT: that it begins, and not merely something about one */
     struct sp_view key;  /* an id of a queued message, if that ties lines together */
 };
 
