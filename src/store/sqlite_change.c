@@ -153,8 +153,11 @@ int sqlite_settle(struct store *base, uint64_t mail, const struct store_settleme
     int status = finishes_all(s, mail, list, n, &all);
     if (!status && all)
         status = sqlite_remove(base, mail);
-    for (size_t i = 0; !status && !all && i < n; i++)
+    for (size_t i = 0; !status && !all && i < n; i++) {
         status = settle_one(s, mail, &list[i]);
+        if (store_state_waits(list[i].state)) /* nobody may have leased it */
+            sqlite_scan_again(s, list[i].next_ms);
+    }
     if (!status)
         *gone_out = all;
     return status;

@@ -41,6 +41,7 @@ struct bench_end {
     enum ipc_end end;
     uint32_t pause_s;
     size_t attempts;
+    void (*attempted)(struct bench_end *end, const struct ipc_attempt *a); /* or NULL */
 };
 
 struct bench {
@@ -123,6 +124,8 @@ static void bench_end_message(void *ctx, struct os_edge *e, const struct ipc_mes
         at += views[i]->len;
     }
     end->attempts++;
+    if (end->attempted)
+        end->attempted(end, &m->as.attempt);
     if (end->deliver)
         bench_answer_attempt(end, &m->as.attempt);
 }

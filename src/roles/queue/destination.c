@@ -50,6 +50,7 @@ static void leave(struct queue_ring *ring, struct queue_destination *d)
 
 void queue_destination_stand(struct queue *q, struct queue_destination *d, enum queue_stand stand)
 {
+    bool had_turn = d->stand == QUEUE_RINGED && stand != QUEUE_RESTING;
     if (d->stand == stand)
         return;
     if (d->stand != QUEUE_NOWHERE)
@@ -57,6 +58,8 @@ void queue_destination_stand(struct queue *q, struct queue_destination *d, enum 
     d->stand = stand;
     if (stand != QUEUE_NOWHERE)
         enter(ring_of(q, d), d);
+    if (had_turn)
+        queue_site_keep_awake(q, d->site); /* it may have been the one that was woken */
 }
 
 void queue_destination_place(struct queue *q, struct queue_destination *d)
@@ -112,11 +115,7 @@ void queue_read_suspensions(struct queue *q)
     if (store_suspensions(q->store, take_suspension, q) != SP_OK)
         os_log(OS_WARN, "store-failed", OS_STR("what", "suspensions"),
                OS_STR("error", store_error(q->store)));
-    size_t cursor = 0;
-    struct sp_view key;
-    for (void *value; sp_table_next(&q->window.destinations, &cursor, &key, &value);)
-        queue_destination_place(q, value);
-    q->window.walk_ms = 0;
+    queue_destinations_review(q);
 }
 
 bool queue_destination_is_blocked(const struct queue *q, const struct queue_destination *d, int64_t now_ms)
@@ -158,23 +157,44 @@ struct queue_destination *queue_destination_find(const struct queue *q, struct s
     return sp_table_get(&q->window.destinations, name);
 }
 
-struct queue_destination *queue_destination_of(struct queue *q, struct sp_view route, struct sp_view address)
+/* The name of the destination of mail to that address by that route, in an empty buffer. */
+static struct sp_view name_of(const struct queue *q, struct sp_view route, struct sp_view address,
+                              struct sp_buf *name)
 {
-    struct sp_buf name;
-    sp_buf_init(&name, &os_heap, 1 << 20);
-    (void)sp_buf_add(&name, route); /* os_heap never says no */
-    (void)sp_buf_add_u8(&name, '/');
-    struct sp_view domain = add_domain(&name, address);
+    (void)sp_buf_add(name, route); /* os_heap never says no */
+    (void)sp_buf_add_u8(name, '/');
+    struct sp_view domain = add_domain(name, address);
     /* A domain that is suspended by itself must not take the others of its route with it. */
     const struct config_route *settings = config_find_route(q->role->config, route);
     bool by_domain = settings && settings->kind == CONFIG_ROUTE_MX;
     bool with_domain = domain.len > 0 && (by_domain || find_suspension(q, domain, NULL));
-    struct sp_view key = sp_view_sub(sp_buf_view(&name), 0, with_domain ? name.len : route.len);
+    return sp_view_sub(sp_buf_view(name), 0, with_domain ? name->len : route.len);
+}
+
+struct queue_destination *queue_destination_of(struct queue *q, struct sp_view route, struct sp_view address)
+{
+    struct sp_buf name;
+    sp_buf_init(&name, &os_heap, 1 << 20);
+    struct sp_view key = name_of(q, route, address, &name);
     struct queue_destination *d = queue_destination_find(q, key);
     if (!d)
-        d = make(q, key, route.len, with_domain);
+        d = make(q, key, route.len, key.len > route.len);
     sp_buf_fini(&name);
     return d;
+}
+
+bool queue_destination_fits(const struct queue *q, const struct queue_destination *d,
+                            const struct queue_item *item)
+{
+    struct sp_buf name;
+    bool fits = true;
+    sp_buf_init(&name, &os_heap, 1 << 20);
+    for (const struct queue_target *t = item->targets; t && fits; t = t->next) {
+        sp_buf_clear(&name);
+        fits = sp_view_eq(name_of(q, d->route, queue_address(t), &name), d->name);
+    }
+    sp_buf_fini(&name);
+    return fits;
 }
 
 struct queue_destination *queue_destination_named(struct queue *q, struct sp_view name)
@@ -199,13 +219,35 @@ void queue_destination_drop(struct queue *q, struct queue_destination *d)
     free(d);
 }
 
-void queue_destinations_sweep(struct queue *q)
+/* All of them, so that the table may change meanwhile. The caller frees the list. */
+static struct queue_destination **list_all(struct queue *q, size_t *n_out)
 {
     struct queue_destination **all = os_new((q->window.destinations.n + 1) * sizeof *all);
     size_t n = 0, cursor = 0;
     struct sp_view key;
     for (void *value; sp_table_next(&q->window.destinations, &cursor, &key, &value);)
         all[n++] = value;
+    *n_out = n;
+    return all;
+}
+
+void queue_destinations_review(struct queue *q)
+{
+    size_t n;
+    struct queue_destination **all = list_all(q, &n);
+    for (size_t i = 0; i < n; i++) {
+        queue_window_forget_misplaced(q, all[i]);
+        queue_destination_place(q, all[i]);
+        queue_destination_drop(q, all[i]);
+    }
+    free(all);
+    q->window.walk_ms = 0;
+}
+
+void queue_destinations_sweep(struct queue *q)
+{
+    size_t n;
+    struct queue_destination **all = list_all(q, &n);
     for (size_t i = 0; i < n; i++)
         queue_destination_drop(q, all[i]);
     free(all);

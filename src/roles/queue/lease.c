@@ -185,6 +185,7 @@ static void end_lease(struct queue *q, struct queue_item *item)
     q->window.active -= item->target_n;
     if (route)
         queue_site_wake(q, d->site, queue_site_room(d->site, route));
+    queue_site_keep_awake(q, d->site);
 }
 
 /* Domains whose servers are the same share what is known of them. */
@@ -192,12 +193,10 @@ static void move_to_site(struct queue *q, struct queue_destination *d, struct sp
 {
     if (!key.len || sp_view_eq(key, sp_view_make(d->site->key, d->site->key_len)))
         return;
-    enum queue_stand stand = d->stand;
     queue_destination_stand(q, d, QUEUE_NOWHERE);
     queue_site_leave(q, d);
     queue_site_join(q, d, key);
-    if (stand != QUEUE_NOWHERE)
-        queue_destination_place(q, d);
+    queue_destination_place(q, d); /* it may be open where the other was not */
 }
 
 /* What its first failed recipient was told, or else the first. */
@@ -255,10 +254,7 @@ void queue_take_result(struct queue *q, struct os_edge *from, const struct ipc_a
     learn(q, item->destination, result, outcomes, i);
     end_lease(q, item);
     (void)sp_table_take(&q->deaths, queue_key(&item->mail.id)); /* its process lives */
-    if (i == 1)
-        queue_settle(q, item, outcomes, 1);
-    else
-        queue_settle(q, item, outcomes, i);
+    queue_settle(q, item, outcomes, i);
 }
 
 /* How often this message's process went away, this time included. */

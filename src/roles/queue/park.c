@@ -118,6 +118,7 @@ bool queue_refill(struct queue *q, int64_t now_ms)
         return false;
     struct queue_destination *d = next_refill(q);
     struct queue_filling f = {.q = q, .only = d};
+    bool from_start = d->place.mail == 0;
     if (queue_destination_is_blocked(q, d, now_ms))
         return w->refill != NULL;
     int status = store_lease_parked(q->store, d->name, &d->place, FETCH_AT_ONCE, queue_fill_one, &f);
@@ -128,7 +129,8 @@ bool queue_refill(struct queue *q, int64_t now_ms)
         queue_ask_refill(q, d);
         return false;
     }
-    if (d->place.end && f.n == 0)
+    /* What was parked meanwhile may stand before the place where this began. */
+    if (from_start && d->place.end && f.n == 0)
         d->parked = false;
     queue_ask_refill(q, d);
     queue_destination_drop(q, d);

@@ -183,7 +183,9 @@ static void start(struct role *r)
 static void reload(struct role *r)
 {
     struct queue *q = queue_of(r);
-    os_later_ask(&q->turn); /* a route may be back */
+    queue_batch_commit(q);
+    queue_destinations_review(q); /* a route may be back, or of another kind */
+    os_later_ask(&q->turn);
 }
 
 static void message(struct role *r, struct os_edge *from, const struct ipc_message *m)

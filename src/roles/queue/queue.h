@@ -67,6 +67,7 @@ enum ipc_submit_why queue_batch_why(const struct queue *q);
 /* --- destination.c -------------------------------------------------------------------------- */
 
 struct queue_destination;
+struct queue_item;
 
 /* Destinations that stand in the same place, in a ring. */
 struct queue_ring {
@@ -120,6 +121,12 @@ void queue_destination_drop(struct queue *q, struct queue_destination *d);
 /* May nothing be given to it at the moment, whatever ends? */
 bool queue_destination_is_blocked(const struct queue *q, const struct queue_destination *d, int64_t now_ms);
 
+/* Does it go there, as the configuration and the suspensions are now? */
+bool queue_destination_fits(const struct queue *q, const struct queue_destination *d,
+                            const struct queue_item *item);
+/* They have changed: let everything stand where it belongs now. What waits for another destination than the one
+ * that it was meant for goes back to the store. Without an open batch. */
+void queue_destinations_review(struct queue *q);
 /* Drop all that nothing names any more. */
 void queue_destinations_sweep(struct queue *q);
 
@@ -166,6 +173,8 @@ uint32_t queue_site_room(const struct queue_site *s, const struct config_route *
 void queue_site_count(struct queue_site *s, const struct config_route *route, int64_t now_ms);
 /* One has ended: who rests may go. */
 void queue_site_wake(struct queue *q, struct queue_site *s, uint32_t room);
+/* Nobody is to rest for the end of an attempt when there is none. */
+void queue_site_keep_awake(struct queue *q, struct queue_site *s);
 
 /* What an attempt has learnt. */
 void queue_site_note(struct queue *q, struct queue_site *s, const struct config_route *route,
@@ -199,6 +208,7 @@ struct queue_item {
     bool fresh;             /* never tried                                       */
     bool counted;           /* in the window, waiting or under way               */
     bool counted_fresh;     /* came from smtpd, not from the store               */
+    bool looked_up;         /* has no leases: out of date when this turn is over */
     struct queue_target *targets, **targets_end;
     size_t target_n;
     uint8_t text[];
@@ -236,6 +246,8 @@ void queue_window_put(struct queue *q, struct queue_item *item);
 /* Take all that waits of a message out of the window, or out of one destination's lines, and free it. */
 void queue_window_forget(struct queue *q, uint64_t mail);
 void queue_window_forget_at(struct queue *q, struct queue_destination *d, uint64_t mail);
+/* Take out of its lines, and free, what belongs to another destination. */
+void queue_window_forget_misplaced(struct queue *q, struct queue_destination *d);
 /* Take the next one out of a destination's lines. NULL: none waits. */
 struct queue_item *queue_window_take(struct queue *q, struct queue_destination *d);
 /* Room for n recipients of a new message? */
@@ -258,7 +270,7 @@ struct queue_item *queue_window_next(struct queue *q,
  */
 struct queue_filling {
     struct queue *q;
-    struct queue_destination *only; /* all is of this destination; NULL: each to its own */
+    struct queue_destination *only; /* all was parked for this destination               */
     struct queue_item *items;       /* of the message that is being read, by `next`      */
     struct queue_item *crowd;       /* to be parked, by `next`                           */
     size_t n;
@@ -311,6 +323,8 @@ bool queue_is_over(const struct queue *q, const struct store_mail *mail, int64_t
 
 /* Write down what became of the item's targets; n outcomes in their order, or one for all. Takes the item. */
 void queue_settle(struct queue *q, struct queue_item *item, const struct queue_outcome *outcomes, size_t n);
+/* Is there an outcome of this recipient that could not be written down yet? */
+bool queue_is_unsettled(const struct queue *q, uint64_t mail, uint32_t number);
 /* What could not be written down is tried again; is forgotten. */
 void queue_settle_again(struct queue *q);
 void queue_settle_forget(struct queue *q);
@@ -357,7 +371,7 @@ void queue_drop_spools(struct queue *q, uint32_t peer);
 
 /* --- why.c ---------------------------------------------------------------------------------- */
 
-/* Is an attempt under way for this recipient? */
+/* Is an attempt under way for this recipient, or its outcome not yet written down? */
 bool queue_is_under_way(const struct queue *q, uint64_t mail, uint32_t number);
 /* Complete a reason; its views live until queue_destinations_sweep. */
 void queue_why(struct queue *q, const struct store_mail *mail, const struct store_recipient *r,

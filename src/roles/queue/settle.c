@@ -302,8 +302,13 @@ static void drop_reports(struct queue *q, struct queue_settling *s)
             queue_item_free(q, s->reports[a].item, STORE_NEVER);
 }
 
-static void keep_for_later(struct queue *q, struct queue_settling *s)
+static void put_off(struct queue *q, struct queue_settling *s)
 {
+    if (s->item->looked_up) { /* others may have it by then */
+        queue_item_free(q, s->item, 0);
+        settling_free(s);
+        return;
+    }
     s->next = q->unsettled;
     q->unsettled = s;
     os_timer_set(&q->again, AGAIN_MS);
@@ -316,7 +321,7 @@ static void settled_done(struct queue *q, struct queue_entry *entry, bool ok, en
     if (!ok) {
         /* The reports never were; what became of the recipients is still to be written down. */
         drop_reports(q, s);
-        keep_for_later(q, s);
+        put_off(q, s);
         return;
     }
     int64_t due = STORE_NEVER;
@@ -337,7 +342,7 @@ static void settled_done(struct queue *q, struct queue_entry *entry, bool ok, en
 static void settle(struct queue *q, struct queue_settling *s)
 {
     if (!queue_batch_open(q)) {
-        keep_for_later(q, s);
+        put_off(q, s);
         return;
     }
     int status = write_down(q, s);
@@ -362,6 +367,16 @@ void queue_settle_again(struct queue *q)
         settle(q, s);
         s = next;
     }
+}
+
+bool queue_is_unsettled(const struct queue *q, uint64_t mail, uint32_t number)
+{
+    for (const struct queue_settling *s = q->unsettled; s; s = s->next)
+        for (const struct queue_target *t = s->item->mail.id == mail ? s->item->targets : NULL; t;
+             t = t->next)
+            if (t->number == number)
+                return true;
+    return false;
 }
 
 void queue_settle_forget(struct queue *q)
@@ -389,6 +404,7 @@ static void give_up_one(void *ctx, const struct store_mail *mail, const struct s
         return;
     if (!g->item) {
         g->item = queue_item_new(mail, false);
+        g->item->looked_up = true;
         queue_item_aim(g->item, queue_destination_of(g->q, r->route, r->address));
     }
     queue_item_add(g->item, r);
@@ -407,5 +423,5 @@ int queue_give_up(struct queue *q, uint64_t mail, struct sp_view why)
     struct queue_outcome outcome = {.kind = IPC_OUTCOME_FAILED, .enhanced = SP_LIT("5.3.0"), .reply = why};
     queue_settle(q, g.item, &outcome, 1);
     queue_batch_commit(q);
-    return status;
+    return q->failing ? SP_ERR_IO : status;
 }

@@ -72,8 +72,10 @@ void queue_site_leave(struct queue *q, struct queue_destination *d)
     d->site = NULL;
     int64_t now = q->wall_ms();
     bool remembered = (s->until_ms > now || s->rate_ms > now) && q->window.sites.n <= QUEUE_SITES_MAX;
-    if (s->destinations)
+    if (s->destinations) {
+        queue_site_keep_awake(q, s);
         return;
+    }
     if (remembered)
         queue_site_time(q, s);
     else
@@ -122,6 +124,16 @@ void queue_site_wake(struct queue *q, struct queue_site *s, uint32_t room)
 {
     for (uint32_t n = s->active; n < room && s->resting.first; n++)
         queue_destination_place(q, s->resting.first);
+}
+
+void queue_site_keep_awake(struct queue *q, struct queue_site *s)
+{
+    while (s->active == 0 && s->resting.first) {
+        struct queue_destination *d = s->resting.first;
+        queue_destination_place(q, d);
+        if (d->stand == QUEUE_RINGED)
+            return;
+    }
 }
 
 static void place_all(struct queue *q, struct queue_site *s)

@@ -60,6 +60,7 @@ static struct found *found_of(struct walk *w, const struct store_mail *mail, con
         return w->found;
     struct found *f = os_new(sizeof *f);
     f->item = queue_item_new(mail, false);
+    f->item->looked_up = true;
     queue_item_aim(f->item, queue_destination_of(w->q, r->route, r->address));
     sp_buf_init(&f->text, &os_heap, SIZE_MAX / 2);
     f->next = w->found;
@@ -76,8 +77,7 @@ static void add(struct walk *w, const struct store_mail *mail, const struct stor
         f->outcomes = os_heap.resize(os_heap.ctx, f->outcomes, f->room * each, room * each);
         f->room = room;
     }
-    struct queue_destination *d = r->parked.len ? queue_destination_named(w->q, r->parked)
-                                                : queue_destination_of(w->q, r->route, r->address);
+    struct queue_destination *d = queue_destination_of(w->q, r->route, r->address);
     queue_window_forget_at(w->q, d, mail->id);
     queue_destination_drop(w->q, d);
     queue_item_add(f->item, r);

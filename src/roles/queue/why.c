@@ -10,6 +10,8 @@ enum { PLACES_PAGE = 100, PARKED_MOST = 10000 };
 
 bool queue_is_under_way(const struct queue *q, uint64_t mail, uint32_t number)
 {
+    if (queue_is_unsettled(q, mail, number))
+        return true;
     size_t cursor = 0;
     struct sp_view key;
     for (void *value; sp_table_next(&q->leases, &cursor, &key, &value);) {

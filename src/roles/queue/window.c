@@ -137,13 +137,14 @@ void queue_window_put(struct queue *q, struct queue_item *item)
         queue_destination_place(q, d);
 }
 
-/* Of one line, what is of that message. */
-static struct queue_item *take_mail(struct queue_destination *d, struct queue_line *line, uint64_t mail)
+/* Of one line, what is of that message; 0: what belongs to another destination. */
+static struct queue_item *take_some(const struct queue *q, struct queue_destination *d,
+                                    struct queue_line *line, uint64_t mail)
 {
     struct queue_item *taken = NULL;
     for (struct queue_item **at = &line->first; *at;) {
         struct queue_item *item = *at;
-        if (item->mail.id != mail) {
+        if (mail ? item->mail.id != mail : queue_destination_fits(q, d, item)) {
             at = &item->next;
             continue;
         }
@@ -159,11 +160,13 @@ static struct queue_item *take_mail(struct queue_destination *d, struct queue_li
 
 void queue_window_forget_at(struct queue *q, struct queue_destination *d, uint64_t mail)
 {
-    struct queue_item *taken[] = {take_mail(d, &d->fresh, mail), take_mail(d, &d->retries, mail)};
+    struct queue_item *taken[] = {take_some(q, d, &d->fresh, mail), take_some(q, d, &d->retries, mail)};
+    if (!taken[0] && !taken[1])
+        return;
     d->item_n++; /* it is not to go with its last item */
-    if (!d->fresh.first && !d->retries.first)
-        queue_destination_stand(q, d, QUEUE_NOWHERE);
     d->place = (struct store_place){0};
+    d->parked = true;
+    queue_destination_place(q, d);
     for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
         while (taken[i]) {
             struct queue_item *item = taken[i];
@@ -172,6 +175,11 @@ void queue_window_forget_at(struct queue *q, struct queue_destination *d, uint64
             queue_item_free(q, item, 0);
         }
     d->item_n--;
+}
+
+void queue_window_forget_misplaced(struct queue *q, struct queue_destination *d)
+{
+    queue_window_forget_at(q, d, 0);
 }
 
 void queue_window_forget(struct queue *q, uint64_t mail)
@@ -241,7 +249,13 @@ int64_t queue_window_next_ms(const struct queue *q)
     const struct queue_window *w = &q->window;
     int64_t next = w->wake_ms < w->walk_ms ? w->wake_ms : w->walk_ms;
     /* A full window is filled again when results make room, not by time. */
-    return queue_window_wants_more(q) && w->next_ms < next ? w->next_ms : next;
+    bool wants_more = queue_window_wants_more(q);
+    int64_t store_ms = wants_more ? w->next_ms : STORE_NEVER;
+    if (w->parking.first || (wants_more && w->refill))
+        store_ms = 0;
+    if (store_ms < w->park_ms)
+        store_ms = w->park_ms;
+    return store_ms < next ? store_ms : next;
 }
 
 /* --- filling -------------------------------------------------------------------------------- */
@@ -251,7 +265,7 @@ static void put_all(struct queue_filling *f)
     while (f->items) {
         struct queue_item *item = f->items;
         f->items = item->next;
-        if (queue_window_is_crowded(f->q, item->destination) && !f->only) {
+        if (item->destination != f->only && queue_window_is_crowded(f->q, item->destination)) {
             item->next = f->crowd;
             f->crowd = item;
         } else {
@@ -264,7 +278,7 @@ static void put_all(struct queue_filling *f)
 void queue_fill_one(void *filling, const struct store_mail *mail, const struct store_recipient *r)
 {
     struct queue_filling *f = filling;
-    struct queue_destination *d = f->only ? f->only : queue_destination_of(f->q, r->route, r->address);
+    struct queue_destination *d = queue_destination_of(f->q, r->route, r->address);
     if (f->items && f->items->mail.id != mail->id)
         put_all(f);
     struct queue_item *item = f->items;
