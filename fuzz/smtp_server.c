@@ -54,12 +54,21 @@ static void check_alone(const struct host *h)
         die("CLOSED was not told, or too early", h);
 }
 
-/* Octets sent ahead of a reply: refused, or as if the rest came later. */
+/* What is refused because of what has arrived with it: octets sent ahead, a PROXY header of version 2. */
+static bool depends_on_cut(struct sp_view out)
+{
+    static const char *const marks[] = {"[sent-ahead]", "[proxy-header]"};
+    for (size_t i = 0; i < sizeof(marks) / sizeof(*marks); i++)
+        if (out.len > 0 && memmem(out.p, out.len, marks[i], strlen(marks[i])))
+            return true;
+    return false;
+}
+
+/* Such octets are refused, or it is as if the rest came later. */
 static void compare(const struct host *whole, const struct host *pieces)
 {
-    static const char mark[] = "[sent-ahead]";
     struct sp_view a = sp_buf_view(&whole->out), b = sp_buf_view(&pieces->out);
-    if (a.len > 0 && memmem(a.p, a.len, mark, sizeof(mark) - 1)) {
+    if (depends_on_cut(a)) {
         size_t last = a.len - 2;
         while (last > 0 && a.p[last - 1] != '\n')
             last--;

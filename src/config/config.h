@@ -44,6 +44,7 @@ struct config_listener {
     size_t xclient_from_n;
     enum config_protocol protocol;
     bool verify;        /* VRFY says whether a mailbox exists                  */
+    bool etrn;          /* ETRN is offered                                     */
     bool fix_line_ends; /* CR and LF alone in messages of those who have logged in */
     bool mend_headers;  /* the manners of submission (RFC 6409 8), for the same */
     enum config_undeclared undeclared_8bit;

@@ -3,7 +3,8 @@
 
 enum { TLS_RECORD_HANDSHAKE = 0x16 };
 
-/* Version 2 of the PROXY protocol; version 1 begins with a word. */
+/* Version 2 of the PROXY protocol; version 1 begins with a word. One that comes in pieces is refused line by
+ * line, and its LF closes the session. */
 static const struct sp_view proxy_signature = SP_LIT_INIT("\r\n\r\n\0\r\nQUIT\n");
 
 static size_t line_limit(void *ctx, struct sp_view start)

@@ -314,6 +314,7 @@ const struct store_backend store_sqlite = {
     .release = sqlite_release,
     .settle = sqlite_settle,
     .retry = sqlite_retry,
+    .hasten = sqlite_hasten,
     .park = sqlite_park,
     .lease_parked = sqlite_lease_parked,
     .parked_after = sqlite_parked_after,

@@ -187,6 +187,21 @@ int sqlite_retry(struct store *base, uint64_t mail, int64_t now_ms, int64_t sinc
     return SP_OK;
 }
 
+int sqlite_hasten(struct store *base, uint64_t mail, uint32_t number, int64_t now_ms)
+{
+    struct sqlite_store *s = sqlite_of(base);
+    if (s->spoiled)
+        return SP_ERR_IO;
+    sqlite3_stmt *st = sqlite_statement(s, SQLITE_HASTEN_STMT);
+    sqlite_bind_u64(st, 1, mail);
+    sqlite_bind_u64(st, 2, number);
+    sqlite_bind_u64(st, 3, (uint64_t)now_ms);
+    int status = sqlite_run(s, st);
+    if (status == SP_OK)
+        sqlite_scan_again(s, 0); /* one that was parked may have a time that the scan has passed */
+    return status;
+}
+
 int sqlite_redirect(struct store *base, uint64_t mail, uint32_t number, struct sp_view address,
                     struct sp_view route)
 {

@@ -204,6 +204,9 @@ SP_MUST_USE int store_suspensions(struct store *s, store_visit_suspension *visit
 SP_MUST_USE int store_retry(struct store *s, uint64_t mail, int64_t now_ms, int64_t since_ms, size_t most,
                             size_t *n_out);
 
+/* Make one recipient due now, and no longer parked. One that does not wait is left alone. */
+SP_MUST_USE int store_hasten(struct store *s, uint64_t mail, uint32_t number, int64_t now_ms);
+
 /* Visit at most `most` recipients that wait though the time is over that BY= gave them; of BY=...N those whose
  * sender was not told. */
 SP_MUST_USE int store_late(struct store *s, int64_t now_ms, size_t most, store_visit *visit, void *ctx);

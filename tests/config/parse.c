@@ -122,7 +122,7 @@ static void listeners(void **state)
               "  auth-in-clear = yes\n listen-last = yes }\n"
               "listener e { address = \"[::1]:2\"\n require-tls = yes\n relay-from = \"::1\" }\n"
               "listener g { address = \"[::1]:24\"\n protocol = lmtp\n xclient-from = \"::1\"\n"
-              "  verify = yes\n fix-line-ends = yes\n mend-headers = no\n undeclared-8bit = refuse }\n");
+              "  verify = yes\n etrn = yes\n fix-line-ends = yes\n mend-headers = no\n undeclared-8bit = refuse }\n");
     const struct config_listener *a = config_find_listener(c, SP_LIT("a")), *b = a + 1, *d = a + 3,
                                  *e = a + 4;
     assert_int_equal(a->tls, CONFIG_TLS_OFF);
@@ -137,11 +137,11 @@ static void listeners(void **state)
     assert_int_equal(e->relay_from_n, 1);
     assert_int_equal(a->protocol, CONFIG_PROTOCOL_SMTP);
     assert_int_equal(a->undeclared_8bit, CONFIG_UNDECLARED_ACCEPT);
-    assert_true(a->mend_headers && !a->fix_line_ends && !a->verify && a->xclient_from_n == 0);
+    assert_true(a->mend_headers && !a->fix_line_ends && !a->verify && !a->etrn && a->xclient_from_n == 0);
     const struct config_listener *g = a + 5;
     assert_int_equal(g->protocol, CONFIG_PROTOCOL_LMTP);
     assert_int_equal(g->undeclared_8bit, CONFIG_UNDECLARED_REFUSE);
-    assert_true(!g->mend_headers && g->fix_line_ends && g->verify && g->xclient_from_n == 1);
+    assert_true(!g->mend_headers && g->fix_line_ends && g->verify && g->etrn && g->xclient_from_n == 1);
     assert_null(config_find_listener(c, SP_LIT("f")));
     config_free(c);
 }

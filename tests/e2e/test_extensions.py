@@ -4,6 +4,7 @@ import email.policy
 import json
 import smtplib
 
+from fake_server import FakeServer
 from harness import SLOW, ServerCase, program, run, swaks, wait_for
 
 HEAD = """
@@ -165,6 +166,92 @@ class Peers(ServerCase):
         with server.talk("mx") as c:
             c.hello()
             c.command("XCLIENT ADDR=192.0.2.7", 502, "[command-not-offered]")
+
+
+class Asked(ServerCase):
+    """ETRN: a site that is back asks for what waits."""
+
+    def setUp(self):
+        super().setUp()
+        self.site = FakeServer(sayings={"": "421 4.3.2 the line is down"})
+        self.addCleanup(self.site.stop)
+        self.server = self.configure("""
+            hostname = mail.example.org
+            data = data
+            default-route = hold
+            queue {
+                retry-first = 1h
+                back-off-first = 1h
+                back-off-most = 1h
+            }
+            route site {
+                kind = relay
+                host = "127.0.0.1"
+                port = %d
+                tls = off
+            }
+            domain example.org {
+                route = site
+            }
+            listener mx {
+                address = "127.0.0.1:0"
+                auth = offered
+                auth-in-clear = yes
+                etrn = yes
+            }
+            listener inside {
+                address = "127.0.0.1:0"
+                tls = off
+                relay-from = "127.0.0.1"
+                etrn = yes
+            }
+            listener other {
+                address = "127.0.0.1:0"
+                tls = off
+            }
+        """ % self.site.port, "--user", "demo:pencil-and-paper")
+
+    def send(self, subject):
+        with self.server.talk("mx") as c:
+            c.hello()
+            c.command("MAIL FROM:<a@client.example>", 250)
+            c.command("RCPT TO:<alice@Example.org>", 250)
+            c.command("DATA", 354)
+            c.raw(b"Subject: %s\r\n\r\nx\r\n.\r\n" % subject.encode())
+            c.expect(250)
+
+    def test_what_waits_is_sent(self):
+        self.send("tried")
+        wait_for(lambda: [m for m in self.server.queue() if m["recipients"][0]["attempts"]], "the attempt", 5)
+        self.send("parked")
+        self.site.sayings.clear()
+        with self.server.talk("inside") as c:
+            self.assertIn("ETRN", str(c.hello()))
+            c.command("ETRN EXAMPLE.org", 250, "Delivery started")
+        self.site.wait(2)
+        wait_for(lambda: not self.server.queue(), "an empty queue")
+        self.server.wait_log("domain-asked-for", domain="EXAMPLE.org", recipients="2")
+
+    def test_with_all_below_and_by_who_has_logged_in(self):
+        self.send("tried")
+        wait_for(lambda: [m for m in self.server.queue() if m["recipients"][0]["attempts"]], "the attempt", 5)
+        self.site.sayings.clear()
+        with self.server.talk("mx") as c:
+            c.hello()
+            c.login("demo", "pencil-and-paper")
+            c.command("ETRN @example.org", 250)
+        self.site.wait(1)
+
+    def test_who_may_not(self):
+        with self.server.talk("mx") as c:
+            c.hello()
+            c.command("ETRN example.org", 459, "[etrn-denied]")
+            c.login("demo", "pencil-and-paper")
+            c.command("ETRN elsewhere.example", 459, "[etrn-denied]")
+            c.command("ETRN #queue", 501, "[etrn-argument]")
+        with self.server.talk("other") as c:
+            self.assertNotIn("ETRN", str(c.hello()))
+            c.command("ETRN example.org", 502, "[command-not-offered]")
 
 
 class Lmtp(ServerCase):

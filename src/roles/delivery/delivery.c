@@ -245,6 +245,8 @@ static void take_message(struct role *r, struct os_edge *from, const struct ipc_
     struct delivery *d = obtain(r);
     if (m->type == IPC_TYPE_attempt)
         take_attempt(d, from, &m->as.attempt);
+    else if (m->type == IPC_TYPE_dial_anew)
+        delivery_trouble_forget_all(d);
     else if (m->type == IPC_TYPE_credential)
         take_credential(d, &m->as.credential);
     else if (m->type == IPC_TYPE_document_here)

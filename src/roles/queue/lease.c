@@ -37,6 +37,13 @@ static struct os_edge *peer_of(const struct queue *q, const struct queue_destina
     return role_peer_for(q->role, IPC_DELIVERY, number);
 }
 
+void queue_dial_anew(struct queue *q)
+{
+    struct ipc_message m = {.type = IPC_TYPE_dial_anew, .as.dial_anew = {(uint64_t)q->wall_ms()}};
+    for (size_t i = 0; i < role_peer_n(q->role, IPC_DELIVERY); i++)
+        (void)os_edge_send(role_peer(q->role, IPC_DELIVERY, i), &m); /* one that is gone has forgotten it */
+}
+
 static enum queue_go may_go(struct queue *q, struct queue_destination *d)
 {
     const struct config_route *route = route_of(q, d);

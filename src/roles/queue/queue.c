@@ -121,6 +121,7 @@ void queue_free(struct queue *q)
     }
     queue_tools_close(q);
     queue_watch_stop(q);
+    queue_asks_stop(q);
     queue_window_fini(q);
     sp_table_fini(&q->leases);
     sp_table_fini(&q->deaths);
@@ -177,6 +178,7 @@ static void start(struct role *r)
     queue_read_suspensions(q);
     queue_tools_open(q);
     queue_watch_start(q);
+    queue_asks_start(q);
     os_later_ask(&q->turn);
 }
 
@@ -200,6 +202,9 @@ static void message(struct role *r, struct os_edge *from, const struct ipc_messa
         break;
     case IPC_TYPE_submit:
         queue_take_submit(q, from, &m->as.submit);
+        break;
+    case IPC_TYPE_retry_domain:
+        queue_take_ask(q, &m->as.retry_domain);
         break;
     case IPC_TYPE_attempt_result:
         queue_take_result(q, from, &m->as.attempt_result);

@@ -12,6 +12,7 @@
  *   settle.c    what became of recipients, written down; retries and expiry
  *   report.c    reports to the sender: failed, late, delivered
  *   watch.c     what has waited too long
+ *   ask.c       ETRN: what waits for a domain is tried now
  *   why.c       why something waits
  *   tools.c     tools on the control socket; control.c answers them
  */
@@ -296,6 +297,8 @@ static inline struct sp_view queue_address(const struct queue_target *t)
 
 /* --- lease.c, settle.c, bounce.c ------------------------------------------------------------ */
 
+/* Let delivery dial addresses that it leaves alone because they failed: somebody wants to know now. */
+void queue_dial_anew(struct queue *q);
 /* Give delivery what may go. */
 void queue_lease(struct queue *q);
 void queue_take_result(struct queue *q, struct os_edge *from, const struct ipc_attempt_result *result);
@@ -348,6 +351,17 @@ void queue_watch_stop(struct queue *q);
 /* A step of it. */
 void queue_watch_step(struct queue *q);
 
+/* --- ask.c ---------------------------------------------------------------------------------- */
+
+/* Try what waits for that domain, in pages of a walk. */
+void queue_take_ask(struct queue *q, const struct ipc_retry_domain *m);
+void queue_asks_start(struct queue *q);
+void queue_asks_stop(struct queue *q);
+/* A page of it. */
+void queue_ask_step(struct queue *q);
+
+/* --- settle.c, watch.c ---------------------------------------------------------------------- */
+
 /* Where mail to an address goes. */
 struct queue_way {
     struct sp_buf address; /* or the one that it stands for                             */
@@ -394,6 +408,13 @@ struct queue_watch {
     size_t pages;
 };
 
+struct queue_asks {
+    struct os_timer timer;
+    struct queue_ask *first;
+    size_t n;
+    struct store_cursor cursor; /* of the walk that goes on */
+};
+
 struct queue_counters {
     uint64_t accepted, delivered, deferred, bounced, commits;
 };
@@ -412,6 +433,7 @@ struct queue {
     struct queue_spool *spools;
     struct queue_tools *tools;
     struct queue_watch watch;
+    struct queue_asks asks;
     struct queue_counters counters, reported;
     struct os_later turn;                            /* ends each turn of the loop      */
     struct os_timer due, idle, again, report, grace; /* next lease; housekeeping; unsettled; log; stop */

@@ -145,6 +145,23 @@ static int decide_verify(struct session *s, struct sp_view words)
     }
 }
 
+/* RFC 1985: of the domains that the configuration knows, for who may relay. */
+static int decide_etrn(struct session *s, struct sp_view words)
+{
+    bool below = sp_view_starts(words, SP_LIT("@"));
+    struct sp_view domain = sp_view_from(words, below);
+    bool may = sp_server_is_authenticated(s->engine) || terms_may_relay(s->terms, &s->address) ||
+               terms_trusts_peer(s->terms, &s->address);
+    if (!may || !config_find_domain(s->smtpd->role->config, domain))
+        return refuse(s, "ETRN", SMTPD_ETRN_DENIED, words);
+    struct os_edge *queue = role_peer_for(s->smtpd->role, IPC_QUEUE, 0);
+    if (!queue)
+        return refuse(s, "ETRN", SMTPD_ETRN_UNAVAILABLE, words);
+    struct ipc_message m = {.type = IPC_TYPE_retry_domain, .as.retry_domain = {domain, below}};
+    (void)os_edge_send(queue, &m); /* a queue that goes away tries what is due when it is back */
+    return accept_it(s);
+}
+
 static int decide_client(struct session *s, const struct sp_server_peer *peer)
 {
     peer_is_client(s, peer);
@@ -176,6 +193,8 @@ int decide(struct session *s, const struct sp_server_event *ev)
         return decide_verify(s, ev->as.words);
     case SP_SERVER_ASK_EXPN:
         return refuse(s, "EXPN", SMTPD_EXPN_OFF, own_text);
+    case SP_SERVER_ASK_ETRN:
+        return decide_etrn(s, ev->as.words);
     case SP_SERVER_ASK_DATA:
         return decide_data(s);
     case SP_SERVER_ASK_END:
@@ -194,7 +213,6 @@ int decide(struct session *s, const struct sp_server_event *ev)
         return decide_client(s, &ev->as.peer);
     case SP_SERVER_ASK_XFORWARD:
         return decide_forward(s, &ev->as.peer);
-    case SP_SERVER_ASK_ETRN: /* not offered */
     case SP_SERVER_START_TLS:
     case SP_SERVER_CLOSED:
     case SP_SERVER_NOTHING:

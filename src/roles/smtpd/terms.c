@@ -99,6 +99,8 @@ static void fill_options(struct sp_server_options *o, const struct config *c,
                     SP_EXT_DELIVERBY | SP_EXT_MT_PRIORITY | SP_EXT_LIMITS;
     if (listener->auth == CONFIG_AUTH_REQUIRED) /* RFC 4865 4: for submission alone */
         o->extensions |= SP_EXT_FUTURERELEASE;
+    if (listener->etrn)
+        o->extensions |= SP_EXT_ETRN;
     o->lmtp = listener->protocol == CONFIG_PROTOCOL_LMTP;
     o->fix_line_ends = listener->fix_line_ends;
     o->refuse_undeclared_8bit = listener->undeclared_8bit == CONFIG_UNDECLARED_REFUSE;
