@@ -256,7 +256,9 @@ const struct config_domain *config_find_domain(const struct config *c, struct sp
 /* Does this configuration need documents of other servers: an issuer's keys, policies of MTA-STS? */
 bool config_fetches(const struct config *c);
 
-/* The route of mail to a domain that is not ours, by sender and recipient as MAIL and RCPT name them. NULL: none. */
-const struct config_route    *config_route_for(const struct config *c, struct sp_view sender, struct sp_view recipient);
+/* The route of mail to a domain that is not ours, by sender and recipient as MAIL and RCPT name them. NULL:
+ * none. */
+const struct config_route *config_route_for(const struct config *c, struct sp_view sender,
+                                            struct sp_view recipient);
 
 #endif

@@ -51,12 +51,13 @@ struct sp_server {
     bool line_read;  /* the held line is done with at the next feed       */
     bool long_chunk; /* that line began with BDAT                         */
     struct smtp_content message;
-    bool nul, wide;      /* the message has octets that its body type does not allow */
-    uint64_t size;       /* octets of content so far                                 */
-    uint64_t chunk_left; /* octets of the chunk that are still to come               */
-    bool chunk_last;     /* BDAT ... LAST                                            */
-    uint8_t held;        /* enum smtp_held; while it is not 0 octets are thrown away */
-    uint16_t held_what;  /* enum smtp_reply_id or enum smtp_input                    */
+    bool bare_lf, bare_cr, after_cr; /* in chunks of a message that is no BINARYMIME */
+    bool nul, wide;                  /* the message has octets that its body type does not allow */
+    uint64_t size;                   /* octets of content so far                                 */
+    uint64_t chunk_left;             /* octets of the chunk that are still to come               */
+    bool chunk_last;                 /* BDAT ... LAST                                            */
+    uint8_t held;                    /* enum smtp_held; while it is not 0 octets are thrown away */
+    uint16_t held_what;              /* enum smtp_reply_id or enum smtp_input                    */
     struct sp_refusal held_refusal;
     struct sp_buf held_text;
     uint32_t answered;    /* LMTP: recipients that had their answer to END            */

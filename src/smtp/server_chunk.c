@@ -29,6 +29,24 @@ bool smtp_server_chunk_is_big(const struct sp_server *s)
     return s->chunk_left > max || s->size > max - s->chunk_left;
 }
 
+/* Lines of text end in CRLF; the next server may get them by DATA. */
+static void note_lines(struct sp_server *s, struct sp_view piece)
+{
+    for (size_t at = 0; at < piece.len && s->body != SP_BODY_BINARYMIME;) {
+        if (s->after_cr) {
+            bool lf = piece.p[at] == '\n';
+            s->bare_cr = s->bare_cr || !lf;
+            s->after_cr = false;
+            at += lf;
+            continue;
+        }
+        size_t cr = sp_view_find(piece, '\r', at);
+        s->bare_lf = s->bare_lf || memchr(piece.p + at, '\n', cr - at);
+        s->after_cr = cr < piece.len;
+        at = cr + 1;
+    }
+}
+
 bool smtp_server_note_content(struct sp_server *s, struct sp_view piece)
 {
     if (s->body != SP_BODY_BINARYMIME && piece.len > 0)
@@ -41,6 +59,8 @@ bool smtp_server_note_content(struct sp_server *s, struct sp_view piece)
 
 enum smtp_input smtp_server_end(const struct sp_server *s)
 {
+    if (s->bare_lf || s->bare_cr || s->after_cr)
+        return s->bare_lf ? IN_END_BARE_LF : IN_END_BARE_CR;
     return s->nul ? IN_END_NUL : s->wide ? IN_END_8BIT : IN_END;
 }
 
@@ -64,7 +84,8 @@ size_t smtp_server_chunk_take(struct sp_server *s, struct sp_view in)
     s->since_ms = s->now_ms;
     s->size += n;
     s->chunk_left -= n;
-    if (smtp_server_note_content(s, piece)) {
+    note_lines(s, piece);
+    if (smtp_server_note_content(s, piece) && !s->bare_lf && !s->bare_cr) {
         s->content = piece;
         s->facts |= FACT_CONTENT;
     }

@@ -209,6 +209,8 @@ smtp_rule_row smtp_rules[P_N] = {
     SAYS(P_CHUNK, IN_CHUNK_END, R_CHUNK_OK, P_CHUNKED, "3030 2"),
     [P_CHUNK][IN_END] = {CALLER, SP_SERVER_ASK_END, .yes = {R_TAKEN, P_READY}, .no = {R_CALLER, P_READY},
                          .forget = MAIL_DONE, .rfc = "3030 2"},
+    [P_CHUNK][IN_END_BARE_LF] = {REFUSES, .no = {R_BARE_LF_MESSAGE, P_READY}, .rfc = "5321 2.3.8"},
+    [P_CHUNK][IN_END_BARE_CR] = {REFUSES, .no = {R_BARE_CR_MESSAGE, P_READY}, .rfc = "5321 2.3.8"},
     [P_CHUNK][IN_END_NUL] = {REFUSES, .no = {R_NUL_IN_MESSAGE, P_READY}, .rfc = "5321 2.3.7"},
     [P_CHUNK][IN_END_8BIT] = {REFUSES, .no = {R_UNDECLARED_8BIT, P_READY}, .rfc = "6152 3"},
     DISMISSES(P_CHUNK),

@@ -66,7 +66,7 @@
     X(LATE, "SELECT " SQLITE_STORE_COLUMNS " FROM mail m INDEXED BY mail_by CROSS JOIN recipient r "         \
             "ON r.mail = m.id WHERE m.by_ms > 0 AND m.by_ms <= ?1 AND r.next_ms IS NOT NULL "                \
             "AND (m.by_mode = 'return' OR r.warned = 0) LIMIT ?2")                                           \
-    X(SUSPEND, "INSERT INTO suspension (name, since_ms) VALUES (?1, ?2)")                          \
+    X(SUSPEND, "INSERT INTO suspension (name, since_ms) VALUES (?1, ?2)")                                    \
     X(RESUME, "DELETE FROM suspension WHERE name = ?1 RETURNING 1")                                          \
     X(SUSPENSIONS, "SELECT name, since_ms FROM suspension ORDER BY name")                                    \
     X(LIST, "SELECT " SQLITE_STORE_COLUMNS " FROM recipient r CROSS JOIN mail m ON m.id = r.mail "           \

@@ -190,7 +190,8 @@ SP_MUST_USE int store_count_parked(struct store *s, struct sp_view name, size_t 
 
 /* Destinations that nothing is sent to until somebody says so. Suspend and resume inside a transaction. */
 typedef void store_visit_suspension(void *ctx, struct sp_view name, int64_t since_ms);
-SP_MUST_USE int store_suspend(struct store *s, struct sp_view name, int64_t since_ms); /* SP_ERR_EXISTS: it is */
+SP_MUST_USE int store_suspend(struct store *s, struct sp_view name,
+                              int64_t since_ms);                    /* SP_ERR_EXISTS: it is */
 SP_MUST_USE int store_resume(struct store *s, struct sp_view name); /* SP_ERR_ABSENT: it was not suspended */
 SP_MUST_USE int store_suspensions(struct store *s, store_visit_suspension *visit, void *ctx);
 
@@ -207,8 +208,8 @@ SP_MUST_USE int store_retry(struct store *s, uint64_t mail, int64_t now_ms, int6
 /* Make one recipient due now, and no longer parked. One that does not wait is left alone. */
 SP_MUST_USE int store_hasten(struct store *s, uint64_t mail, uint32_t number, int64_t now_ms);
 
-/* Visit at most `most` recipients that wait though the time is over that BY= gave them; of BY=...N those whose
- * sender was not told. */
+/* Visit at most `most` recipients that wait though the time is over that BY= gave them; of BY=...N those
+ * whose sender was not told. */
 SP_MUST_USE int store_late(struct store *s, int64_t now_ms, size_t most, store_visit *visit, void *ctx);
 
 /* Change where a recipient goes. SP_ERR_ABSENT: it is not there (any more). */

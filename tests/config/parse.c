@@ -113,16 +113,17 @@ static void a_host_name_is_found_when_none_is_given(void **state)
 static void listeners(void **state)
 {
     (void)state;
-    struct config *c = parse_ok(
-        LEAST "listener a { address = \"0.0.0.0:25\"\n tls = off\n"
-              "  relay-from = { \"10.0.0.0/8\", # the office\n \"fc00::/7\",\n 192.0.2.1 } }\n"
-              "listener b { address = \"[::]:587\"\n auth = required }\n"
-              "listener c { address = \"[::]:465\"\n tls = implicit\n auth = offered }\n"
-              "listener d { address = \"[::1]:1\"\n tls = off\n auth = required\n"
-              "  auth-in-clear = yes\n listen-last = yes }\n"
-              "listener e { address = \"[::1]:2\"\n require-tls = yes\n relay-from = \"::1\" }\n"
-              "listener g { address = \"[::1]:24\"\n protocol = lmtp\n xclient-from = \"::1\"\n"
-              "  verify = yes\n etrn = yes\n fix-line-ends = yes\n mend-headers = no\n undeclared-8bit = refuse }\n");
+    struct config *c =
+        parse_ok(LEAST "listener a { address = \"0.0.0.0:25\"\n tls = off\n"
+                       "  relay-from = { \"10.0.0.0/8\", # the office\n \"fc00::/7\",\n 192.0.2.1 } }\n"
+                       "listener b { address = \"[::]:587\"\n auth = required }\n"
+                       "listener c { address = \"[::]:465\"\n tls = implicit\n auth = offered }\n"
+                       "listener d { address = \"[::1]:1\"\n tls = off\n auth = required\n"
+                       "  auth-in-clear = yes\n listen-last = yes }\n"
+                       "listener e { address = \"[::1]:2\"\n require-tls = yes\n relay-from = \"::1\" }\n"
+                       "listener g { address = \"[::1]:24\"\n protocol = lmtp\n xclient-from = \"::1\"\n"
+                       "  verify = yes\n etrn = yes\n fix-line-ends = yes\n mend-headers = no\n "
+                       "undeclared-8bit = refuse }\n");
     const struct config_listener *a = config_find_listener(c, SP_LIT("a")), *b = a + 1, *d = a + 3,
                                  *e = a + 4;
     assert_int_equal(a->tls, CONFIG_TLS_OFF);

@@ -447,7 +447,8 @@ static bool no_row_is_missing(const struct law *l)
                                        IN_BARE_LF, IN_ERRORS, IN_DISMISS};
     static const unsigned in_data[] = {IN_END,     IN_END_BARE_LF, IN_END_BARE_CR, IN_END_BIG,
                                        IN_END_NUL, IN_END_8BIT,    IN_DISMISS};
-    static const unsigned in_chunk[] = {IN_END, IN_CHUNK_END, IN_END_NUL, IN_END_8BIT, IN_DISMISS};
+    static const unsigned in_chunk[] = {IN_END,     IN_CHUNK_END, IN_END_BARE_LF, IN_END_BARE_CR,
+                                        IN_END_NUL, IN_END_8BIT,  IN_DISMISS};
     bool good = true;
     for (unsigned p = 0; p < P_N; p++) {
         bool commands = l->phases[p].reads == READS_COMMANDS;

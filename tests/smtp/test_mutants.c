@@ -74,6 +74,7 @@
     X(reason_lies, reasons_tell_the_truth, ROW(READY, DATA).no.say = R_DATA_BEFORE_RCPT)                     \
     X(bare_lf_is_not_expected, no_row_is_missing, ROW(MAIL, BARE_LF) = NO_ROW)                               \
     X(nul_is_not_expected, no_row_is_missing, ROW(CHUNK, END_NUL) = NO_ROW)                                  \
+    X(bare_cr_is_not_expected, no_row_is_missing, ROW(CHUNK, END_BARE_CR) = NO_ROW)                          \
     X(big_chunk_is_not_expected, no_row_is_missing, ROW(CHUNKED, CHUNK_BIG) = NO_ROW)                        \
     X(yes_is_a_refusal, words_fit_their_senders, ROW(READY, MAIL).yes.say = R_NESTED_MAIL)                   \
     X(no_is_no_refusal, words_fit_their_senders, ROW(READY, DATA).no.say = R_OK)                             \

@@ -369,6 +369,17 @@ static void test_retry_makes_due(void **state)
     assert_int_equal(n, 0);
     assert_int_equal(store_commit(s), SP_OK);
     assert_string_equal(leased_at(s, NOW + 6, &next).text, "1/0 deferred 1;");
+    store_release(s, 1, 0, NOW + 1000000);
+    assert_int_equal(store_begin(s), SP_OK);
+    assert_int_equal(store_park(s, 1, 0, SP_LIT("relay")), SP_OK);
+    assert_int_equal(store_commit(s), SP_OK);
+    assert_string_equal(leased_at(s, NOW + 7, &next).text, "");
+    assert_int_equal(store_begin(s), SP_OK);
+    assert_int_equal(store_hasten(s, 1, 0, NOW + 7), SP_OK);
+    assert_int_equal(store_hasten(s, 3, 0, NOW + 7), SP_OK); /* held, and so it stays */
+    assert_int_equal(store_hasten(s, 9, 0, NOW + 7), SP_OK); /* gone meanwhile */
+    assert_int_equal(store_commit(s), SP_OK);
+    assert_string_equal(leased_at(s, NOW + 7, &next).text, "1/0 deferred 1;");
     store_close(s);
     folder_free(&f);
 }

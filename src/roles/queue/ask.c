@@ -13,8 +13,8 @@
 #include <stdlib.h>
 
 enum {
-    PAGE = 200,    /* recipients in one step         */
-    STEP_MS = 5,   /* between them                   */
+    PAGE = 200,     /* recipients in one step         */
+    STEP_MS = 5,    /* between them                   */
     ASKS_MAX = 1000 /* smtpd knows the domains it lets through: more are a mistake */
 };
 

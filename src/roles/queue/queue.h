@@ -364,15 +364,16 @@ void queue_ask_step(struct queue *q);
 
 /* Where mail to an address goes. */
 struct queue_way {
-    struct sp_buf address; /* or the one that it stands for                             */
+    struct sp_buf address;            /* or the one that it stands for                             */
     const struct config_route *route; /* NULL: none leads there                         */
-    size_t n;              /* how many it stands for                                    */
-    bool nobody;           /* it is a mailbox of ours that does not exist               */
+    size_t n;                         /* how many it stands for                                    */
+    bool nobody;                      /* it is a mailbox of ours that does not exist               */
 };
 /* The caller frees the address. */
 void queue_find_way(struct queue *q, struct sp_view address, struct queue_way *way_out);
 
-/* Return to its sender what waits or is held of a message, but what is under way. SP_ERR_ABSENT: no message. */
+/* Return to its sender what waits or is held of a message, but what is under way. SP_ERR_ABSENT: no message.
+ */
 SP_MUST_USE int queue_give_up(struct queue *q, uint64_t mail, struct sp_view why);
 
 /* --- accept.c ------------------------------------------------------------------------------- */
