@@ -238,7 +238,8 @@ enum sp_server_event_type sp_server_event(struct sp_server *s, struct sp_server_
  * client's time counts from the reply.
  *
  *   text  for END and ETRN the text behind "250 2.0.0 " ("Queued as 0c4x..."); for VRFY and EXPN the text
- *         behind "250 2.1.5 "; otherwise, and when empty, the table's own text
+ *         behind "250 2.1.5 ", where each LF begins another line of the reply; otherwise, and when empty,
+ *         the table's own text
  *
  * SP_ERR_MISUSE: no question is open. SP_ERR_NOMEM: the session is dead.
  */

@@ -85,6 +85,7 @@ int smtp_server_settle(struct sp_server *s);
 
 /* server_reply.c: write one reply. Failures stick in s->out and are taken up by the caller's caller. */
 void smtp_server_say(struct sp_server *s, enum smtp_reply_id reply);
+/* Each LF in the text ends a line of the reply. */
 void smtp_server_say_text(struct sp_server *s, enum smtp_reply_id reply, struct sp_view text);
 void smtp_server_say_refusal(struct sp_server *s, const struct sp_refusal *refusal);
 void smtp_server_say_challenge(struct sp_server *s, struct sp_view challenge);

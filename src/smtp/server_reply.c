@@ -202,9 +202,15 @@ void smtp_server_say(struct sp_server *s, enum smtp_reply_id reply)
 void smtp_server_say_text(struct sp_server *s, enum smtp_reply_id reply, struct sp_view text)
 {
     const struct smtp_reply_row *row = &smtp_replies[reply];
-    size_t start = begin_line(s, row->code, true, row->enhanced);
-    sp_buf_add(&s->out, sp_view_sub(text, 0, SMTP_REPLY_MAX));
-    end_line(s, start, row->reason);
+    bool last;
+    do {
+        size_t lf = sp_view_find(text, '\n', 0);
+        last = lf == text.len;
+        size_t start = begin_line(s, row->code, last, row->enhanced);
+        sp_buf_add(&s->out, sp_view_sub(text, 0, lf < SMTP_REPLY_MAX ? lf : SMTP_REPLY_MAX));
+        end_line(s, start, row->reason);
+        text = sp_view_from(text, lf + 1);
+    } while (!last);
     note(s, row->code, row->reason);
 }
 

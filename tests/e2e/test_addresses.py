@@ -33,6 +33,49 @@ CONFIG = """
 """
 
 
+class Expanded(ServerCase):
+    """EXPN, by policy (RFC 5321 3.5.2, 7.3)."""
+
+    def test_who_is_told_what(self):
+        (self.folder / "aliases").write_text("staff: ann, bob, carl@far.example\n")
+        server = self.configure("""
+            hostname = "mx.example.org"
+            data = data
+            default-route = hold
+            domain example.org {
+                route = hold
+                aliases = "%s"
+                mailboxes = { ann, bob }
+            }
+            listener open {
+                address = "127.0.0.1:0"
+                auth = offered
+                auth-in-clear = yes
+                verify = yes
+            }
+            listener silent {
+                address = "127.0.0.1:0"
+                auth = offered
+                auth-in-clear = yes
+            }
+        """ % (self.folder / "aliases"), "--user", "demo:pencil-and-paper")
+        with server.talk("open") as c:
+            c.hello()
+            c.command("EXPN staff@example.org", 502, "[expn-off]")
+            c.login("demo", "pencil-and-paper")
+            reply = c.command("EXPN <staff@Example.org>", 250)
+            self.assertEqual(reply.lines, ["2.1.5 <ann@example.org>", "2.1.5 <bob@example.org>", "2.1.5 <carl@far.example>"])
+            c.command("EXPN staff", 250)
+            c.command("EXPN ann@example.org", 250, "<ann@example.org>")
+            c.command("EXPN nobody@example.org", 550, "[unknown-recipient]")
+            c.command("EXPN x@far.example", 252)
+            c.command("NOOP", 250)
+        with server.talk("silent") as c:
+            c.hello()
+            c.login("demo", "pencil-and-paper")
+            c.command("EXPN staff", 502, "[expn-off]")
+
+
 class Addresses(ServerCase):
     def start(self, aliases, name="aliases"):
         self.out = FakeServer()

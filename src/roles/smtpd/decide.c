@@ -145,6 +145,38 @@ static int decide_verify(struct session *s, struct sp_view words)
     }
 }
 
+static void add_expanded(void *ctx, struct sp_view address, const struct config_route *route)
+{
+    struct sp_buf *text = ctx;
+    (void)route;
+    if (text->len)
+        sp_buf_add_u8(text, '\n');
+    sp_buf_add_u8(text, '<');
+    sp_buf_add(text, address);
+    sp_buf_add_u8(text, '>'); /* one that is full is no answer, see below */
+}
+
+/* What an address stands for, for users of a listener that verifies; 252 for what cannot be told. */
+static int decide_expand(struct session *s, struct sp_view words)
+{
+    enum { EXPANDED_MAX = 32768 };
+    struct sp_view name = words;
+    if (!s->terms->verifies || !sp_server_is_authenticated(s->engine))
+        return refuse(s, "EXPN", SMTPD_EXPN_OFF, own_text);
+    if (name.len > 1 && name.p[0] == '<' && name.p[name.len - 1] == '>')
+        name = sp_view_sub(name, 1, name.len - 2);
+    struct sp_buf text;
+    sp_buf_init(&text, &os_heap, EXPANDED_MAX);
+    enum smtpd_refusal why =
+        policy_expand(s->smtpd->role->addresses, s->smtpd->role->config, name, add_expanded, &text);
+    bool told = why == SMTPD_FINE && sp_buf_status(&text) == SP_OK;
+    int status = why == SMTPD_UNKNOWN_RECIPIENT
+                     ? refuse(s, "EXPN", why, words)
+                     : sp_server_yes(s->engine, told ? sp_buf_view(&text) : own_text);
+    sp_buf_fini(&text);
+    return status;
+}
+
 /* RFC 1985: of the domains that the configuration knows, for who may relay. */
 static int decide_etrn(struct session *s, struct sp_view words)
 {
@@ -192,7 +224,7 @@ int decide(struct session *s, const struct sp_server_event *ev)
     case SP_SERVER_ASK_VRFY:
         return decide_verify(s, ev->as.words);
     case SP_SERVER_ASK_EXPN:
-        return refuse(s, "EXPN", SMTPD_EXPN_OFF, own_text);
+        return decide_expand(s, ev->as.words);
     case SP_SERVER_ASK_ETRN:
         return decide_etrn(s, ev->as.words);
     case SP_SERVER_ASK_DATA:

@@ -4,6 +4,7 @@
 #include "base/view.h"
 #include "dns/idna.h"
 #include "os/heap.h"
+#include "smtp/grammar.h"
 
 enum { LOCAL_MAX = 128 };
 
@@ -51,6 +52,20 @@ static enum smtpd_refusal refusal_of(enum addresses_answer answer)
                                                   [ADDRESSES_FOREIGN] = SMTPD_NO_ROUTE,
                                                   [ADDRESSES_TANGLED] = SMTPD_ALIAS_TANGLE};
     return refusals[answer];
+}
+
+enum smtpd_refusal policy_expand(const struct addresses *a, const struct config *c, struct sp_view words,
+                                 policy_take *take, void *ctx)
+{
+    struct sp_path path = {.text = words, .local = words};
+    struct smtp_fault fault;
+    char ascii[DNS_IDNA_MAX];
+    size_t len = 0;
+    if (sp_view_find(words, '@', 0) < words.len && (smtp_mailbox_parse(words, true, &path, &fault) != SP_OK ||
+                                                    dns_idna(path.domain, ascii, &len) != SP_OK))
+        return SMTPD_UNKNOWN_RECIPIENT;
+    return refusal_of(addresses_resolve(a, c, path.local, sp_view_make(ascii, len), path.text,
+                                        (struct sp_view){0}, take, ctx));
 }
 
 enum smtpd_refusal policy_mailbox(const struct addresses *a, const struct config *c,

@@ -21,6 +21,10 @@ enum smtpd_refusal policy_recipient(const struct addresses *a, const struct conf
 /* What VRFY is told of a mailbox: FINE, UNKNOWN_RECIPIENT; NO_ROUTE where it is none of ours. */
 enum smtpd_refusal policy_mailbox(const struct addresses *a, const struct config *c, const struct sp_path *mailbox);
 
+/* The same for EXPN, of a mailbox, or of a name alone in the server's own domain. take: each that it stands for. */
+enum smtpd_refusal policy_expand(const struct addresses *a, const struct config *c, struct sp_view words,
+                                 policy_take *take, void *ctx);
+
 /* Is the domain, if it is Unicode, one that DNS can have (RFC 6531 3.2)? */
 bool policy_is_domain(struct sp_view domain);
 
