@@ -17,6 +17,7 @@ import pathlib
 import pwd
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import unittest
@@ -113,6 +114,15 @@ class MailServer:
         if self.process.poll() is None:
             self.process.terminate()
         self.process.wait()
+        wait_for(self.is_gone, f"the processes of {self.name} to end")
+
+    def is_gone(self):
+        """Nothing is left of its processes, which would go on to write into its folder."""
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return True
+        return False
 
 
 class Postfix(MailServer):
