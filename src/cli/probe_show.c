@@ -12,7 +12,7 @@
     X(DOMAIN, "Domain", "Tên miền")                                                                          \
     X(PORT, "Port", "Cổng")                                                                                  \
     X(FOR_ANY, "", "")                                                                                       \
-    X(FOR_MX, "mail from other servers", "thư từ server khác")                                              \
+    X(FOR_MX, "mail from other servers", "thư từ server khác")                                               \
     X(FOR_SUBMISSION, "submission", "gửi thư")                                                               \
     X(FOR_SUBMISSIONS, "submission, TLS from the first octet", "gửi thư, TLS từ octet đầu tiên")             \
     X(SETTINGS, "Ready settings", "Thiết lập sẵn dùng")                                                      \
