@@ -2,6 +2,7 @@
  * BDAT (RFC 3030 2): the count, the octets, and the reply that waits for them. The octets of a chunk that is
  * refused belong to its command: the phase does not change before they are thrown away and the reply is said.
  */
+#include "smtp/run.h"
 #include "smtp/server.h"
 
 /*
@@ -38,6 +39,12 @@ static void note_lines(struct sp_server *s, struct sp_view piece)
             s->bare_cr = s->bare_cr || !lf;
             s->after_cr = false;
             at += lf;
+            continue;
+        }
+        size_t plain = at > 0 ? smtp_run_plain(piece, at) : 0;
+        if (plain > at) {
+            s->after_cr = piece.p[plain - 1] == '\r';
+            at = plain;
             continue;
         }
         size_t cr = sp_view_find(piece, '\r', at);
