@@ -742,6 +742,56 @@ static void test_a_mechanism_is_withheld(void **state)
     }
 }
 
+/* --- line ends of chunks ------------------------------------------------------------------------ */
+
+static bool is_text(struct sp_view v)
+{
+    for (size_t i = 0; i < v.len; i++)
+        if ((v.p[i] == '\n') != (i > 0 && v.p[i - 1] == '\r'))
+            return false;
+    return v.len == 0 || v.p[v.len - 1] != '\r';
+}
+
+static void chunk(struct host *h, struct sp_view content, size_t cut)
+{
+    char line[64];
+    begin(h, false);
+    type(h, "EHLO client.example", 250);
+    type(h, "MAIL FROM:<alice@client.example>", 250);
+    type(h, "RCPT TO:<bob@mail.example>", 250);
+    (void)snprintf(line, sizeof line, "BDAT %zu LAST\r\n", content.len); /* fits */
+    host_forget(h);
+    h->cut = cut;
+    host_feed(h, sp_view_of(line));
+    host_feed(h, content);
+    if (host_code(h) != (is_text(content) ? 250 : 554))
+        fail_msg("cut %zu: %d to %.*s", cut, host_code(h), (int)content.len, (const char *)content.p);
+    finish(h);
+}
+
+/* Each string of CR, LF and x up to five octets, alone and behind and before lines that are passed over. */
+static void test_line_ends_of_chunks(void **state)
+{
+    (void)state;
+    static const char letters[] = "\r\nx", *const around[] = {"",
+                                                              "0123456789012345678901234567890123456789\r\n"};
+    static const size_t cuts[] = {0, 1, 64, 65};
+    for (size_t len = 0, count = 1; len <= 5; len++, count *= 3)
+        for (size_t n = 0; n < count * 2; n++) {
+            char text[512] = "";
+            for (size_t i = 0; i < 4; i++)
+                strcat(text, around[n & 1]);
+            for (size_t i = 0, rest = n / 2; i < len; i++, rest /= 3)
+                strncat(text, &letters[rest % 3], 1);
+            for (size_t i = 0; i < 4; i++)
+                strcat(text, around[n & 1]);
+            for (size_t i = 0; i < sizeof(cuts) / sizeof(*cuts); i++) {
+                struct host h;
+                chunk(&h, sp_view_of(text), cuts[i]);
+            }
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -770,6 +820,7 @@ int main(void)
         cmocka_unit_test(test_over_the_limit),
         cmocka_unit_test(test_output_that_nobody_takes),
         cmocka_unit_test(test_a_mechanism_is_withheld),
+        cmocka_unit_test(test_line_ends_of_chunks),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);
