@@ -20,6 +20,8 @@ const struct cli_command cli_commands[] = {
      cmd_probe, cmd_probe_options, false},
     {"session", "list\nshow ID", "Show what was said in the sessions of a server, each refusal explained",
      cmd_session, cmd_session_options, false},
+    {"sendmail", "[RECIPIENT...]", "Take mail from a program of this machine, as the command sendmail of other servers", cmd_sendmail,
+     cmd_sendmail_options, false},
     {"explain", "[NAME|REPLY]", "Say what a reply, command, keyword or mechanism means, and how to answer or fix it", cmd_explain,
      cmd_explain_options, false},
     {"compare", "NAME NAME", "Say how two codes, commands, keywords or mechanisms differ", cmd_compare, cmd_compare_options, false},

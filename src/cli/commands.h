@@ -31,6 +31,9 @@ const struct cli_command *cli_command_find(const char *name);
 /* Run the command that argv[1] names; returns a sysexits code. argv[0] is the program. */
 int cli_run(int argc, char **argv);
 
+/* Is this program called by the name sendmail, mailq or newaliases? Then that was run, with this code. */
+bool cli_is_sendmail(int argc, char **argv, int *code_out);
+
 /* "sallyport: unknown command 'sned'; did you mean 'send'?" on stderr; returns EX_USAGE. */
 int cli_fault_unknown(const char *name);
 
@@ -46,6 +49,7 @@ int cmd_probe(int argc, char **argv);
 int cmd_queue(int argc, char **argv);
 int cmd_user(int argc, char **argv);
 int cmd_session(int argc, char **argv);
+int cmd_sendmail(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
 int cmd_compare(int argc, char **argv);
 int cmd_diagnose(int argc, char **argv);
@@ -61,6 +65,7 @@ const struct cli_option *cmd_probe_options(void);
 const struct cli_option *cmd_queue_options(void);
 const struct cli_option *cmd_user_options(void);
 const struct cli_option *cmd_session_options(void);
+const struct cli_option *cmd_sendmail_options(void);
 const struct cli_option *cmd_explain_options(void);
 const struct cli_option *cmd_compare_options(void);
 const struct cli_option *cmd_diagnose_options(void);

@@ -6,6 +6,7 @@
 #include "cli/queue_store.h"
 
 /* Each prints on stdout and returns a sysexits code; faults go to stderr. */
+/* filter: NULL for all. */
 int queue_look_list(struct queue_store *s, const struct queue_filter *filter, bool json);
 int queue_look_show(struct queue_store *s, const char *word, bool json, bool content);
 int queue_look_status(struct queue_store *s, bool json);

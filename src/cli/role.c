@@ -10,7 +10,8 @@
 
 static const struct role_ops *const ops[IPC_ROLE_N] = {
     [IPC_SMTPD] = &smtpd_ops,       [IPC_AUTH] = &auth_ops,   [IPC_QUEUE] = &queue_ops,
-    [IPC_DELIVERY] = &delivery_ops, [IPC_FETCH] = &fetch_ops, [IPC_CONSOLE] = &console_ops,
+    [IPC_DELIVERY] = &delivery_ops, [IPC_FETCH] = &fetch_ops, [IPC_PICKUP] = &pickup_ops,
+    [IPC_CONSOLE] = &console_ops,
 };
 
 static bool take_number(const char *word, unsigned long most, unsigned long *n_out)

@@ -162,6 +162,9 @@ struct config_queue {
     uint32_t attempts; /* leases at once, in all                           */
 };
 
+/* Who of this machine may put mail into the maildrop. */
+enum config_maildrop { CONFIG_MAILDROP_ALL, CONFIG_MAILDROP_OWN, CONFIG_MAILDROP_OFF };
+
 enum config_source { CONFIG_SOURCE_BUILT_IN, CONFIG_SOURCE_PASSWORD_FILE, CONFIG_SOURCE_DOVECOT };
 
 /* users { ... } */
@@ -195,6 +198,7 @@ struct config_sessions {
 struct config {
     const char *hostname;
     const char *data;            /* folder                                      */
+    enum config_maildrop maildrop;
     const char *user;            /* roles run as, when started as root; NULL: sallyport, else nobody */
     const char *tls_certificate; /* files; NULL: made in the data folder        */
     const char *tls_key;
@@ -213,7 +217,7 @@ struct config {
     struct config_tokens tokens;
     struct config_queue queue;
     struct config_sessions sessions;
-    uint32_t smtpd_n, auth_n, delivery_n; /* processes, 1..63; 0 in the file is one per core */
+    uint32_t smtpd_n, auth_n, delivery_n; /* processes, at least 1; 0 in the file is one per core */
     void *memory;                         /* owner of all of the above */
 };
 

@@ -385,7 +385,7 @@ static const char *machine_name(const struct rules *r)
 /* The cores that this process may use, at most as many as a role may have processes. */
 static uint32_t core_n(void)
 {
-    enum { MOST = 63 };
+    enum { MOST = 62 };
     cpu_set_t cores;
     long n =
         sched_getaffinity(0, sizeof cores, &cores) == 0 ? CPU_COUNT(&cores) : sysconf(_SC_NPROCESSORS_ONLN);

@@ -162,6 +162,7 @@ int config_sandbox_text(const struct config_sandbox *options, struct sp_buf *tex
     size_t before = text_out->len;
     sp_arena_init(&s.arena, &os_heap, SIZE_MAX);
     line(&s, "hostname = \"localhost\"");
+    line(&s, "maildrop = own");
     write_data(&s);
     line(&s, options->relay ? "default-route = relay" : "default-route = hold");
     write_listeners(&s);

@@ -320,12 +320,18 @@ static bool is_edge(enum ipc_role a, enum ipc_role b)
     return joins(ipc_edges, ipc_edge_n, a, b) || joins(ipc_controls, ipc_control_n, a, b);
 }
 
+static bool is_meant(enum ipc_role word, enum ipc_role role)
+{
+    return word == IPC_ANY || word == role ||
+           (word == IPC_BRINGER && (role == IPC_SMTPD || role == IPC_PICKUP));
+}
+
 bool ipc_allowed(enum ipc_type type, enum ipc_role from, enum ipc_role to)
 {
     if (type >= IPC_TYPE_N || !is_edge(from, to))
         return false;
     const struct type_facts *t = &types[type];
-    return (t->from == IPC_ANY || t->from == from) && (t->to == IPC_ANY || t->to == to);
+    return is_meant(t->from, from) && is_meant(t->to, to);
 }
 
 const char *ipc_type_name(enum ipc_type type) { return type < IPC_TYPE_N ? types[type].name : "unknown"; }

@@ -19,11 +19,16 @@
     X(QUEUE, "queue")                                                                                        \
     X(DELIVERY, "delivery")                                                                                  \
     X(FETCH, "fetch")                                                                                        \
+    X(PICKUP, "pickup")                                                                                      \
     X(CONSOLE, "console")                                                                                    \
     X(TOOL, "tool")
 
 #define X(n, ...) IPC_##n,
-enum ipc_role { IPC_ROLES(X) IPC_ROLE_N, IPC_ANY = IPC_ROLE_N };
+enum ipc_role {
+    IPC_ROLES(X) IPC_ROLE_N,
+    IPC_ANY = IPC_ROLE_N, /* in messages.def: whoever has an edge           */
+    IPC_BRINGER           /* in messages.def: smtpd and pickup, which bring mail */
+};
 #undef X
 
 /*
@@ -36,10 +41,12 @@ enum ipc_role { IPC_ROLES(X) IPC_ROLE_N, IPC_ANY = IPC_ROLE_N };
     X(SUPERVISOR, QUEUE)                                                                                     \
     X(SUPERVISOR, DELIVERY)                                                                                  \
     X(SUPERVISOR, FETCH)                                                                                     \
+    X(SUPERVISOR, PICKUP)                                                                                    \
     X(SUPERVISOR, CONSOLE)                                                                                   \
     X(SMTPD, AUTH)                                                                                           \
     X(SMTPD, QUEUE)                                                                                          \
     X(SMTPD, CONSOLE)                                                                                        \
+    X(PICKUP, QUEUE)                                                                                         \
     X(AUTH, CONSOLE)                                                                                         \
     X(QUEUE, DELIVERY)                                                                                       \
     X(FETCH, AUTH)                                                                                           \

@@ -8,12 +8,12 @@
 
 #include "base/buf.h"
 
-enum { MESSAGE_ID_TEXT = 13, MESSAGE_ID_PROCESS_QUEUE = 63 };
+enum { MESSAGE_ID_TEXT = 13, MESSAGE_ID_PROCESS_PICKUP = 62, MESSAGE_ID_PROCESS_QUEUE = 63 };
 
 struct message_id_maker {
     uint64_t last_ms;
     uint32_t counter;
-    uint32_t process; /* 0..63; 63 is the queue itself, for bounces */
+    uint32_t process; /* 0..63; 63 is the queue itself, for bounces; 62 pickup */
 };
 
 /* The next id; never the same twice from one maker, even when the clock goes back. */

@@ -29,6 +29,7 @@ static const unsigned grants[IPC_ROLE_N] = {
     [IPC_QUEUE] = LOOP | FILES | CONTROL,
     [IPC_DELIVERY] = LOOP | FILES | NETWORK | NEIGHBOUR,
     [IPC_FETCH] = LOOP | FILES | NETWORK,
+    [IPC_PICKUP] = LOOP | FILES,
     [IPC_CONSOLE] = LOOP | FILES | CONTROL,
 };
 

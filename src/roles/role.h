@@ -81,6 +81,6 @@ struct os_edge *role_peer_at(const struct role *r, enum ipc_role kind, uint32_t 
 struct os_edge *role_peer_for(const struct role *r, enum ipc_role kind, uint64_t number);
 
 /* The entry points of the roles, for src/cli/role.c. */
-extern const struct role_ops smtpd_ops, auth_ops, queue_ops, delivery_ops, fetch_ops, console_ops;
+extern const struct role_ops smtpd_ops, auth_ops, queue_ops, delivery_ops, fetch_ops, pickup_ops, console_ops;
 
 #endif

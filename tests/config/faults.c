@@ -104,7 +104,7 @@ static void numbers(void **state)
           "f:5: queue/expire: '1w' has an unknown unit; allowed: 10s to 30d (a number with s, m, h or d)");
     FAULT("route r {\n kind = relay\n host = x\n port = 70000\n}\n",
           "f:7: route \"r\"/port: '70000' is out of range; allowed: 1 to 65535");
-    FAULT("smtpd-processes = 64\n", "f:4: smtpd-processes: '64' is out of range; allowed: 0 to 63");
+    FAULT("smtpd-processes = 64\n", "f:4: smtpd-processes: '64' is out of range; allowed: 0 to 62");
 }
 
 static void values(void **state)
@@ -359,9 +359,9 @@ static void all_faults_are_told_in_the_order_of_their_lines(void **state)
         "\"[2001:db8::1]:25\", \"0.0.0.0:25\", \"[::]:25\"\n"
         "f:2: listener \"l\"/tls: 'no' is not one of the words; allowed: off starttls implicit\n"
         "f:4: user: '' is empty; allowed: a text\n"
-        "f:5: outside of sections: no key foo; allowed: hostname, data, user, tls-certificate, tls-key, "
+        "f:5: outside of sections: no key foo; allowed: hostname, data, user, maildrop, tls-certificate, tls-key, "
         "default-route, smtpd-processes, auth-processes, delivery-processes\n"
-        "f:6: outside of sections: no key foo; allowed: hostname, data, user, tls-certificate, tls-key, "
+        "f:6: outside of sections: no key foo; allowed: hostname, data, user, maildrop, tls-certificate, tls-key, "
         "default-route, smtpd-processes, auth-processes, delivery-processes\n"
         "f:7: default-route: no route is called 'x'; allowed: hold, discard, mx\n");
 }

@@ -101,17 +101,17 @@ static void test_rows(void **state)
     (void)state;
     static const struct {
         int (*deed)(void);
-        int smtpd, auth, queue, delivery, fetch, console;
+        int smtpd, auth, queue, delivery, fetch, pickup, console;
     } rows[] = {
-        {do_work, 0, 0, 0, 0, 0, 0},
-        {do_open, ENOSYS, 0, 0, 0, 0, 0},
-        {do_unix, ENOSYS, 0, 0, 0, ENOSYS, 0},
-        {do_inet, ENOSYS, ENOSYS, ENOSYS, 0, 0, ENOSYS},
-        {do_inet6, ENOSYS, ENOSYS, ENOSYS, 0, 0, ENOSYS},
-        {do_netlink, ENOSYS, ENOSYS, ENOSYS, ENOSYS, ENOSYS, ENOSYS},
-        {do_exec_memory, ENOSYS, ENOSYS, ENOSYS, ENOSYS, ENOSYS, ENOSYS},
-        {do_fork, ENOSYS, ENOSYS, ENOSYS, ENOSYS, ENOSYS, ENOSYS},
-        {do_kill, ENOSYS, ENOSYS, ENOSYS, ENOSYS, ENOSYS, ENOSYS},
+        {do_work, 0, 0, 0, 0, 0, 0, 0},
+        {do_open, ENOSYS, 0, 0, 0, 0, 0, 0},
+        {do_unix, ENOSYS, 0, 0, 0, ENOSYS, ENOSYS, 0},
+        {do_inet, ENOSYS, ENOSYS, ENOSYS, 0, 0, ENOSYS, ENOSYS},
+        {do_inet6, ENOSYS, ENOSYS, ENOSYS, 0, 0, ENOSYS, ENOSYS},
+        {do_netlink, ENOSYS, ENOSYS, ENOSYS, ENOSYS, ENOSYS, ENOSYS, ENOSYS},
+        {do_exec_memory, ENOSYS, ENOSYS, ENOSYS, ENOSYS, ENOSYS, ENOSYS, ENOSYS},
+        {do_fork, ENOSYS, ENOSYS, ENOSYS, ENOSYS, ENOSYS, ENOSYS, ENOSYS},
+        {do_kill, ENOSYS, ENOSYS, ENOSYS, ENOSYS, ENOSYS, ENOSYS, ENOSYS},
     };
     struct caught log;
     catch_start(&log);
@@ -121,6 +121,7 @@ static void test_rows(void **state)
         assert_int_equal(exit_of(try_as(IPC_QUEUE, rows[i].deed)), rows[i].queue);
         assert_int_equal(exit_of(try_as(IPC_DELIVERY, rows[i].deed)), rows[i].delivery);
         assert_int_equal(exit_of(try_as(IPC_FETCH, rows[i].deed)), rows[i].fetch);
+        assert_int_equal(exit_of(try_as(IPC_PICKUP, rows[i].deed)), rows[i].pickup);
         assert_int_equal(exit_of(try_as(IPC_CONSOLE, rows[i].deed)), rows[i].console);
     }
     assert_non_null(strstr(catch_end(&log), "event=sandboxed"));

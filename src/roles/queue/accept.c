@@ -8,11 +8,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* A file in incoming that a smtpd process writes. */
+/* A file in incoming that a smtpd process or pickup writes. */
 struct queue_spool {
     struct queue_spool *next;
     uint64_t id;
-    uint32_t peer;
+    uint32_t bringer; /* see queue_bringer_of */
 };
 
 /* --- free space ----------------------------------------------------------------------------- */
@@ -32,17 +32,22 @@ static bool is_low(struct queue *q, uint64_t octets)
 
 /* --- spool ---------------------------------------------------------------------------------- */
 
-static struct queue_spool **find_spool(struct queue *q, uint64_t id, uint32_t peer)
+uint32_t queue_bringer_of(const struct os_edge *from)
+{
+    return (uint32_t)os_edge_peer(from) * ROLE_PEERS_MAX + os_edge_peer_index(from);
+}
+
+static struct queue_spool **find_spool(struct queue *q, uint64_t id, uint32_t bringer)
 {
     struct queue_spool **at = &q->spools;
-    while (*at && ((*at)->id != id || (*at)->peer != peer))
+    while (*at && ((*at)->id != id || (*at)->bringer != bringer))
         at = &(*at)->next;
     return at;
 }
 
-static bool forget_spool(struct queue *q, uint64_t id, uint32_t peer)
+static bool forget_spool(struct queue *q, uint64_t id, uint32_t bringer)
 {
-    struct queue_spool **at = find_spool(q, id, peer), *spool = *at;
+    struct queue_spool **at = find_spool(q, id, bringer), *spool = *at;
     if (!spool)
         return false;
     *at = spool->next;
@@ -74,7 +79,7 @@ void queue_take_spool_want(struct queue *q, struct os_edge *from, const struct i
         return;
     }
     struct queue_spool *spool = os_new(sizeof *spool);
-    *spool = (struct queue_spool){q->spools, m->id, os_edge_peer_index(from)};
+    *spool = (struct queue_spool){q->spools, m->id, queue_bringer_of(from)};
     q->spools = spool;
     struct ipc_message here = {.type = IPC_TYPE_spool_here, .as.spool_here = {.tag = m->tag, .fd = fd}};
     (void)os_edge_send(from, &here); /* when the peer is gone, so is the file, in queue_drop_spools */
@@ -83,15 +88,15 @@ void queue_take_spool_want(struct queue *q, struct os_edge *from, const struct i
 
 void queue_take_spool_drop(struct queue *q, struct os_edge *from, const struct ipc_spool_drop *m)
 {
-    if (forget_spool(q, m->id, os_edge_peer_index(from)))
+    if (forget_spool(q, m->id, queue_bringer_of(from)))
         store_unspool(q->store, m->id);
 }
 
-void queue_drop_spools(struct queue *q, uint32_t peer)
+void queue_drop_spools(struct queue *q, uint32_t bringer)
 {
     for (struct queue_spool **at = &q->spools; *at;) {
         struct queue_spool *spool = *at;
-        if (spool->peer != peer) {
+        if (spool->bringer != bringer) {
             at = &spool->next;
             continue;
         }
@@ -287,7 +292,7 @@ static int store_message(struct queue *q, struct acceptance *a, const struct ipc
 void queue_take_submit(struct queue *q, struct os_edge *from, const struct ipc_submit *m)
 {
     struct acceptance *a = acceptance_new(from, m);
-    bool owned = m->spooled && forget_spool(q, m->id, os_edge_peer_index(from));
+    bool owned = m->spooled && forget_spool(q, m->id, queue_bringer_of(from));
     enum ipc_submit_why why = IPC_SUBMIT_BROKEN;
     bool refused = (m->spooled && !owned) || m->recipients.len == 0;
     if (!refused && !queue_batch_open(q)) {

@@ -115,10 +115,10 @@ void queue_free(struct queue *q)
     if (q->batch.open)
         queue_batch_fail(q);
     queue_settle_forget(q);
-    for (uint32_t i = 0; i < ROLE_PEERS_MAX; i++) {
+    for (uint32_t i = 0; i < ROLE_PEERS_MAX; i++)
         queue_forget_leases(q, i);
+    for (uint32_t i = 0; i < IPC_ROLE_N * ROLE_PEERS_MAX; i++)
         queue_drop_spools(q, i);
-    }
     queue_tools_close(q);
     queue_watch_stop(q);
     queue_asks_stop(q);
@@ -226,8 +226,8 @@ static void peer_gone(struct role *r, struct os_edge *peer)
     queue_batch_commit(q); /* its answers name the edge, which ends with this call */
     if (os_edge_peer(peer) == IPC_DELIVERY)
         queue_end_leases(q, os_edge_peer_index(peer));
-    else if (os_edge_peer(peer) == IPC_SMTPD)
-        queue_drop_spools(q, os_edge_peer_index(peer));
+    else
+        queue_drop_spools(q, queue_bringer_of(peer));
     os_later_ask(&q->turn);
 }
 

@@ -381,8 +381,11 @@ SP_MUST_USE int queue_give_up(struct queue *q, uint64_t mail, struct sp_view why
 void queue_take_spool_want(struct queue *q, struct os_edge *from, const struct ipc_spool_want *m);
 void queue_take_spool_drop(struct queue *q, struct os_edge *from, const struct ipc_spool_drop *m);
 void queue_take_submit(struct queue *q, struct os_edge *from, const struct ipc_submit *m);
-/* A smtpd process is gone: so are the files that it was writing. */
-void queue_drop_spools(struct queue *q, uint32_t peer);
+/* A process that brings mail is gone: so are the files that it was writing. */
+void queue_drop_spools(struct queue *q, uint32_t bringer);
+
+/* A number for the process at the other end of an edge, whatever its role. */
+uint32_t queue_bringer_of(const struct os_edge *from);
 
 /* --- why.c ---------------------------------------------------------------------------------- */
 

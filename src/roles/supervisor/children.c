@@ -127,6 +127,7 @@ void children_count(struct supervisor *sv)
     sv->child_n[IPC_DELIVERY] = c->delivery_n;
     sv->child_n[IPC_SMTPD] = c->smtpd_n;
     sv->child_n[IPC_FETCH] = 1;
+    sv->child_n[IPC_PICKUP] = sv->maildrop >= 0;
 }
 
 void children_init(struct supervisor *sv)

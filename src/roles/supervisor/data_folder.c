@@ -146,6 +146,38 @@ int data_folder_part(int folder, enum ipc_role role, const struct role_user *use
     return EX_OK;
 }
 
+/* --- maildrop --------------------------------------------------------------------------------- */
+
+/* Only between the two modes that are ours: another one is an operator's. */
+static int let_through(int folder, bool all)
+{
+    struct stat st;
+    mode_t ours = all ? 0700 : 0711, wanted = all ? 0711 : 0700;
+    if (fstat(folder, &st) != 0)
+        return -1;
+    return (st.st_mode & 07777) == ours && st.st_uid == geteuid() ? fchmod(folder, wanted) : 0;
+}
+
+int data_folder_maildrop(int folder, enum config_maildrop who, const struct role_user *user,
+                         struct sp_buf *error, int *maildrop_out)
+{
+    *maildrop_out = -1;
+    if (let_through(folder, who == CONFIG_MAILDROP_ALL) != 0)
+        return tell(error, "data", "the mode of the data folder cannot be changed");
+    if (who == CONFIG_MAILDROP_OFF)
+        return EX_OK;
+    int drop = open_part(folder, "maildrop");
+    if (drop >= 0 && fchown(drop, user->uid, user->gid) == 0 &&
+        fchmod(drop, who == CONFIG_MAILDROP_ALL ? 03733 : 02700) == 0) {
+        *maildrop_out = drop;
+        return EX_OK;
+    }
+    int code = tell(error, "maildrop", "this folder in the data folder cannot be given to the role's user");
+    if (drop >= 0)
+        close(drop);
+    return code;
+}
+
 /* --- certificate and key ------------------------------------------------------------------------ */
 
 static int make_identity(int tls, const char *hostname, struct sp_buf *error)

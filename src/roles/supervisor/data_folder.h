@@ -3,6 +3,7 @@
 #define SUPERVISOR_DATA_FOLDER_H
 
 #include "base/buf.h"
+#include "config/config.h"
 #include "ipc/ipc.h"
 
 #include <sys/types.h>
@@ -35,6 +36,20 @@ int data_folder_lock(int folder, const char *path, struct sp_buf *error, int *lo
  */
 int data_folder_part(int folder, enum ipc_role role, const struct role_user *user, struct sp_buf *error,
                      int *part_out);
+
+/*
+ * The maildrop, where programs of this machine put mail, made for whom the configuration wants:
+ *
+ *   all  3733, with the roles' group. Anybody may make a file there and rename or remove their own; nobody but the
+ *        roles' user can list it. What is put there belongs to the roles' group, so 0640 is enough for the roles to
+ *        read it, and nobody else can. The data folder itself becomes 0711 if it is as we make it, 0700.
+ *   own  2700, and the data folder 0700 if it was 0711; root and the roles' user alone
+ *   off  maildrop_out is -1; what waits in one from before stays there
+ *
+ * EX_OK, EX_CANTCREAT, EX_NOPERM.
+ */
+int data_folder_maildrop(int folder, enum config_maildrop who, const struct role_user *user, struct sp_buf *error,
+                         int *maildrop_out);
 
 /* Certificate and key in tls/, both made when there is no certificate. EX_OK, EX_CANTCREAT, EX_NOINPUT,
  * EX_CONFIG. */

@@ -34,6 +34,8 @@ bool give_birthright(struct supervisor *sv, struct child *c)
         given &= GIVE(c, tally, .rows = sv->child_n[IPC_SMTPD], .fd = sv->tally);
         give_tickets(sv, c);
     }
+    if (c->kind == IPC_PICKUP)
+        given &= GIVE(c, maildrop, .fd = sv->maildrop);
     if (c->kind == IPC_AUTH)
         given &= GIVE(c, slow_table, .fd = sv->slow);
     if (c->kind == IPC_AUTH && c->index == 0)
@@ -54,7 +56,8 @@ void give_generation(struct supervisor *sv, struct child *c)
         (void)GIVE(c, client_authorities, .generation = g->number,
                    .listener = sp_view_of(g->authorities[i].listener),
                    .authorities_pem = sp_buf_view(&g->authorities[i].pem));
-    for (size_t i = 0; (c->kind == IPC_SMTPD || c->kind == IPC_QUEUE) && i < g->alias_n; i++)
+    for (size_t i = 0;
+         (c->kind == IPC_SMTPD || c->kind == IPC_QUEUE || c->kind == IPC_PICKUP) && i < g->alias_n; i++)
         (void)GIVE(c, aliases, .generation = g->number, .domain = sp_view_of(g->aliases[i].domain),
                    .text = sp_buf_view(&g->aliases[i].text));
     if (c->kind == IPC_FETCH)

@@ -36,6 +36,7 @@ static void log_unchanged(const struct supervisor *sv, const struct config *next
         {"auth-processes", next->auth_n != sv->child_n[IPC_AUTH]},
         {"delivery-processes", next->delivery_n != sv->child_n[IPC_DELIVERY]},
         {"data", !sv->options->data && strcmp(next->data, sv->data) != 0},
+        {"maildrop", next->maildrop != now->maildrop},
         {"user", sv->user.change && !sp_view_eq(sp_view_of(next->user), sp_view_of(now->user))},
     };
     for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)

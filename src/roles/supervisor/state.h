@@ -54,6 +54,7 @@ struct supervisor {
     const char *data; /* folder, as given */
     int folder, lock;
     int parts[IPC_ROLE_N]; /* -1: that role keeps nothing */
+    int maildrop;          /* -1: there is none           */
     struct role_user user;
     struct listeners listeners;
     struct tickets tickets;

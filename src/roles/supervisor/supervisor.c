@@ -44,7 +44,8 @@ static void stop_next(struct supervisor *sv)
 {
     if (children_alive(sv, IPC_ANY) == 0) {
         (void)event_base_loopbreak(sv->base);
-    } else if (!sv->queue_stopped && !children_alive(sv, IPC_SMTPD) && !children_alive(sv, IPC_DELIVERY)) {
+    } else if (!sv->queue_stopped && !children_alive(sv, IPC_SMTPD) && !children_alive(sv, IPC_DELIVERY) &&
+               !children_alive(sv, IPC_PICKUP)) {
         sv->queue_stopped = true;
         children_stop(sv, IPC_QUEUE, QUEUE_GRACE_MS);
         children_stop(sv, IPC_AUTH, QUEUE_GRACE_MS);
@@ -67,6 +68,7 @@ static void stop(struct supervisor *sv, int exit_code)
     children_stop(sv, IPC_SMTPD, SMTPD_GRACE_MS);
     children_stop(sv, IPC_DELIVERY, SMTPD_GRACE_MS);
     children_stop(sv, IPC_FETCH, SMTPD_GRACE_MS);
+    children_stop(sv, IPC_PICKUP, SMTPD_GRACE_MS);
     os_timer_set(&sv->deadline, STOP_MAX_MS);
     stop_next(sv);
 }
@@ -216,9 +218,12 @@ static int open_folder(struct supervisor *sv, struct sp_buf *error)
         code = data_folder_open(sv->data, error, &sv->folder);
     if (code == EX_OK)
         code = data_folder_lock(sv->folder, sv->data, error, &sv->lock);
-    static const enum ipc_role keepers[] = {IPC_QUEUE, IPC_AUTH, IPC_DELIVERY, IPC_FETCH, IPC_CONSOLE};
+    static const enum ipc_role keepers[] = {IPC_QUEUE, IPC_AUTH,   IPC_DELIVERY,
+                                            IPC_FETCH, IPC_PICKUP, IPC_CONSOLE};
     for (size_t i = 0; i < sizeof keepers / sizeof *keepers && code == EX_OK; i++)
         code = data_folder_part(sv->folder, keepers[i], &sv->user, error, &sv->parts[keepers[i]]);
+    if (code == EX_OK)
+        code = data_folder_maildrop(sv->folder, c->maildrop, &sv->user, error, &sv->maildrop);
     return code;
 }
 

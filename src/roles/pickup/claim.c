@@ -1,0 +1,209 @@
+#include "roles/pickup/pickup.h"
+
+#include "base/view.h"
+#include "os/clock.h"
+#include "os/heap.h"
+#include "os/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { STALE_S = 24 * 3600 }; /* of a file that its writer has not finished */
+
+/* --- whose ---------------------------------------------------------------------------------- */
+
+/* A name goes into a header and the log: one that is no plain word is told as a number. */
+static bool is_plain(const char *name)
+{
+    size_t n = strlen(name);
+    for (size_t i = 0; i < n; i++)
+        if (!sp_ascii_alpha((uint8_t)name[i]) && !sp_ascii_digit((uint8_t)name[i]) &&
+            !strchr("._-$", name[i]))
+            return false;
+    return n > 0 && n < PICKUP_USER_MAX;
+}
+
+static void name_user(struct parcel *parcel, uid_t uid)
+{
+    const struct passwd *pw = getpwuid(uid);
+    if (pw && is_plain(pw->pw_name))
+        (void)snprintf(parcel->user, sizeof parcel->user, "%s", pw->pw_name); /* fits */
+    else
+        (void)snprintf(parcel->user, sizeof parcel->user, "uid %u", (unsigned)uid); /* fits */
+}
+
+/* --- opening -------------------------------------------------------------------------------- */
+
+static struct parcel *open_claimed(struct pickup *p, uint64_t id, bool fresh)
+{
+    struct parcel *parcel = os_new(sizeof *parcel);
+    struct stat st;
+    parcel_init(parcel);
+    parcel->id = id;
+    parcel->fresh = fresh;
+    message_id_text(id, parcel->name);
+    parcel->file = openat(p->role->folder, parcel->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (parcel->file < 0 || fstat(parcel->file, &st) != 0) {
+        parcel->fault =
+            errno == EACCES ? "the roles' group may not read the file" : "the file cannot be opened";
+        return parcel;
+    }
+    /* It was looked at before, but its owner may have been quick. */
+    if (!S_ISREG(st.st_mode) || st.st_nlink != 1)
+        parcel->fault = "the file is no file, or has a second name";
+    parcel->octets = (uint64_t)st.st_size;
+    parcel->received_ms = (uint64_t)os_wall_ms();
+    name_user(parcel, st.st_uid);
+    return parcel;
+}
+
+/* --- the folders ---------------------------------------------------------------------------- */
+
+static DIR *read_folder(int fd)
+{
+    int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *d = copy >= 0 ? fdopendir(copy) : NULL;
+    if (!d && copy >= 0)
+        close(copy);
+    return d;
+}
+
+static bool is_dots(const char *name) { return strcmp(name, ".") == 0 || strcmp(name, "..") == 0; }
+
+static struct parcel *claim_left(struct pickup *p)
+{
+    DIR *d = read_folder(p->role->folder);
+    struct dirent *e;
+    struct parcel *found = NULL;
+    while (!found && d && (e = readdir(d))) {
+        uint64_t id;
+        if (message_id_parse(sp_view_of(e->d_name), &id) == SP_OK)
+            found = open_claimed(p, id, false);
+    }
+    if (d)
+        closedir(d);
+    return found;
+}
+
+static void throw_away(struct pickup *p, const char *name, const struct stat *st, const char *why)
+{
+    if (S_ISDIR(st->st_mode)) {
+        (void)unlinkat(p->maildrop, name, AT_REMOVEDIR); /* one that is not empty is in nobody's way */
+        return;
+    }
+    if (unlinkat(p->maildrop, name, 0) == 0)
+        os_log(OS_WARN, "maildrop-removed", OS_STR("name", name), OS_NUM("uid", st->st_uid),
+               OS_STR("why", why));
+}
+
+static bool is_unfinished(const char *name)
+{
+    size_t n = strlen(name);
+    return n > 4 && strcmp(name + n - 4, ".tmp") == 0;
+}
+
+/* Move it where nobody else can: to a name that says which id its message has. */
+static struct parcel *claim(struct pickup *p, const char *name)
+{
+    char to[MESSAGE_ID_TEXT + 1];
+    uint64_t id = message_id_next(&p->ids, os_wall_ms());
+    message_id_text(id, to);
+    if (renameat2(p->maildrop, name, p->role->folder, to, RENAME_NOREPLACE) != 0 ||
+        fsync(p->role->folder) != 0) {
+        if (errno != ENOENT) /* its owner took it back */
+            os_log(OS_WARN, "maildrop-failed", OS_STR("name", name), OS_STR("why", strerror(errno)));
+        return NULL;
+    }
+    return open_claimed(p, id, true);
+}
+
+static struct parcel *look_at(struct pickup *p, const char *name)
+{
+    struct stat st;
+    if (fstatat(p->maildrop, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+        return NULL;
+    if (!S_ISREG(st.st_mode)) {
+        throw_away(p, name, &st, "it is no file");
+        return NULL;
+    }
+    if (st.st_nlink != 1) { /* whoever gave it a second name may read or have what is not theirs */
+        throw_away(p, name, &st, "it has a second name");
+        return NULL;
+    }
+    if (!is_unfinished(name))
+        return claim(p, name);
+    if (st.st_mtime + STALE_S < os_wall_ms() / 1000)
+        throw_away(p, name, &st, "its writer did not finish it within a day");
+    return NULL;
+}
+
+/* The folder is gone through once, however much of it stays: what came behind the reader is found in the next
+ * pass. */
+static struct parcel *claim_next(struct pickup *p)
+{
+    struct dirent *e;
+    struct parcel *found = NULL;
+    if (!p->entries)
+        p->entries = read_folder(p->maildrop);
+    while (!found && p->entries && (e = readdir(p->entries)))
+        if (!is_dots(e->d_name))
+            found = look_at(p, e->d_name);
+    p->found = p->found || found;
+    if (!found && p->entries) {
+        closedir(p->entries);
+        p->entries = NULL;
+    }
+    return found;
+}
+
+struct parcel *pickup_claim(struct pickup *p)
+{
+    struct parcel *found = p->left ? claim_left(p) : NULL;
+    p->left = found != NULL;
+    if (found)
+        return found;
+    found = claim_next(p);
+    if (!found && p->found) {
+        p->found = false;
+        found = claim_next(p);
+    }
+    return found;
+}
+
+/* --- the end -------------------------------------------------------------------------------- */
+
+void parcel_finish(struct pickup *p, struct parcel *parcel)
+{
+    if (unlinkat(p->role->folder, parcel->name, 0) != 0 && errno != ENOENT)
+        os_log(OS_WARN, "maildrop-failed", OS_STR("id", parcel->name), OS_STR("why", strerror(errno)));
+    parcel_free(parcel);
+}
+
+void parcel_rename(struct pickup *p, struct parcel *parcel)
+{
+    /* Under a name of the maildrop, since an id in the folder pickup is one that was given to its message. */
+    char to[MESSAGE_ID_TEXT + sizeof ".again"];
+    (void)snprintf(to, sizeof to, "%s.again", parcel->name); /* fits */
+    if (renameat2(p->role->folder, parcel->name, p->maildrop, to, RENAME_NOREPLACE) != 0)
+        os_log(OS_WARN, "maildrop-failed", OS_STR("id", parcel->name), OS_STR("why", strerror(errno)));
+    p->found = true;
+    parcel_free(parcel);
+}
+
+void parcel_refuse(struct pickup *p, struct parcel *parcel)
+{
+    char to[MESSAGE_ID_TEXT + sizeof ".refused"];
+    (void)snprintf(to, sizeof to, "%s.refused", parcel->name); /* fits */
+    if (renameat(p->role->folder, parcel->name, p->role->folder, to) != 0)
+        (void)unlinkat(p->role->folder, parcel->name, 0); /* else it would be tried for ever */
+    os_log(OS_WARN, "maildrop-refused", OS_STR("file", to), OS_STR("user", parcel->user),
+           OS_STR("why", parcel->fault),
+           OS_STR("note", "it is kept in the folder pickup of the data folder"));
+    parcel_free(parcel);
+}

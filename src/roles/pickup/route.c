@@ -1,0 +1,105 @@
+#include "roles/pickup/pickup.h"
+
+#include "base/view.h"
+#include "dns/idna.h"
+#include "os/heap.h"
+
+#include <string.h>
+
+enum { ADDRESS_MAX = 1024 };
+
+struct refusal {
+    const char *enhanced, *reply;
+};
+
+static const struct refusal bad_domain = {"5.1.3",
+                                          "553 5.1.3 The domain is no name that DNS can have [bad-domain]"},
+                            no_route = {"5.4.4",
+                                        "550 5.4.4 This server has no route to other domains than its "
+                                        "own [no-route]"},
+                            refusals[] = {
+                                [ADDRESSES_UNKNOWN] = {"5.1.1", "550 5.1.1 There is no such mailbox here "
+                                                                "[unknown-recipient]"},
+                                [ADDRESSES_TANGLED] = {"5.4.6",
+                                                       "550 5.4.6 The aliases of this address lead in a "
+                                                       "circle [alias-tangle]"}};
+
+struct taking {
+    struct parcel *parcel;
+    struct sp_view said;
+    const struct sp_rcpt_parameters *asked;
+};
+
+/* As many aliases lead to one address, so often is it found: it gets the message once. */
+static bool goes_to(const struct parcel *parcel, struct sp_view address)
+{
+    struct sp_view rest = sp_buf_view(&parcel->recipients);
+    for (struct ipc_recipient r; ipc_next_recipient(&rest, &r);)
+        if (sp_view_eq(r.address, address))
+            return true;
+    return false;
+}
+
+/* RFC 3461 4.2: what was said is kept where the address is another. */
+static void take_target(void *ctx, struct sp_view address, const struct config_route *route)
+{
+    const struct taking *t = ctx;
+    struct parcel *parcel = t->parcel;
+    struct sp_rcpt_parameters asked = *t->asked;
+    bool itself = sp_view_eq(address, t->said);
+    struct sp_buf original;
+    if (goes_to(parcel, address))
+        return;
+    sp_buf_init(&original, &os_heap, ADDRESS_MAX);
+    sp_buf_add_str(&original, "rfc822;");
+    sp_buf_add(&original, t->said);
+    if (!itself && asked.orcpt.len == 0 && sp_buf_status(&original) == SP_OK)
+        asked.orcpt = sp_buf_view(&original);
+    struct ipc_recipient r = {.address = address, .route = sp_view_of(route->name), .parameters = asked};
+    (void)ipc_add_recipient(&parcel->recipients, &r); /* sticks; asked for at the end */
+    sp_buf_fini(&original);
+    bool only = parcel->recipient_n++ == 0 && itself;
+    parcel->only_recipient = only ? parcel_keep(parcel, t->said) : (struct sp_view){0};
+}
+
+/* Rules know domains as DNS does. */
+static const struct config_route *route_for(const struct config *c, struct sp_view sender,
+                                            const struct sp_path *to, struct sp_view ascii)
+{
+    struct sp_buf text;
+    sp_buf_init(&text, &os_heap, ADDRESS_MAX);
+    sp_buf_add(&text, to->local);
+    sp_buf_add_u8(&text, '@');
+    sp_buf_add(&text, ascii);
+    const struct config_route *route = config_route_for(c, sender, sp_buf_view(&text));
+    sp_buf_fini(&text);
+    return route;
+}
+
+const char *pickup_route(struct pickup *p, struct parcel *parcel, const struct sp_path *to,
+                         const struct sp_rcpt_parameters *parameters, const char **enhanced_out)
+{
+    const struct config *c = p->role->config;
+    const struct addresses *a = p->role->addresses;
+    const struct refusal *refused = &bad_domain;
+    struct taking taking = {parcel, to->text, parameters};
+    char ascii[DNS_IDNA_MAX];
+    size_t len = 0;
+    if (dns_idna(to->domain, ascii, &len) == SP_OK) {
+        struct sp_view domain = sp_view_make(ascii, len), sender = parcel->sender;
+        /* Once to judge, once to tell: what is tangled is told to nobody. */
+        enum addresses_answer answer =
+            addresses_resolve(a, c, to->local, domain, to->text, sender, NULL, NULL);
+        const struct config_route *away =
+            answer == ADDRESSES_FOREIGN ? route_for(c, sender, to, domain) : NULL;
+        if (answer == ADDRESSES_HERE)
+            (void)addresses_resolve(a, c, to->local, domain, to->text, sender, take_target, &taking);
+        if (away)
+            take_target(&taking, to->text, away);
+        if (answer == ADDRESSES_HERE || away)
+            return NULL;
+        refused = answer == ADDRESSES_FOREIGN ? &no_route : &refusals[answer];
+    }
+    *enhanced_out = refused->enhanced;
+    return refused->reply;
+}
