@@ -138,7 +138,8 @@ enum ipc_submit_why { IPC_SUBMIT_NOS(X) IPC_SUBMIT_NO_N };
     X(TIME, "time", "the last attempt failed, and it has a pause before the next",                           \
       "that time, or queue retry")                                                                           \
     X(DNS, "dns", "the DNS gave no usable answer at the last attempt",                                       \
-      "an answer: check the domain's name servers and this server's resolver; then that time, or queue retry") \
+      "an answer: check the domain's name servers and this server's resolver; then that time, or queue "     \
+      "retry")                                                                                               \
     X(TLS, "tls", "the TLS that its destination's policy asks for was not to be had at the last attempt",    \
       "a certificate or a policy that fits; then that time, or queue retry")                                 \
     X(SUSPENDED, "suspended", "its destination is suspended by an operator", "queue resume")                 \
@@ -146,12 +147,14 @@ enum ipc_submit_why { IPC_SUBMIT_NOS(X) IPC_SUBMIT_NO_N };
       "that time, or queue retry; one message then finds out for all")                                       \
     X(CONCURRENCY, "concurrency", "as many attempts as its destination may have are under way",              \
       "the end of one of them; the number grows with success")                                               \
-    X(RATE, "rate", "its destination has got its number of messages for now", "that time; the key rate of its route") \
+    X(RATE, "rate", "its destination has got its number of messages for now",                                \
+      "that time; the key rate of its route")                                                                \
     X(SHARE, "share", "others to the same destination are before it", "their end")                           \
     X(TOTAL, "total", "as many attempts as the queue makes at once are under way",                           \
       "the end of one of them; the key attempts of queue")                                                   \
     X(PROCESS, "process", "no delivery process takes it at the moment", "the server's log has the reason")   \
-    X(ROUTE, "route", "its route is no longer in the configuration", "add the route again, or queue redirect") \
+    X(ROUTE, "route", "its route is no longer in the configuration",                                         \
+      "add the route again, or queue redirect")                                                              \
     X(STOPPED, "stopped", "no server is running in this folder", "start it")
 
 #define X(n, ...) IPC_QUEUE_CHANGE_##n,
@@ -201,7 +204,8 @@ enum ipc_end { IPC_ENDS(X) IPC_END_N };
     X(UNTOLD, "nothing was learnt")                                                                          \
     X(GOOD, "takes mail")                                                                                    \
     X(BUSY, "asks for less: a 4yz greeting, too many connections, too much mail")                            \
-    X(DOWN, "cannot be reached, or refuses all at its greeting")
+    X(DOWN, "cannot be reached, or refuses all at its greeting")                                             \
+    X(UNFOUND, "the DNS did not tell its servers: of this destination alone, whatever site it had")
 
 #define X(n, ...) IPC_HEALTH_##n,
 enum ipc_health { IPC_HEALTHS(X) IPC_HEALTH_N };

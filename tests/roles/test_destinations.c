@@ -1,6 +1,9 @@
 /* The queue role and destinations that are slow, down, shared, limited or suspended. */
 #include "roles/queue_bench.h"
 
+#include <signal.h>
+#include <sys/resource.h>
+
 static struct queue_destination *destination(struct bench *b, const char *name)
 {
     return queue_destination_find(bench_queue(b), sp_view_of(name));
@@ -265,6 +268,173 @@ static void test_what_is_suspended_waits_and_survives(void **state)
     bench_free(b);
 }
 
+static void submit_to(struct bench *b, const char *route, const char *address)
+{
+    const char *to[][2] = {{route, address}};
+    size_t before = b->smtpd.n;
+    (void)bench_submit(b, "a@example.org", to, 1);
+    bench_until(b, &b->smtpd.n, before + 1);
+    bench_settle(b);
+}
+
+#define DIRECT "route \"direct\" {\nkind = mx\n}\n"
+
+static struct bench_end *last_end(struct bench *b, uint64_t id)
+{
+    for (size_t i = 0; i < BENCH_DELIVERIES; i++)
+        if (b->delivery[i].n && bench_last(&b->delivery[i])->m.as.attempt.id == id)
+            return &b->delivery[i];
+    return NULL;
+}
+
+/* One attempt finds out whether a site is up; others rest for its end, and it ends at another site. */
+static void test_nobody_rests_at_a_site_that_was_left(void **state)
+{
+    (void)state;
+    struct bench *b = bench_new(QUICK DIRECT);
+    deliver_nothing(b);
+    struct bench_end *end;
+    const char *addresses[] = {"a@x.example", "b@y.example"};
+    for (size_t i = 0; i < 2;
+         i++) { /* two attempts each, one result: both stand at the site, which is down */
+        submit_to(b, "direct", addresses[i]);
+        struct ipc_attempt first;
+        assert_non_null(end = last_end(b, b->next_id));
+        first = bench_last(end)->m.as.attempt;
+        submit_to(b, "direct", addresses[i]);
+        end->site = "mx.one";
+        end->health = i ? IPC_HEALTH_DOWN : IPC_HEALTH_GOOD;
+        end->outcome = (struct ipc_outcome){.kind = IPC_OUTCOME_DELIVERED};
+        bench_answer_attempt(end, &first);
+        bench_settle(b);
+    }
+    struct queue_destination *x = destination(b, "direct/x.example"), *y = destination(b, "direct/y.example");
+    assert_ptr_equal(x->site, y->site);
+    assert_int_equal(x->site->active, 2);
+    submit_to(b, "direct", addresses[1]);
+    size_t before = attempts(b);
+    bench_pass(b, 11000); /* its time has come, and two are under way */
+    assert_int_equal(y->stand, QUEUE_RESTING);
+    for (size_t i = 0; i < BENCH_DELIVERIES; i++)
+        for (size_t k = 0; k < b->delivery[i].n; k++) {
+            struct ipc_attempt *a = &b->delivery[i].seen[k].m.as.attempt;
+            if (a->id == 2 || a->id == 4) { /* they end, and leave for servers of their own */
+                b->delivery[i].site = a->id == 2 ? "mx.two" : "mx.three";
+                b->delivery[i].health = IPC_HEALTH_GOOD;
+                b->delivery[i].outcome = (struct ipc_outcome){.kind = IPC_OUTCOME_DELIVERED};
+                bench_answer_attempt(&b->delivery[i], a);
+                bench_settle(b);
+            }
+        }
+    assert_int_equal(attempts(b), before + 1);
+    bench_free(b);
+}
+
+/* What rests in memory is not lost with the route, and goes by the kind that the route has now. */
+static void test_mail_goes_where_its_route_leads_now(void **state)
+{
+    (void)state;
+    struct bench *b = bench_new(QUICK);
+    deliver_nothing(b);
+    submit_many(b, 70, "relay"); /* more than are given out at once */
+    size_t before = attempts(b);
+    assert_true(before < 70);
+    assert_int_equal(destination(b, "relay")->stand, QUEUE_RESTING);
+    bench_configure(b, "hostname = \"mx.example.org\"\ndata = \"/nonexistent\"\ndefault-route = \"relay\"\n"
+                       "route \"relay\" {\nkind = mx\n}\n" QUICK
+                       "listener \"l\" {\naddress = \"127.0.0.1:25\"\n}\n");
+    queue_ops.reload(&b->role);
+    bench_settle(b);
+    assert_int_equal(destination(b, "relay")->waiting, 0);
+    struct queue_destination *d = destination(b, "relay/example.net");
+    assert_non_null(d);
+    assert_int_equal(d->waiting + d->active, 70 - before);
+    assert_true(d->active > 0);
+    bench_free(b);
+}
+
+static void test_a_domain_without_dns_waits_by_itself(void **state)
+{
+    (void)state;
+    struct bench *b = bench_new(QUICK DIRECT);
+    bench_deliver(b, IPC_OUTCOME_DELIVERED, 250, "250 Ok");
+    everybody(b, IPC_HEALTH_GOOD, "mx.one");
+    deliver_nothing(b);
+    submit_to(b, "direct", "a@x.example");
+    submit_to(b, "direct", "b@x.example");
+    submit_to(b, "direct", "c@y.example");
+    submit_to(b, "direct", "d@y.example");
+    for (size_t i = 0; i < BENCH_DELIVERIES; i++) /* the first of each: both are at one site */
+        for (size_t k = 0, n = b->delivery[i].n; k < n; k += 2)
+            bench_answer_attempt(&b->delivery[i], &b->delivery[i].seen[k].m.as.attempt);
+    bench_settle(b);
+    struct queue_destination *x = destination(b, "direct/x.example"), *y = destination(b, "direct/y.example");
+    assert_ptr_equal(x->site, y->site);
+    bench_deliver(b, IPC_OUTCOME_DEFERRED, 0, "its MX records: no answer");
+    everybody(b, IPC_HEALTH_UNFOUND, NULL);
+    size_t before = attempts(b);
+    submit_to(b, "direct", "e@x.example");
+    assert_int_equal(attempts(b), before + 1);
+    submit_to(b, "direct", "f@x.example");
+    assert_int_equal(attempts(b), before + 1); /* once, not for each message */
+    assert_int_equal(parked_in_store(b, "direct/x.example"), 1);
+    assert_ptr_not_equal(x->site, y->site);
+    assert_int_equal(y->site->troubles, 0);
+    bench_deliver(b, IPC_OUTCOME_DELIVERED, 250, "250 Ok");
+    everybody(b, IPC_HEALTH_GOOD, "mx.one");
+    submit_to(b, "direct", "g@y.example");
+    assert_int_equal(attempts(b), before + 2);
+    for (size_t i = 0; i < BENCH_DELIVERIES; i++) /* one that hung ends well: x has its servers again */
+        for (size_t k = 0; k < b->delivery[i].n; k++)
+            if (b->delivery[i].seen[k].m.as.attempt.id == 2)
+                bench_answer_attempt(&b->delivery[i], &b->delivery[i].seen[k].m.as.attempt);
+    bench_settle(b);
+    assert_int_equal(attempts(b), before + 3);
+    assert_int_equal(parked_in_store(b, "direct/x.example"), 0);
+    bench_free(b);
+}
+
+static void test_a_clock_that_goes_back_prolongs_no_pause(void **state)
+{
+    (void)state;
+    struct bench *b = bench_new(QUICK);
+    bench_deliver(b, IPC_OUTCOME_DEFERRED, 0, "connection refused");
+    everybody(b, IPC_HEALTH_DOWN, NULL);
+    submit_many(b, 1, "relay");
+    submit_many(b, 5, "relay");
+    assert_int_equal(attempts(b), 1);
+    bench_pass(b, -86400000);
+    assert_int_equal(attempts(b), 1);
+    bench_pass(b, 11000);
+    assert_int_equal(attempts(b), 2);
+    bench_free(b);
+}
+
+/* Returned while nothing can be written: said to have failed, and neither returned nor lost later. */
+static void test_what_a_tool_could_not_write_is_forgotten(void **state)
+{
+    (void)state;
+    struct bench *b = bench_new(QUICK);
+    struct queue *q = bench_queue(b);
+    struct rlimit r;
+    bench_deliver(b, IPC_OUTCOME_DEFERRED, 450, "450 4.2.0 later");
+    everybody(b, IPC_HEALTH_GOOD, NULL);
+    (void)signal(SIGXFSZ, SIG_IGN);
+    submit_many(b, 1, "relay");
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &r), 0);
+    r.rlim_cur = 8192;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &r), 0);
+    assert_int_equal(queue_give_up(q, b->next_id, SP_LIT("no more")), SP_ERR_IO);
+    r.rlim_cur = r.rlim_max;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &r), 0);
+    bench_deliver(b, IPC_OUTCOME_DELIVERED, 250, "250 Ok");
+    queue_settle_again(q);
+    bench_pass(b, 70000);
+    assert_int_equal(attempts(b), 2); /* and no report */
+    assert_int_equal(bench_list(b).n, 0);
+    bench_free(b);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_one_message_finds_out_whether_a_site_is_up_again),
     cmocka_unit_test(test_a_slow_destination_delays_nobody),
@@ -274,6 +444,11 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_destinations_of_one_site_share_its_troubles),
     cmocka_unit_test(test_a_rate_is_kept),
     cmocka_unit_test(test_what_is_suspended_waits_and_survives),
+    cmocka_unit_test(test_nobody_rests_at_a_site_that_was_left),
+    cmocka_unit_test(test_mail_goes_where_its_route_leads_now),
+    cmocka_unit_test(test_a_domain_without_dns_waits_by_itself),
+    cmocka_unit_test(test_a_clock_that_goes_back_prolongs_no_pause),
+    cmocka_unit_test(test_what_a_tool_could_not_write_is_forgotten),
 };
 
 TAP_MAIN(tests)

@@ -77,6 +77,7 @@ static void fail(struct delivery_search *s, const struct delivery_outcome *o)
     search_free(s);
     while ((a = list)) {
         list = a->next;
+        a->health = o->kind == IPC_OUTCOME_DEFERRED ? IPC_HEALTH_UNFOUND : IPC_HEALTH_UNTOLD;
         delivery_attempt_settle_open(a, o);
         delivery_attempt_finish(a);
     }

@@ -220,7 +220,8 @@ static void learn(struct queue *q, struct queue_destination *d, const struct ipc
 {
     const struct config_route *route = route_of(q, d);
     struct queue_site *s;
-    move_to_site(q, d, result->site);
+    /* Where the DNS leads to nothing, the site that it led to has no part in it. */
+    move_to_site(q, d, result->health == IPC_HEALTH_UNFOUND ? d->name : result->site);
     s = d->site;
     for (size_t i = 0; i < n; i++) {
         s->delivered += outcomes[i].kind == IPC_OUTCOME_DELIVERED;

@@ -61,6 +61,9 @@ static void end_turn(void *ctx)
     struct queue *q = ctx;
     int64_t now = q->wall_ms();
     queue_batch_commit(q);
+    if (now < q->turn_ms)
+        queue_window_set_back(q, q->turn_ms - now);
+    q->turn_ms = now;
     bool more = queue_window_fill(q, now);
     queue_lease(q); /* may open the next batch: mail without a route */
     if (!q->batch.open && queue_tools_answer(q))

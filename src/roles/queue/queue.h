@@ -125,8 +125,8 @@ bool queue_destination_is_blocked(const struct queue *q, const struct queue_dest
 /* Does it go there, as the configuration and the suspensions are now? */
 bool queue_destination_fits(const struct queue *q, const struct queue_destination *d,
                             const struct queue_item *item);
-/* They have changed: let everything stand where it belongs now. What waits for another destination than the one
- * that it was meant for goes back to the store. Without an open batch. */
+/* They have changed: let everything stand where it belongs now. What waits for another destination than the
+ * one that it was meant for goes back to the store. Without an open batch. */
 void queue_destinations_review(struct queue *q);
 /* Drop all that nothing names any more. */
 void queue_destinations_sweep(struct queue *q);
@@ -156,6 +156,8 @@ struct queue_site {
     int64_t until_ms;     /* nothing is given before: back-off; 0: open                     */
     int64_t rate_ms;      /* the next attempt not before, by the rate                       */
     enum ipc_health health;
+    int64_t since_ms;        /* when its troubles began      */
+    int64_t told_ms;         /* when the log spoke of them   */
     int64_t good_ms, bad_ms; /* when it last took mail, when it was last in trouble; 0: never */
     uint64_t delivered, deferred, failed;
     size_t said_len; /* what it said, or what happened, last */
@@ -184,6 +186,8 @@ void queue_site_note(struct queue *q, struct queue_site *s, const struct config_
 void queue_site_reopen(struct queue *q, struct queue_site *s);
 /* Wait for until_ms or rate_ms. */
 void queue_site_time(struct queue *q, struct queue_site *s);
+/* The clock went back. */
+void queue_sites_set_back(struct queue *q, int64_t by_ms);
 /* Whose time has come. */
 void queue_sites_tick(struct queue *q, int64_t now_ms);
 
@@ -259,6 +263,8 @@ bool queue_window_is_crowded(const struct queue *q, const struct queue_destinati
 bool queue_window_wants_more(const struct queue *q);
 /* Lease from the store what is due, park what cannot go: a bounded number. true: there may be more now. */
 bool queue_window_fill(struct queue *q, int64_t now_ms);
+/* The clock went back: what waits for a time of it is not to wait longer by that. */
+void queue_window_set_back(struct queue *q, int64_t by_ms);
 /* The earliest time that something of this has to be done without an event. */
 int64_t queue_window_next_ms(const struct queue *q);
 
@@ -439,6 +445,7 @@ struct queue {
     struct queue_watch watch;
     struct queue_asks asks;
     struct queue_counters counters, reported;
+    int64_t turn_ms;                                 /* when the last one ended             */
     struct os_later turn;                            /* ends each turn of the loop      */
     struct os_timer due, idle, again, report, grace; /* next lease; housekeeping; unsettled; log; stop */
     bool disk_low;

@@ -15,7 +15,8 @@ enum {
     CONNECTIONS_FIRST = 3,     /* to a site that is not known yet                                     */
     LEASES_PER_CONNECTION = 4, /* under way, so that none of its connections waits                    */
     LEASES_LEAST = 64,         /* to a route of one destination that has its full number              */
-    MINUTE_MS = 60000
+    MINUTE_MS = 60000,
+    REMIND_MS = 3600000 /* the log speaks of troubles that last                                       */
 };
 
 /* --- in and out ----------------------------------------------------------------------------- */
@@ -142,6 +143,15 @@ static void place_all(struct queue *q, struct queue_site *s)
         queue_destination_place(q, d);
 }
 
+void queue_sites_set_back(struct queue *q, int64_t by_ms)
+{
+    for (struct queue_site *s = q->window.timed; s; s = s->timed_next) {
+        s->until_ms -= s->until_ms > 0 ? by_ms : 0;
+        s->rate_ms -= s->rate_ms > 0 ? by_ms : 0;
+    }
+    q->window.wake_ms = 0; /* the tick finds the first */
+}
+
 void queue_sites_tick(struct queue *q, int64_t now_ms)
 {
     struct queue_window *w = &q->window;
@@ -165,9 +175,17 @@ void queue_sites_tick(struct queue *q, int64_t now_ms)
 
 /* --- what is learnt ------------------------------------------------------------------------- */
 
+static void end_troubles(struct queue_site *s, int64_t now)
+{
+    if (s->troubles > 0)
+        os_log(OS_INFO, "destination-back", OS_VIEW("site", sp_view_make(s->key, s->key_len)),
+               OS_NUM("after-s", now > s->since_ms ? (uint64_t)(now - s->since_ms) / 1000 : 0),
+               OS_NUM("troubles", s->troubles));
+    s->troubles = 0;
+}
+
 static void grow(struct queue_site *s, const struct config_route *route)
 {
-    s->troubles = 0;
     if (s->connections >= route->connections)
         return;
     /* Until the first trouble each success adds one; from then on it takes a success of each connection. */
@@ -192,6 +210,19 @@ static int64_t back_off_ms(const struct queue *q, uint32_t troubles)
     return (int64_t)(pause + random % (pause / 16 + 1));
 }
 
+/* When they begin, and rarely while they last: each try of each site would fill the log. */
+static void tell_of_troubles(struct queue_site *s, int64_t now, int64_t pause)
+{
+    if (s->troubles == 1)
+        s->since_ms = now;
+    else if (now >= s->told_ms && now - s->told_ms < REMIND_MS)
+        return;
+    s->told_ms = now;
+    os_log(OS_INFO, "destination-paused", OS_VIEW("site", sp_view_make(s->key, s->key_len)),
+           OS_NUM("seconds", (uint64_t)pause / 1000), OS_NUM("troubles", s->troubles),
+           OS_NUM("connections", s->connections), OS_VIEW("reply", sp_view_make(s->said, s->said_len)));
+}
+
 static void back_off(struct queue *q, struct queue_site *s, enum ipc_health health, uint32_t pause_s)
 {
     int64_t now = q->wall_ms(), pause;
@@ -207,9 +238,7 @@ static void back_off(struct queue *q, struct queue_site *s, enum ipc_health heal
         pause = (int64_t)pause_s * 1000;
     s->until_ms = now + pause;
     queue_site_time(q, s);
-    os_log(OS_INFO, "destination-paused", OS_VIEW("site", sp_view_make(s->key, s->key_len)),
-           OS_NUM("seconds", (uint64_t)pause / 1000), OS_NUM("troubles", s->troubles),
-           OS_NUM("connections", s->connections), OS_VIEW("reply", sp_view_make(s->said, s->said_len)));
+    tell_of_troubles(s, now, pause);
     place_all(q, s);
 }
 
@@ -225,6 +254,7 @@ void queue_site_note(struct queue *q, struct queue_site *s, const struct config_
     }
     if (health == IPC_HEALTH_GOOD) {
         s->good_ms = q->wall_ms();
+        end_troubles(s, s->good_ms);
         grow(s, route);
     } else {
         back_off(q, s, health, pause_s);

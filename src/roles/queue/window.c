@@ -258,6 +258,12 @@ int64_t queue_window_next_ms(const struct queue *q)
     return store_ms < next ? store_ms : next;
 }
 
+void queue_window_set_back(struct queue *q, int64_t by_ms)
+{
+    q->window.next_ms = q->window.park_ms = q->window.walk_ms = 0;
+    queue_sites_set_back(q, by_ms);
+}
+
 /* --- filling -------------------------------------------------------------------------------- */
 
 static void put_all(struct queue_filling *f)
