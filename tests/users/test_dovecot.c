@@ -352,6 +352,39 @@ static void test_too_long_and_too_many(void **state)
     free(response);
 }
 
+static void note_answer_and_ask_on(void *ctx, enum users_answer answer, struct sp_view user)
+{
+    struct rig *r = ctx;
+    ask(r); /* finds out that Dovecot is gone */
+    ask(r); /* calls it again */
+    assert_true(sp_view_eq(user, SP_LIT("bob")));
+    note_answer(r, answer, user);
+}
+
+/* Who is answered asks again, when the connection that the answer came by is lost already. */
+static void test_asked_again_while_it_is_lost(void **state)
+{
+    (void)state;
+    struct rig r;
+    set_up(&r);
+    const struct users_password_question q = {
+        .user = SP_LIT("bob"), .password = SP_LIT("secret"), .done = note_answer_and_ask_on, .ctx = &r};
+    assert_int_equal(users_dovecot_ask(r.d, &q), 1);
+    take_call(&r);
+    say(&r, GREETING "OK\t1\tuser=bob\nOK\t3\tuser=ghost\nOK\t2\tuser=gh");
+    close(r.fd);
+    r.fd = -1;
+    turn_until(&r, &r.answers, 2);
+    assert_int_equal(r.answer, USERS_AWAY);
+    take_call(&r);
+    expect(&r, "VERSION\t1\t2\n");
+    say(&r, GREETING "OK\t3\tuser=eve\n");
+    turn_until(&r, &r.answers, 3);
+    assert_int_equal(r.answer, USERS_RIGHT);
+    assert_string_equal(r.user, "eve");
+    tear_down(&r);
+}
+
 static void test_away(void **state)
 {
     (void)state;
@@ -382,6 +415,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_nonsense),
     cmocka_unit_test(test_out_of_order),
     cmocka_unit_test(test_too_long_and_too_many),
+    cmocka_unit_test(test_asked_again_while_it_is_lost),
     cmocka_unit_test(test_away),
 };
 
