@@ -7,10 +7,12 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -407,6 +409,41 @@ static void application_passwords_share_the_salt(void **state)
     users_close(u);
 }
 
+/* Changes fail, and leave what was; who is right is let in. */
+static void a_full_disk_costs_no_login(void **state)
+{
+    struct users *u = open_users();
+    struct sasl_verifier own = verifier("own"), other = verifier("other");
+    struct users_app app = {.id = 0};
+    struct rlimit before, none;
+    (void)state;
+    assert_int_equal(users_add(u, SP_LIT("demo"), &own, 1), SP_OK);
+    add_app(u, "phone", "one", SP_OK);
+    assert_int_equal(users_app_next(u, SP_LIT("demo"), 0, &app), SP_OK);
+    (void)signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    none = (struct rlimit){0, before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+    users_app_note_used(u, SP_LIT("demo"), app.id, USERS_USED_MS + 7);
+    int removed = users_app_remove(u, SP_LIT("demo"), SP_LIT("phone"));
+    int added = users_add(u, SP_LIT("more"), &other, 2),
+        disabled = users_set_disabled(u, SP_LIT("demo"), true);
+    int own_which = which(u, "own"), app_which = which(u, "one"), wrong_which = which(u, "other");
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    (void)signal(SIGXFSZ, SIG_DFL);
+    assert_int_equal(removed, SP_ERR_IO);
+    assert_int_equal(added, SP_ERR_IO);
+    assert_int_equal(disabled, SP_ERR_IO);
+    assert_int_equal(own_which, SASL_WHICH_OWN);
+    assert_int_equal(app_which, 1);
+    assert_int_equal(wrong_which, SASL_WHICH_NONE);
+    assert_true(knows(u, "demo", "own"));
+    assert_int_equal(users_set_disabled(u, SP_LIT("demo"), true), SP_OK);
+    assert_false(knows(u, "demo", "own"));
+    assert_int_equal(users_remove(u, SP_LIT("demo")), SP_OK);
+    users_close(u);
+}
+
 static void the_list_of_senders_is_replaced_as_a_whole(void **state)
 {
     struct users *u = open_users();
@@ -468,6 +505,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(an_older_schema_is_brought_up),
     cmocka_unit_test(a_secret_for_cram_md5_is_kept_and_forgotten),
     cmocka_unit_test(application_passwords_share_the_salt),
+    cmocka_unit_test(a_full_disk_costs_no_login),
     cmocka_unit_test(the_list_of_senders_is_replaced_as_a_whole),
     cmocka_unit_test(a_foreign_hash_works_until_it_is_replaced),
 };
