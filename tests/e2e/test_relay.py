@@ -164,6 +164,34 @@ class Relay(ServerCase):
         self.assertIn("MT-PRIORITY=-3", words)
         self.assertEqual(mail.rcpt_words, [["NOTIFY=SUCCESS,FAILURE", "ORCPT=rfc822;x+2By@example.org"]])
 
+    def auth_at_the_next(self, data, auth, log_in, said):
+        """The words of MAIL at a server that takes AUTH=, or does not."""
+        hop = self.next_server(auth=auth)
+        server = self.serve("--relay", hop.address, data=data)
+        with server.talk("submission" if log_in else "smtp") as c:
+            c.hello()
+            if log_in:
+                c.start_tls(server.client_tls())
+                c.hello()
+                c.login(server.user, server.password)
+            c.command("MAIL FROM:<a@example.org>" + said, 250)
+            c.command("RCPT TO:<b@example.org>", 250)
+            c.command("DATA", 354)
+            c.raw(b"Subject: x\r\n\r\nx\r\n.\r\n")
+            c.expect(250)
+        mail, = hop.wait(1)
+        return [word for word in mail.mail_words if word.startswith("AUTH=")]
+
+    def test_who_submitted_is_passed_on(self):
+        """RFC 4954 5: as it was said by who has logged in; of anybody else it is not believed, and says nobody."""
+        some = {"PLAIN": "535 5.7.8 no"}
+        for data, auth, log_in, said, wanted in (("one", some, True, " AUTH=e+3Dmc2@example.org", ["AUTH=e+3Dmc2@example.org"]),
+                                                 ("two", some, True, " AUTH=<>", ["AUTH=<>"]),
+                                                 ("three", some, False, " AUTH=e+3Dmc2@example.org", ["AUTH=<>"]),
+                                                 ("four", {}, True, " AUTH=e+3Dmc2@example.org", [])):
+            with self.subTest(said=said, log_in=log_in, auth=auth):
+                self.assertEqual(self.auth_at_the_next(data, auth, log_in, said), wanted)
+
     def test_limits_of_the_next_server_are_kept(self):
         hop = self.next_server(keywords=["PIPELINING", "LIMITS MAILMAX=1 RCPTMAX=2"])
         server = self.serve("--relay", hop.address)
