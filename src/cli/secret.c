@@ -21,8 +21,8 @@ static void init(struct sp_buf *b)
 
 /* --- a pipe or a file --------------------------------------------------------------------- */
 
-/* Up to the end of the input; false: too long, or it cannot be read. */
-static bool read_all(int fd, struct sp_buf *out)
+/* Up to the end of the input; 0, EFBIG, or why it cannot be read. */
+static int read_all(int fd, struct sp_buf *out)
 {
     for (;;) {
         size_t room = out->max - out->len;
@@ -32,16 +32,18 @@ static bool read_all(int fd, struct sp_buf *out)
         if (n > 0)
             out->len += (size_t)n;
         else
-            return n == 0 && room > 0;
+            return n < 0 ? errno : room > 0 ? 0 : EFBIG;
     }
 }
 
 static int read_line_of_input(const char *command, struct sp_buf *out)
 {
-    if (!read_all(STDIN_FILENO, out))
-        return cli_fault(
-            command, EX_DATAERR,
-            "standard input holds more than a password of at most 1,024 octets, or cannot be read");
+    int fault = read_all(STDIN_FILENO, out);
+    if (fault == EFBIG)
+        return cli_fault(command, EX_DATAERR,
+                         "standard input holds more than a password of at most 1,024 octets");
+    if (fault)
+        return cli_fault(command, EX_NOINPUT, "cannot read standard input: %s", strerror(fault));
     size_t end = sp_view_find(sp_buf_view(out), '\n', 0);
     if (end + 1 < out->len)
         return cli_fault(command, EX_DATAERR,
@@ -184,10 +186,12 @@ int cli_read_password_file(const char *command, const char *path, struct sp_buf 
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return cli_fault(command, EX_NOINPUT, "cannot read the password file %s: %s", path, strerror(errno));
-    bool whole = read_all(fd, secret_out);
+    int fault = read_all(fd, secret_out);
     close(fd);
+    if (fault && fault != EFBIG)
+        return cli_fault(command, EX_NOINPUT, "cannot read the password file %s: %s", path, strerror(fault));
     size_t end = sp_view_find(sp_buf_view(secret_out), '\n', 0);
-    if (!whole && end == secret_out->len)
+    if (fault && end == secret_out->len)
         return cli_fault(command, EX_DATAERR, "%s: its first line is too long for a password", path);
     secret_out->len = end;
     if (end > 0 && secret_out->p[end - 1] == '\r')

@@ -138,7 +138,7 @@ int cmd_session(int argc, char **argv)
     code =
         is_list(&words) ? session_look_list(s, &filter) : session_show(s, words.words[1], filter.json, lang);
     session_store_close(s);
-    if (fflush(stdout) != 0 && code == EX_OK)
+    if ((fflush(stdout) != 0 || ferror(stdout)) && code == EX_OK)
         return cli_fault("session", EX_IOERR, "cannot write to standard output");
     return code;
 }

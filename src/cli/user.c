@@ -58,12 +58,19 @@ static struct ipc_message wish_of(const struct change *c, struct sp_view name, s
     return m;
 }
 
+int user_end_output(void)
+{
+    return fflush(stdout) == 0 && !ferror(stdout)
+               ? EX_OK
+               : cli_fault("user", EX_IOERR, "cannot write to standard output");
+}
+
 static int report(const struct change *c, const char *name, enum ipc_user_result result, struct sp_view text)
 {
     switch (result) {
     case IPC_USER_OK:
         printf("user %s: %s\n", name, c->done);
-        return fflush(stdout) == 0 ? EX_OK : EX_IOERR;
+        return user_end_output();
     case IPC_USER_EXISTS:
         return cli_fault("user", EX_CANTCREAT,
                          "there is a user %s already; 'sallyport user passwd %s' sets a new password", name,
@@ -200,10 +207,10 @@ static int list(const char *data, bool json)
     if (list_all(store, array, &text) != IPC_USER_OK)
         code = cli_fault("user", EX_TEMPFAIL, "the users cannot be listed: %.*s", (int)text.len,
                          (const char *)text.p);
-    else if (json)
-        code = json_dumpf(array, stdout, JSON_INDENT(2)) == 0 && putchar('\n') != EOF ? EX_OK : EX_IOERR;
-    if (code == EX_OK && fflush(stdout) != 0)
-        code = EX_IOERR;
+    else if (json && json_dumpf(array, stdout, JSON_INDENT(2)) == 0) /* failures show at the end */
+        putchar('\n');
+    if (code == EX_OK)
+        code = user_end_output();
     json_decref(array);
     sp_buf_fini(&text);
     user_store_close(store);

@@ -86,7 +86,12 @@ int user_app_password(const char *data, const struct cli_operands *o)
         code = fault(o, result, &text);
     } else if (code == EX_OK) {
         fprintf(stderr, "user %s: the password for '%s', shown this once:\n", o->words[1], o->words[2]);
-        code = printf("%s\n", password) > 0 && fflush(stdout) == 0 ? EX_OK : EX_IOERR;
+        code = printf("%s\n", password) > 0 && fflush(stdout) == 0
+                   ? EX_OK
+                   : cli_fault("user", EX_IOERR,
+                               "cannot write to standard output: nobody has seen the password; revoke '%s' "
+                               "and make another",
+                               o->words[2]);
     }
     explicit_bzero(password, sizeof password);
     sp_buf_fini(&text);
@@ -109,7 +114,7 @@ int user_revoke(const char *data, const struct cli_operands *o)
         code = fault(o, result, &text);
     } else if (code == EX_OK) {
         printf("user %s: application password '%s' revoked\n", o->words[1], o->words[2]);
-        code = fflush(stdout) == 0 ? EX_OK : EX_IOERR;
+        code = user_end_output();
     }
     sp_buf_fini(&text);
     return code;

@@ -83,8 +83,9 @@ static int take_all(struct user_store *store, const char *path, struct sp_view r
             going = take_line(store, path, line, &t);
     }
     printf("%zu imported, %zu not\n", t.taken, t.refused);
-    if (fflush(stdout) != 0)
-        return EX_IOERR;
+    int code = user_end_output();
+    if (code != EX_OK)
+        return code;
     return !going ? EX_TEMPFAIL : t.refused ? EX_DATAERR : EX_OK;
 }
 

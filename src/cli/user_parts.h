@@ -12,6 +12,7 @@
 enum { USER_TIME_TEXT = 32 };
 void user_time_text(uint64_t wall_ms, char text_out[USER_TIME_TEXT]);
 json_t *user_json(const struct ipc_user *u);
+int user_end_output(void); /* EX_OK, or a fault when standard output took not all of it */
 
 /* user_app.c: app-password NAME LABEL, revoke NAME LABEL */
 int user_app_password(const char *data, const struct cli_operands *o);

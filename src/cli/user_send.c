@@ -35,7 +35,7 @@ static int report(const char *name, size_t n, enum ipc_user_result result, const
         printf("user %s: may send as %zu %s\n", name, n, n == 1 ? "pattern" : "patterns");
     else
         printf("user %s: may send as anybody\n", name);
-    return fflush(stdout) == 0 ? EX_OK : EX_IOERR;
+    return user_end_output();
 }
 
 int user_may_send(const char *data, const struct cli_operands *o, bool anybody)

@@ -38,10 +38,10 @@ static int show_json(const struct ipc_user *u, const struct user_shown *shown)
     json_object_del(object, "may_send_patterns");
     json_object_set_new(object, "app_passwords", passwords_of(sp_buf_view(&shown->app_passwords)));
     json_object_set_new(object, "may_send", senders_of(sp_buf_view(&shown->senders)));
-    bool written =
-        json_dumpf(object, stdout, JSON_INDENT(2)) == 0 && putchar('\n') != EOF && fflush(stdout) == 0;
+    (void)json_dumpf(object, stdout, JSON_INDENT(2)); /* failures show at the end */
+    putchar('\n');
     json_decref(object);
-    return written ? EX_OK : EX_IOERR;
+    return user_end_output();
 }
 
 static void show_passwords(struct sp_view rest)
@@ -74,7 +74,7 @@ static int show_text(const struct ipc_user *u, const struct user_shown *shown)
         printf("may send as           anybody\n");
     while (sp_view_word(&rest, '\n', &pattern))
         printf("may send as           %.*s\n", (int)pattern.len, (const char *)pattern.p);
-    return fflush(stdout) == 0 ? EX_OK : EX_IOERR;
+    return user_end_output();
 }
 
 static int show(const char *name, enum ipc_user_result result, const struct user_shown *shown,

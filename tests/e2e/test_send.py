@@ -94,6 +94,8 @@ class ToOurServer(SendCase):
         self.send(where, "--to", "me@example.org", "--auth", "demo", "--password-file", path)
         self.send(where, "--to", "me@example.org", "--auth", "demo", env={"SALLYPORT_PASSWORD": "secret"})
         self.send(where, "--to", "me@example.org", "--auth", "demo", "--password-file", self.folder / "none", code=NOINPUT)
+        done = self.send(where, "--to", "me@example.org", "--auth", "demo", "--password-file", self.folder, code=NOINPUT)
+        self.assertIn("Is a directory", done.stderr)
 
     def test_wrong_password(self):
         server = self.serve("--user", "demo:secret")

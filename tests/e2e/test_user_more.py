@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 import unittest
 
-from harness import SALLYPORT, ServerCase, free_port, sallyport
+from harness import SALLYPORT, WAIT_S, ServerCase, free_port, sallyport
 
 RIGHT, OTHER = "Xyzzy-plugh-1977", "Plover-1977-xyzzy"
 
@@ -92,6 +92,20 @@ class ApplicationPasswords(MoreCase):
         server = self.serve()
         for password, code in ((RIGHT, 235), (desk, 235), (phone, 535)):
             self.plain(server, "demo", password, code)
+
+    def test_one_that_nobody_has_seen(self):
+        server = self.serve("--user", "demo:" + RIGHT)
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run([SALLYPORT, "user", "app-password", "demo", "phone", "--data", str(server.data)], stdout=full,
+                                  stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=WAIT_S)
+            self.assertEqual(done.returncode, 74, done.stderr)
+            self.assertIn(b"nobody has seen the password; revoke 'phone'", done.stderr)
+            for words in (("list",), ("list", "--json"), ("show", "demo"), ("show", "demo", "--json"), ("disable", "demo"),
+                          ("revoke", "demo", "phone")):
+                done = subprocess.run([SALLYPORT, "user", *words, "--data", str(server.data)], stdout=full,
+                                      stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=WAIT_S)
+                self.assertEqual(done.returncode, 74, (words, done.stderr))
+                self.assertIn(b"cannot write to standard output", done.stderr)
 
     def test_sixteen_and_no_more(self):
         server = self.serve("--user", "demo:" + RIGHT)
