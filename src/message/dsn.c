@@ -2,19 +2,25 @@
 #include "message/dsn_own.h"
 
 #include "base/time.h"
+#include "base/utf8.h"
 #include "base/view.h"
 
 /* --- text of strangers --------------------------------------------------------------------- */
 
-static uint8_t printable(const struct dsn_writing *w, uint8_t c)
-{
-    return (c >= 0x20 && c < 0x7f) || (w->utf8 && c >= 0x80) ? c : '?';
-}
-
 void dsn_add_text(const struct dsn_writing *w, struct sp_view text)
 {
-    for (size_t i = 0; i < text.len && i < DSN_LINE_MAX / 2; i++)
-        sp_buf_add_u8(w->out, printable(w, text.p[i]));
+    size_t done = 0;
+    while (done < text.len && done < DSN_LINE_MAX / 2) {
+        size_t n = sp_utf8_len(sp_view_from(text, done));
+        struct sp_view one = sp_view_sub(text, done, n > 0 ? n : 1);
+        bool allowed = n == 1 || (n > 1 && w->utf8);
+        if (allowed && sp_utf8_is_text(one))
+            sp_buf_add(w->out, one);
+        else
+            for (size_t i = 0; i < one.len; i++)
+                sp_buf_add_u8(w->out, '?');
+        done += one.len;
+    }
 }
 
 void dsn_add_folded(const struct dsn_writing *w, size_t column, const char *indent, struct sp_view text)

@@ -18,8 +18,8 @@ struct dsn_writing {
     enum message_dsn_action action;
 };
 
-/* Text of strangers: what is not printable becomes '?'; at most half a line of it, for nothing that was accepted
- * is longer. UTF-8 stays in a report in UTF-8. */
+/* Text of strangers: what is not printable becomes '?'; at most half a line of it, for nothing that was
+ * accepted is longer. UTF-8 stays in a report in UTF-8, what is none does not (RFC 6533 3). */
 void dsn_add_text(const struct dsn_writing *w, struct sp_view text);
 /* The same in lines, broken at spaces where it can be; `indent` begins each further line. */
 void dsn_add_folded(const struct dsn_writing *w, size_t column, const char *indent, struct sp_view text);

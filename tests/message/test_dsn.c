@@ -326,6 +326,21 @@ static void test_an_address_in_utf8_makes_a_global_report(void **state)
     sp_buf_fini(&out);
 }
 
+static void test_a_global_report_is_utf8_throughout(void **state)
+{
+    (void)state;
+    struct message_dsn_recipient r = one;
+    struct sp_buf out;
+    r.address = SP_LIT("th\xc6\xb0@vi.example");
+    r.reply = SP_LIT("550 5.1.1 nutzer h\xf6rt nicht, d\xc3\xb6rt auch\xc2\x85X: y \xc3");
+    struct message_dsn d = report_of(&r, 1);
+    sp_buf_init(&out, &heap, 1 << 20);
+    assert_int_equal(message_add_dsn(&out, &d, NULL), SP_OK);
+    assert_true(has(&out, "nutzer h?rt nicht, d\xc3\xb6rt"));
+    assert_true(has(&out, "auch??X: y ?\r\n"));
+    sp_buf_fini(&out);
+}
+
 static void test_time_that_the_sender_gave_is_over(void **state)
 {
     (void)state;
@@ -348,6 +363,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_each_action_says_what_it_is),
     cmocka_unit_test(test_a_whole_message_comes_back_as_it_is),
     cmocka_unit_test(test_an_address_in_utf8_makes_a_global_report),
+    cmocka_unit_test(test_a_global_report_is_utf8_throughout),
     cmocka_unit_test(test_time_that_the_sender_gave_is_over),
     cmocka_unit_test(test_no_memory_is_said),
 };
