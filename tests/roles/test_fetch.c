@@ -5,8 +5,11 @@
 #include "roles/fetch/transfer.h"
 #include "tap.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static void test_max_age(void **state)
@@ -60,6 +63,21 @@ static void test_kept_text(void **state)
                          SP_ERR_SYNTAX);
 }
 
+/* Why it failed. */
+static int write_on_a_full_disk(void)
+{
+    struct rlimit before;
+    const struct fetch_kept kept = {56, 78};
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    (void)signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &(struct rlimit){20, before.rlim_max}), 0);
+    int status = fetch_kept_write("https://a.example/", &kept, SP_LIT("{}")), fault = errno;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    (void)signal(SIGXFSZ, SIG_DFL);
+    assert_int_equal(status, SP_ERR_IO);
+    return fault;
+}
+
 static void test_kept_file(void **state)
 {
     (void)state;
@@ -77,6 +95,11 @@ static void test_kept_file(void **state)
     assert_memory_equal(&found, &kept, sizeof kept);
     assert_true(sp_view_eq(sp_buf_view(&jwks), SP_LIT("{\"keys\"")));
     assert_int_equal(access("token-keys.next", F_OK), -1);
+    assert_int_equal(write_on_a_full_disk(), EFBIG); /* what was kept stays */
+    assert_int_equal(access("token-keys.next", F_OK), -1);
+    sp_buf_clear(&jwks);
+    assert_int_equal(fetch_kept_read("https://a.example/", &found, &jwks), SP_OK);
+    assert_true(sp_view_eq(sp_buf_view(&jwks), SP_LIT("{\"keys\"")));
     assert_int_equal(unlink("token-keys"), 0);
     assert_int_equal(symlink("/etc/passwd", "token-keys"), 0); /* no link is followed */
     assert_int_equal(fetch_kept_read("https://a.example/", &found, &jwks), SP_ERR_IO);

@@ -57,14 +57,16 @@ int fetch_kept_write(const char *url, const struct fetch_kept *kept, struct sp_v
     sp_buf_add_str(&text, "\n\n");
     sp_buf_add(&text, jwks);
     errno = EFBIG;
-    int status =
-        sp_buf_status(&text) == SP_OK && write_next(sp_buf_view(&text)) && rename(next_name, name) == 0
-            ? SP_OK
-            : SP_ERR_IO;
-    if (status == SP_OK)
+    bool written =
+        sp_buf_status(&text) == SP_OK && write_next(sp_buf_view(&text)) && rename(next_name, name) == 0;
+    int fault = errno;
+    if (written)
         sync_folder();
+    else
+        (void)unlink(next_name); /* a full disk needs the room */
     sp_buf_fini(&text);
-    return status;
+    errno = fault;
+    return written ? SP_OK : SP_ERR_IO;
 }
 
 /* --- reading ------------------------------------------------------------------------------ */
