@@ -106,6 +106,8 @@ int session_store_ask(struct session_store *s, const struct ipc_message *request
         why = talk_ask(s->talk, request);
     else
         ask_traces(s, request);
+    if (s->traces && s->done.answer == IPC_SESSION_BROKEN)
+        return cli_fault("session", EX_IOERR, "sessions.db cannot be read: %s", traces_error(s->traces));
     if (why)
         return cli_fault("session", EX_TEMPFAIL, "%s; try again", why);
     *done_out = s->done;

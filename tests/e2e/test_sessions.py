@@ -367,6 +367,25 @@ class Apart(SessionCase):
         self.fine(again)
         wait_for(again.sessions, "sessions to be kept again")
 
+    def test_damaged_and_no_server_whose_log_could_tell(self):
+        server = self.serve()
+        self.fine(server)
+        wait_for(server.sessions, "a session to be kept")
+        session = server.sessions()[0]["id"]
+        self.assertEqual(server.stop(), 0)
+        path = server.data / "console" / "sessions.db"
+        db = sqlite3.connect(path)
+        pages = [n for n, in db.execute("SELECT rootpage FROM sqlite_schema WHERE tbl_name = 'attempt'")]
+        size, = db.execute("PRAGMA page_size").fetchone()
+        db.close()
+        with path.open("r+b") as file:
+            for page in pages:
+                file.seek((page - 1) * size)
+                file.write(b"\xff" * size)
+        done = server.run("session", "show", session, check=False)
+        self.assertEqual(done.returncode, 74, done.output)
+        self.assertIn("sessions.db cannot be read: database disk image is malformed", done.stderr)
+
     @unittest.skipUnless(os.getuid() == 0, "a disk of its own can only be mounted by root")
     def test_a_full_disk(self):
         folder = self.folder / "data" / "console"
