@@ -528,7 +528,8 @@ def peer(name, path):
     if not file.exists():
         raise unittest.SkipTest(f"{name}: {path} is not in build/peers (./dev deps)")
     # The machine's own libraries first: the unpacked ones are for what it lacks.
-    folders = [root / "usr/lib/postfix", *sorted((root / "usr/lib").glob("*-linux-gnu"))]
+    folders = [root / "usr/lib/postfix", *sorted((root / "usr/lib").glob("*-linux-gnu")),
+               *sorted((root / "lib").glob("*-linux-gnu"))]
     machine = [f for f in pathlib.Path("/usr/lib").glob("*-linux-gnu")]
     path_list = os.pathsep.join(map(str, [folders[0], *machine, *folders[1:]]))
     return str(file), dict(os.environ, LD_LIBRARY_PATH=path_list)

@@ -1,6 +1,7 @@
 """EXTERNAL: clients that log in by a certificate of TLS, and why others do not."""
 import base64
 import signal
+import ssl
 import unittest
 
 from certificates import Authority
@@ -41,7 +42,7 @@ class External(ServerCase):
         if pair:
             context.load_cert_chain(*map(str, pair))
         if tls12:
-            context.maximum_version = context.maximum_version.TLSv1_2
+            context.maximum_version = ssl.TLSVersion.TLSv1_2
         return context
 
     def talk(self, listener, pair=None, **options):

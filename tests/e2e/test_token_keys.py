@@ -117,7 +117,7 @@ class TokenKeys(ServerCase):
         for i in range(8):
             self.ask(server, self.one.token({"kid": f"made-up-{i}"}), 535)
         self.assertEqual(self.web.asked, 1)
-        self.assertEqual(len(server.logs("auth-failed", reason="token-key")), 8)
+        wait_for(lambda: len(server.logs("auth-failed", reason="token-key")) == 8, "eight lines of the log")
 
     def test_a_restart_while_the_issuer_is_away(self):
         self.web.publish(self.one)

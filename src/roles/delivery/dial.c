@@ -19,7 +19,6 @@ enum {
     TRIED_MAX = 8,            /* connections for one link                                              */
     CONNECT_MS = 30000,       /* for the last address there is                                         */
     CONNECT_ONE_OF_MS = 5000, /* while there are others: IPv6 that leads nowhere must not cost minutes */
-    LAST_RESORT_MS = 1000,    /* so long the only address is left alone                                */
     TEXT_MAX = 2000,
     TLSA_OCTETS_MAX = 65536
 };
@@ -84,7 +83,7 @@ static bool is_left_alone(const struct delivery_link *l, const struct os_address
 {
     char text[OS_ADDRESS_TEXT];
     const struct delivery_trouble *t = delivery_trouble_find(l->pool->delivery, key_of(a, text));
-    return t && os_mono_ms() - t->last_ms < (last_resort ? LAST_RESORT_MS : t->pause_ms);
+    return t && !last_resort && os_mono_ms() - t->last_ms < t->pause_ms;
 }
 
 /* What is known of the first of these addresses stands for all. */
