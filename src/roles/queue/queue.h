@@ -10,6 +10,7 @@
  *   park.c      recipients that wait in the store for their destination
  *   lease.c     to delivery: attempts, and what became of them
  *   settle.c    what became of recipients, written down; retries and expiry
+ *   settle_report.c  whom that has to be told
  *   report.c    reports to the sender: failed, late, delivered
  *   watch.c     what has waited too long
  *   ask.c       ETRN: what waits for a domain is tried now

@@ -1,39 +1,14 @@
 /* What became of recipients: decided, written down with the batch, and said in the log once it is on disk. */
-#include "roles/queue/queue.h"
+#include "roles/queue/settle_own.h"
 
 #include "base/time.h"
 #include "base/view.h"
 #include "os/heap.h"
 #include "os/log.h"
-#include "reference/reference.h"
 
 #include <stdlib.h>
 
 enum { AGAIN_MS = 1000 };
-
-struct settled {
-    struct queue_outcome outcome; /* views are into the settling's text */
-    enum store_state state;
-    int64_t next_ms;
-    bool expired, by_expired;
-    bool late; /* its sender is told now */
-};
-
-struct queue_settling {
-    struct queue_entry entry; /* first: the batch gives it back */
-    struct queue_settling *next;
-    struct queue_item *item;
-    bool absent; /* the message was removed meanwhile */
-    bool gone;   /* it is finished                    */
-    /* By action. How many recipients it is about, the report's id, and the item that goes into the window. */
-    struct {
-        size_t n;
-        uint64_t id;
-        struct queue_item *item;
-    } reports[MESSAGE_DSN_ACTION_N];
-    struct sp_buf text;
-    struct settled ones[]; /* item->target_n */
-};
 
 static struct sp_view keep(struct sp_buf *text, struct sp_view v)
 {
@@ -86,8 +61,7 @@ static int64_t pause_ms(const struct queue *q, uint32_t attempts)
     return (int64_t)(pause + random % (pause / 16 + 1));
 }
 
-/* Until when it is tried. */
-static int64_t end_of(const struct queue *q, const struct store_mail *mail)
+int64_t queue_settle_end(const struct queue *q, const struct store_mail *mail)
 {
     int64_t end = mail->received_ms + (int64_t)q->role->config->queue.expire_s * 1000;
     bool by = mail->parameters.by == SP_BY_RETURN && mail->parameters.by_ms < end;
@@ -106,14 +80,14 @@ bool queue_is_late(const struct queue *q, const struct store_mail *mail, bool wa
 
 bool queue_is_over(const struct queue *q, const struct store_mail *mail, int64_t now)
 {
-    return now >= end_of(q, mail);
+    return now >= queue_settle_end(q, mail);
 }
 
 static void decide(const struct queue *q, const struct queue_item *item, const struct queue_target *t,
                    struct settled *one, int64_t now)
 {
     const struct queue_outcome *o = &one->outcome;
-    int64_t end = end_of(q, &item->mail);
+    int64_t end = queue_settle_end(q, &item->mail);
     one->next_ms = STORE_NEVER;
     one->expired = one->by_expired = one->late = false;
     if (o->hold) {
@@ -133,74 +107,6 @@ static void decide(const struct queue *q, const struct queue_item *item, const s
         if (one->next_ms > end)
             one->next_ms = end; /* the last attempt */
     }
-}
-
-/* --- reports -------------------------------------------------------------------------------- */
-
-/* What the sender is told of it: MESSAGE_DSN_ACTION_N: nothing (RFC 3461 4.1). */
-static enum message_dsn_action action_of(const struct queue_item *item, const struct queue_target *t,
-                                         const struct settled *one)
-{
-    uint8_t notify = t->parameters.notify;
-    bool final = one->outcome.end == IPC_END_FINAL;
-    /* That nobody can be told of a report is for the log. */
-    if (one->state == STORE_FAILED &&
-        (notify == 0 || notify & SP_NOTIFY_FAILURE || item->mail.sender.len == 0))
-        return MESSAGE_DSN_FAILED;
-    if (one->late && (notify == 0 || notify & SP_NOTIFY_DELAY))
-        return MESSAGE_DSN_DELAYED;
-    if (one->state != STORE_DELIVERED)
-        return MESSAGE_DSN_ACTION_N;
-    if (notify & SP_NOTIFY_SUCCESS && one->outcome.end != IPC_END_PASSED)
-        return final ? MESSAGE_DSN_DELIVERED : MESSAGE_DSN_RELAYED;
-    /* Traced on its way (RFC 2852 4.1.4). */
-    return item->mail.parameters.by_trace && !final ? MESSAGE_DSN_RELAYED : MESSAGE_DSN_ACTION_N;
-}
-
-/* What a server's reply means, in a sentence. Empty: it was not a server that said it. */
-static struct sp_view meaning_of(const struct queue_outcome *o)
-{
-    if (o->code < 400 || o->reply.len < 4)
-        return (struct sp_view){0};
-    return sp_view_of(reference_explain((int)o->code, sp_view_from(o->reply, 4), REFERENCE_EN));
-}
-
-static struct message_dsn_recipient told(const struct queue *q, const struct queue_item *item,
-                                         const struct queue_target *t, const struct settled *one,
-                                         enum message_dsn_action action, int64_t now)
-{
-    const struct queue_outcome *o = &one->outcome;
-    return (struct message_dsn_recipient){.address = queue_address(t),
-                                          .orcpt = t->parameters.orcpt,
-                                          .action = action,
-                                          .code = o->code,
-                                          .enhanced = o->enhanced,
-                                          .reply = o->reply,
-                                          .remote = o->remote,
-                                          .meaning = meaning_of(o),
-                                          .last_ms = o->unchanged ? o->last_ms : now,
-                                          .until_ms =
-                                              action == MESSAGE_DSN_DELAYED ? end_of(q, &item->mail) : 0,
-                                          .expired = one->expired,
-                                          .by_expired = one->by_expired};
-}
-
-static int add_reports(struct queue *q, struct queue_settling *s, int64_t now)
-{
-    const struct queue_item *item = s->item;
-    struct message_dsn_recipient *list = os_new(item->target_n * sizeof *list);
-    int status = SP_OK;
-    for (unsigned a = 0; a < MESSAGE_DSN_ACTION_N && !status; a++) {
-        size_t n = 0, i = 0;
-        for (const struct queue_target *t = item->targets; t; t = t->next, i++)
-            if (action_of(item, t, &s->ones[i]) == (enum message_dsn_action)a)
-                list[n++] = told(q, item, t, &s->ones[i], (enum message_dsn_action)a, now);
-        s->reports[a].n = n;
-        if (n)
-            status = queue_report(q, &item->mail, list, n, &s->reports[a].item, &s->reports[a].id);
-    }
-    free(list);
-    return status;
 }
 
 /* --- write down ----------------------------------------------------------------------------- */
@@ -228,7 +134,7 @@ static int write_down(struct queue *q, struct queue_settling *s)
                                             .remote = o->remote,
                                             .tls = o->tls};
     }
-    int status = add_reports(q, s, now);
+    int status = queue_settle_report(q, s, now);
     if (!status)
         status = store_settle(q->store, item->mail.id, list, i, &s->gone);
     free(list);
@@ -264,44 +170,6 @@ static void log_one(struct queue *q, const struct queue_settling *s, const struc
     q->counters.bounced += one->state == STORE_FAILED;
 }
 
-static void log_report(const struct queue_settling *s, enum message_dsn_action action)
-{
-    static const char *const events[MESSAGE_DSN_ACTION_N] = {[MESSAGE_DSN_FAILED] = "mail-bounced",
-                                                             [MESSAGE_DSN_DELAYED] = "mail-late",
-                                                             [MESSAGE_DSN_DELIVERED] = "mail-reported",
-                                                             [MESSAGE_DSN_RELAYED] = "mail-reported"};
-    struct queue_id id = queue_id(s->item->mail.id), report = queue_id(s->reports[action].id);
-    if (s->reports[action].id)
-        os_log(OS_INFO, events[action], OS_STR("id", id.text), OS_VIEW("session", s->item->mail.session),
-               OS_VIEW("to", s->item->mail.sender), OS_STR("bounce", report.text),
-               OS_NUM("recipients", s->reports[action].n));
-    else if (action == MESSAGE_DSN_FAILED)
-        os_log(OS_WARN, "mail-undeliverable", OS_STR("id", id.text),
-               OS_VIEW("session", s->item->mail.session),
-               OS_STR("note", s->item->mail.sender.len ? "the sender is no mailbox here: nobody was told"
-                                                       : "it was a report itself: nobody was told"));
-}
-
-/* They go into the window, or wait in the store. */
-static void put_reports(struct queue *q, struct queue_settling *s)
-{
-    for (unsigned a = 0; a < MESSAGE_DSN_ACTION_N; a++) {
-        if (s->reports[a].n && !s->absent)
-            log_report(s, (enum message_dsn_action)a);
-        if (s->reports[a].item)
-            queue_window_put(q, s->reports[a].item);
-        else if (s->reports[a].id)
-            q->window.next_ms = 0;
-    }
-}
-
-static void drop_reports(struct queue *q, struct queue_settling *s)
-{
-    for (unsigned a = 0; a < MESSAGE_DSN_ACTION_N; a++)
-        if (s->reports[a].item)
-            queue_item_free(q, s->reports[a].item, STORE_NEVER);
-}
-
 static void put_off(struct queue *q, struct queue_settling *s)
 {
     if (s->item->looked_up) { /* others may have it by then */
@@ -320,7 +188,7 @@ static void settled_done(struct queue *q, struct queue_entry *entry, bool ok, en
     (void)why;
     if (!ok) {
         /* The reports never were; what became of the recipients is still to be written down. */
-        drop_reports(q, s);
+        queue_settle_drop_reports(q, s);
         put_off(q, s);
         return;
     }
@@ -332,7 +200,7 @@ static void settled_done(struct queue *q, struct queue_entry *entry, bool ok, en
         if (!s->absent && s->ones[i].next_ms < due)
             due = s->ones[i].next_ms;
     }
-    put_reports(q, s);
+    queue_settle_put_reports(q, s);
     queue_item_free(q, s->item, due);
     settling_free(s);
 }
