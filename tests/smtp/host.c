@@ -339,6 +339,8 @@ static bool take_event(struct host *h)
     case SP_SERVER_NOTHING:
         return false;
     case SP_SERVER_CONTENT:
+        if (!sp_server_in_transaction(h->s) && !h->fault)
+            h->fault = "content of no mail";
         sp_buf_add(&h->content, e.as.content);
         return true;
     case SP_SERVER_MAIL_DROPPED:
