@@ -359,9 +359,11 @@ static void all_faults_are_told_in_the_order_of_their_lines(void **state)
         "\"[2001:db8::1]:25\", \"0.0.0.0:25\", \"[::]:25\"\n"
         "f:2: listener \"l\"/tls: 'no' is not one of the words; allowed: off starttls implicit\n"
         "f:4: user: '' is empty; allowed: a text\n"
-        "f:5: outside of sections: no key foo; allowed: hostname, data, user, maildrop, tls-certificate, tls-key, "
+        "f:5: outside of sections: no key foo; allowed: hostname, data, user, maildrop, tls-certificate, "
+        "tls-key, "
         "default-route, smtpd-processes, auth-processes, delivery-processes\n"
-        "f:6: outside of sections: no key foo; allowed: hostname, data, user, maildrop, tls-certificate, tls-key, "
+        "f:6: outside of sections: no key foo; allowed: hostname, data, user, maildrop, tls-certificate, "
+        "tls-key, "
         "default-route, smtpd-processes, auth-processes, delivery-processes\n"
         "f:7: default-route: no route is called 'x'; allowed: hold, discard, mx\n");
 }
