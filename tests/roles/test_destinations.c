@@ -430,7 +430,8 @@ static void test_what_a_tool_could_not_write_is_forgotten(void **state)
     bench_deliver(b, IPC_OUTCOME_DELIVERED, 250, "250 Ok");
     queue_settle_again(q);
     bench_pass(b, 70000);
-    assert_int_equal(attempts(b), 2); /* and no report */
+    assert_int_equal(attempts(b), 2); /* itself, and no report */
+    assert_int_equal(bench_last(bench_deliverer(b))->m.as.attempt.id, b->next_id);
     assert_int_equal(bench_list(b).n, 0);
     bench_free(b);
 }
