@@ -149,12 +149,24 @@ json_t *queue_mail_json(const struct queue_mail *m, bool whole)
 
 /* --- for people ------------------------------------------------------------------------------ */
 
+/* What turns the direction of a line around, or ends it: of U+2028 to 202E, 2066 to 2069, 200E, 200F and
+ * 061C. */
+static bool steers(struct sp_view v, size_t n)
+{
+    if (n == 2)
+        return v.p[0] == 0xd8 && v.p[1] == 0x9c;
+    if (n != 3 || v.p[0] != 0xe2)
+        return false;
+    return (v.p[1] == 0x80 && ((v.p[2] >= 0xa8 && v.p[2] <= 0xae) || v.p[2] == 0x8e || v.p[2] == 0x8f)) ||
+           (v.p[1] == 0x81 && v.p[2] >= 0xa6 && v.p[2] <= 0xa9);
+}
+
 void queue_print_text(struct sp_view text, bool keep_lines, FILE *to)
 {
     while (text.len) {
         uint8_t c = text.p[0];
         size_t n = sp_utf8_len(text);
-        bool c1 = n == 2 && c == 0xc2 && text.p[1] < 0xa0;
+        bool c1 = (n == 2 && c == 0xc2 && text.p[1] < 0xa0) || steers(text, n);
         bool line = keep_lines && (c == '\t' || c == '\n');
         if (keep_lines && c == '\r' && text.len > 1 && text.p[1] == '\n')
             n = 1; /* a terminal needs none */

@@ -123,6 +123,19 @@ class Held(Queue):
             if server.process.poll() is None:
                 self.assertEqual(server.stop(), 0)
 
+    def test_what_turns_text_around_is_shown_as_octets(self):
+        server = self.serve()
+        with server.talk() as c:
+            c.hello()
+            c.command("MAIL FROM:<a\u202egpj@example.org> SMTPUTF8", 250)
+            c.command("RCPT TO:<th\u01b0\u2028x@example.org>", 250)
+            c.command("DATA", 354)
+            c.raw(b"Subject: x\r\n\r\nx\r\n.\r\n")
+            c.expect(250)
+        text = server.run("queue", "list").stdout
+        self.assertIn("<a\\xe2\\x80\\xaegpj@example.org>", text)
+        self.assertIn("<th\u01b0\\xe2\\x80\\xa8x@example.org>", text)
+
     def test_faults_are_said(self):
         server = self.fill()
         for _ in range(2):
