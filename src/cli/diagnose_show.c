@@ -204,10 +204,9 @@ static json_t *finding(const struct diagnose_finding *f, const char *verdict, en
     json_t *codes = sure(json_array());
     for (size_t i = 0; i < DIAGNOSE_CODES_MAX && f->codes[i][0]; i++)
         json_array_append_new(codes, sure(json_string(f->codes[i])));
-    char cause[2000];
-    snprintf(cause, sizeof cause, "%s %s", reference_in(&c->name, lang), reference_in(&c->cause, lang));
-    json_t *o = sure(json_pack("{s:s, s:s, s:s, s:s}", "verdict", verdict, "cause", cause, "id", c->id,
-                               "summary", reference_in(&c->name, lang)));
+    json_t *o =
+        sure(json_pack("{s:s, s:s, s:s, s:s}", "verdict", verdict, "cause", reference_in(&c->name, lang),
+                       "id", c->id, "why", reference_in(&c->cause, lang)));
     json_object_set_new(o, "line", f->line ? json_integer((json_int_t)f->line) : json_null());
     json_object_set_new(o, "quote", f->line ? sure(json_string(f->quote)) : json_null());
     json_object_set_new(o, "fix", sure(json_string(reference_in(&c->fix, lang))));

@@ -11,6 +11,7 @@
 #include "diagnose/note.h"
 #include "diagnose/prefix.h"
 #include "diagnose/report.h"
+#include "diagnose/secrets.h"
 #include "diagnose/session.h"
 #include "diagnose/structured.h"
 #include "diagnose/text.h"
@@ -31,6 +32,7 @@ struct diagnose {
     struct session sessions[SESSIONS_MAX];
     struct session *now; /* that lines without a key belong to; NULL at first */
     struct gathering gathered;
+    struct secrets secrets;
     struct diagnose_report report;
 };
 
@@ -42,6 +44,7 @@ void diagnose_free(struct diagnose *d)
         return;
     memset(d->line, 0, sizeof d->line);
     memset(d->scratch, 0, sizeof d->scratch);
+    explicit_bzero(&d->secrets, sizeof d->secrets);
     free(d);
 }
 
@@ -263,6 +266,21 @@ static enum diagnose_expect expected(const struct diagnose *d)
     return diagnose_session_waits_for_answer(s) ? DIAGNOSE_EXPECT_ANSWER : DIAGNOSE_EXPECT_COMMAND;
 }
 
+/* secret: what of the client's text is one. */
+static void learn_response(struct diagnose *d, const struct session *s, struct sp_view text,
+                           struct sp_view secret)
+{
+    struct sp_view rest, mechanism = sp_view_of(s->auth.mechanism);
+    bool command = secret.p > text.p; /* it stands behind AUTH and the mechanism */
+    if (command) {
+        rest = sp_view_trim(sp_view_from(text, strlen("AUTH")));
+        if (!sp_view_word(&rest, ' ', &mechanism))
+            return;
+    }
+    bool asked = !command && s->auth.last == CHALLENGE_PASSWORD;
+    diagnose_secrets_learn_response(&d->secrets, mechanism, asked, secret);
+}
+
 static void say(struct diagnose *d, struct sp_view line, const struct diagnose_line *l)
 {
     struct place place;
@@ -272,6 +290,8 @@ static void say(struct diagnose *d, struct sp_view line, const struct diagnose_l
     struct sp_view secret = {NULL, 0};
     if (client && !s->in_data && !d->trace)
         secret = diagnose_mask_secret_of(l->text, answers);
+    if (secret.len > 0)
+        learn_response(d, s, l->text, secret);
     if (!client && diagnose_session_is_over_before(s, l->text))
         s = begin_anew(d, s);
     s->touched = d->lines;
@@ -361,6 +381,7 @@ static void take_line(struct diagnose *d)
         return;
     }
     struct sp_view line = sp_view_make(d->line, diagnose_clean(d->line, d->len));
+    diagnose_secrets_learn_named(&d->secrets, line);
     if (take_as_trace(d, line))
         return;
     diagnose_line_read(&d->style, line, expected(d), d->scratch, &l);
@@ -410,5 +431,11 @@ const struct diagnose_report *diagnose_end(struct diagnose *d)
         if (d->sessions[i].used)
             diagnose_session_end(&d->sessions[i], &d->gathered);
     diagnose_report_make(&d->gathered, d->lines, &d->report);
+    for (size_t i = 0; i < d->report.finding_n; i++)
+        diagnose_secrets_hide(&d->secrets, d->report.findings[i].quote);
+    for (size_t i = 0; i < d->report.challenge_n; i++) {
+        diagnose_secrets_hide(&d->secrets, d->report.challenges[i].text);
+        diagnose_secrets_hide(&d->secrets, d->report.challenges[i].decoded);
+    }
     return &d->report;
 }

@@ -173,6 +173,28 @@ static struct sp_view secret_at(struct sp_view v, size_t i)
     return found.len ? found : is_base64(v.p[i]) ? blob(v, i) : found;
 }
 
+struct sp_view diagnose_mask_named(struct sp_view v, size_t i)
+{
+    struct sp_view found = {NULL, 0};
+    uint8_t c = sp_ascii_lower(v.p[i]);
+    if (c == '-' || c == ':')
+        found = behind_colon(v, i);
+    if (found.len > 0)
+        return found;
+    if ((i > 0 && sp_ascii_alpha(v.p[i - 1]) && c != '-') || !strchr("pstba-", c))
+        return found;
+    for (size_t k = 0; found.len == 0 && names[k]; k++)
+        if (strncmp(names[k], "auth ", 5) != 0 && strcmp(names[k], "basic") != 0)
+            found = behind_name(v, i, names[k]);
+    if (found.len == 0)
+        return found;
+    uint8_t before = found.p[-1];
+    bool sure = c == '-' || before == '=' || before == '"' || before == '\'';
+    for (size_t k = 0; k < found.len; k++)
+        sure = sure || sp_ascii_digit(found.p[k]);
+    return sure ? found : sp_view_make(NULL, 0);
+}
+
 struct writer {
     char *out;
     size_t n, size;

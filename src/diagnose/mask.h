@@ -13,6 +13,12 @@
  */
 void diagnose_mask_quote(struct sp_view line, struct sp_view secret, uint64_t number, struct place *place_out);
 
+/*
+ * The secret that stands at i or soon behind it with a name that says so ("password = ...", "-ap ...",
+ * "smtp://name:...@host"); empty when there is none, or when a word of prose may stand there.
+ */
+struct sp_view diagnose_mask_named(struct sp_view line, size_t i);
+
 /* What of a client's line is secret: the argument of AUTH behind the mechanism, a response; empty for none. */
 struct sp_view diagnose_mask_secret_of(struct sp_view text, bool answers_challenge);
 

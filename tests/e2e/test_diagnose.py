@@ -29,6 +29,8 @@ class Diagnose(unittest.TestCase):
         self.assertEqual((answer["verdict"], answer["id"], answer["line"]), ("failure", "auth-before-starttls", 5))
         self.assertEqual(answer["codes"], ["503", "5.5.1"])
         self.assertIn("503 5.5.1", answer["quote"])
+        self.assertEqual(answer["cause"].count("."), 1, "one sentence")
+        self.assertTrue(answer["why"].endswith("."))
         self.assertTrue(0 < answer["confidence"] <= 1)
         for other in answer["also"]:
             self.assertLessEqual({"verdict", "cause", "id", "line", "quote", "fix", "codes", "confidence", "also"}, other.keys())
@@ -49,7 +51,10 @@ class Diagnose(unittest.TestCase):
         for words in (["--json"], []):
             with self.subTest(words=words):
                 for log in (LOG, "curl --user ann:hunter2 smtp://mail.example.com\n535 5.7.8 no\n",
-                            "Error: Invalid login: 535 5.7.8 no { auth: { user: 'ann', pass: 'hunter2' } }\n"):
+                            "Error: Invalid login: 535 5.7.8 no { auth: { user: 'ann', pass: 'hunter2' } }\n",
+                            "C: AUTH PLAIN AGFubgBodW50ZXIy\nS: 535 5.7.8 bad hunter2\n",
+                            "C: AUTH LOGIN YW5u\nS: 334 UGFzc3dvcmQ6\nC: hunter2\nS: 501 5.5.2 cannot decode hunter2 of ann\n",
+                            "password hunter2\n".replace(" ", "=") + "S: 535 5.7.8 " + "x" * 295 + " hunter2\n"):
                     out = self.diagnose(log, *words).stdout
                     self.assertNotIn("hunter2", out)
                     self.assertNotIn("AGFubgBodW50ZXIy", out)
