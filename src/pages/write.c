@@ -142,6 +142,16 @@ static void write_provider(struct pages_out *out, const struct pages_subject *s)
     write_facts(out, s);
 }
 
+/* Whether a reply as it is sent carries the code of the page, or its enhanced code. */
+static bool carries(const char *said, const struct pages_subject *s)
+{
+    if (s->kind == PAGES_CODE)
+        return strtol(said, NULL, 10) == s->code;
+    size_t code = strlen("250 "), name = strlen(s->name);
+    return !s->enhanced.class || (strlen(said) > code + name && strncmp(said + code, s->name, name) == 0 &&
+                                  said[code + name] == ' ');
+}
+
 /* What providers say with an enhanced code, or with a code. */
 static void write_signatures_with(struct pages_out *out, const struct pages_subject *s)
 {
@@ -162,6 +172,8 @@ static void write_signatures_with(struct pages_out *out, const struct pages_subj
         char *title = pages_format("%s: %s", all[i].provider->name, reference_in(&all[i].meaning, out->lang));
         out->ops->subheading(out, all[i].id, title);
         free(title);
+        if (!carries(all[i].said, s))
+            out->ops->small(out, word(out, REFERENCE_WORD_SAID_OTHERWISE));
         write_said(out, all[i].said);
         give_text(
             out, pages_format("%s: %s", word(out, REFERENCE_WORD_FIX), reference_in(&all[i].fix, out->lang)));

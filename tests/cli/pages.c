@@ -132,6 +132,22 @@ static void test_enhanced(void **state)
     assert_non_null(strstr(captured, "means something else in the registry"));
 }
 
+/* An example that carries another code than the page's says so. */
+static void test_said_otherwise(void **state)
+{
+    (void)state;
+    static const char *const otherwise[] = {"421", "5.7.14", "4.7.26"}, *const own[] = {"432", "5.7.57"};
+    for (size_t i = 0; i < sizeof otherwise / sizeof *otherwise; i++) {
+        assert_int_equal(OUT("explain", otherwise[i], "--lang", "en"), EX_OK);
+        assert_non_null(strstr(captured, "The same refusal with another code:"));
+    }
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
+        assert_int_equal(OUT("explain", own[i], "--lang", "en"), EX_OK);
+        assert_non_null(strstr(captured, own[i]));
+        assert_null(strstr(captured, "The same refusal with another code:"));
+    }
+}
+
 /* AUTH is two things, and both are shown. */
 static void test_same_name(void **state)
 {
@@ -488,23 +504,15 @@ static void test_wrap(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_codes),
-    cmocka_unit_test(test_reasons),
-    cmocka_unit_test(test_topics),
-    cmocka_unit_test(test_enhanced),
-    cmocka_unit_test(test_same_name),
-    cmocka_unit_test(test_any_two_pages),
-    cmocka_unit_test(test_markdown),
-    cmocka_unit_test(test_five_headings),
-    cmocka_unit_test(test_any_two_codes),
-    cmocka_unit_test(test_order),
-    cmocka_unit_test(test_json),
-    cmocka_unit_test(test_lookup),
-    cmocka_unit_test(test_reply),
-    cmocka_unit_test(test_unknown),
-    cmocka_unit_test(test_default_language),
-    cmocka_unit_test(test_terminal),
-    cmocka_unit_test(test_wrap),
+    cmocka_unit_test(test_codes),          cmocka_unit_test(test_reasons),
+    cmocka_unit_test(test_topics),         cmocka_unit_test(test_enhanced),
+    cmocka_unit_test(test_said_otherwise), cmocka_unit_test(test_same_name),
+    cmocka_unit_test(test_any_two_pages),  cmocka_unit_test(test_markdown),
+    cmocka_unit_test(test_five_headings),  cmocka_unit_test(test_any_two_codes),
+    cmocka_unit_test(test_order),          cmocka_unit_test(test_json),
+    cmocka_unit_test(test_lookup),         cmocka_unit_test(test_reply),
+    cmocka_unit_test(test_unknown),        cmocka_unit_test(test_default_language),
+    cmocka_unit_test(test_terminal),       cmocka_unit_test(test_wrap),
 };
 
 int main(void)
