@@ -75,7 +75,8 @@ static void forget(struct sp_server *s, enum smtp_forget what)
     if (what == KEEP)
         return;
     if (s->mail && what != MAIL_DONE && !s->taken)
-        s->facts = (s->facts | FACT_DROPPED) & ~(unsigned)FACT_CONTENT; /* of what is dropped nothing is told */
+        s->facts =
+            (s->facts | FACT_DROPPED) & ~(unsigned)FACT_CONTENT; /* of what is dropped nothing is told */
     s->mail = s->rcpt_refused = s->utf8 = s->nul = s->wide = s->taken = false;
     s->bare_lf = s->bare_cr = s->after_cr = false;
     s->body = SP_BODY_7BIT;
