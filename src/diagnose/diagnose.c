@@ -27,6 +27,7 @@ struct diagnose {
     bool cut;
     uint64_t lines, octets;
     bool trace; /* a session of our own: what is not a line of it explains it */
+    bool frame; /* the line before was a frame of a traceback */
     bool wide;  /* UTF-16, as PowerShell writes: NULs are dropped */
     struct diagnose_style style;
     struct session sessions[SESSIONS_MAX];
@@ -126,13 +127,19 @@ static void take_cause(struct session *s, const struct note *n, const struct pla
         s->found_n--; /* a further line of the same message says more */
     if (is_weak(last))
         s->found_n--;
-    if (has_finding(s) || (s->delivered > 0 && !s->transaction))
+    bool weak = n->cause == DIAGNOSE_CONNECTION_REFUSED && n->confidence <= NOTE_WEAK;
+    if (has_finding(s) || (weak && s->timed_out) || (s->delivered > 0 && !s->transaction))
         return;
     if (s->auth.waiting && n->cause == DIAGNOSE_WRONG_CREDENTIALS)
         return; /* judged at the end: the challenge was not answered */
     if (n->port)
         s->port = n->port;
-    diagnose_session_note(s, n->cause, n->confidence, place, NULL);
+    bool offered = !s->caps.known || s->caps.auth || s->auth_tries > 0;
+    enum diagnose_cause_id cause = n->cause;
+    if (cause == DIAGNOSE_WRONG_CREDENTIALS && !offered) /* nothing was sent that could be wrong */
+        cause = s->caps.starttls && !s->tls && !s->implicit_tls ? DIAGNOSE_AUTH_BEFORE_STARTTLS
+                                                                : DIAGNOSE_AUTH_NOT_OFFERED;
+    diagnose_session_note(s, cause, n->confidence, place, NULL);
 }
 
 static bool is_over(const struct session *s) { return s->quit || s->left || s->closed; }
@@ -206,6 +213,19 @@ static struct sp_view spaced(struct diagnose *d, struct sp_view line)
     return sp_view_make(d->scratch, line.len);
 }
 
+/* Python's traceback: a frame, and the line of source below it, which names exceptions that may not be
+ * raised. */
+static bool is_source(struct diagnose *d, struct sp_view line, struct sp_view rest)
+{
+    enum { INDENT = 4 };
+    struct sp_view text = sp_view_trim(rest);
+    bool frame = sp_view_starts(text, SP_LIT("File \"")) && diagnose_find(text, "\", line ") < text.len;
+    size_t at = text.len > 0 ? (size_t)(text.p - line.p) : 0;
+    bool below = d->frame && at >= INDENT && memcmp(line.p + at - INDENT, "    ", INDENT) == 0;
+    d->frame = frame;
+    return frame || below;
+}
+
 /* false: it tells nothing. */
 static bool note_line(struct diagnose *d, struct sp_view line, struct sp_view key)
 {
@@ -215,6 +235,8 @@ static bool note_line(struct diagnose *d, struct sp_view line, struct sp_view ke
     struct sp_view rest = diagnose_prefix_skip(line, &ignored);
     diagnose_note_read(spaced(d, line), &n);
     bool talking = d->now && d->now->used && d->now->lines > 0;
+    if (line.p == d->line && is_source(d, line, rest))
+        return false;
     if (n.kind == NOTE_NOTHING || diagnose_note_is_foreign(rest) ||
         (!talking && diagnose_note_is_elsewhere(&n, line)))
         return false;

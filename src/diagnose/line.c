@@ -216,6 +216,8 @@ static bool read_marked(struct diagnose_style *style, struct sp_view rest, enum 
     struct sp_view behind = sp_view_from(rest, n);
     bool spaced = behind.len == 0 || behind.p[0] == ' ' || behind.p[0] == '\t';
     struct sp_view text = behind;
+    if (!spaced && rest.p[0] == '<' && rest.p[rest.len - 1] == '>')
+        return false; /* "<412 bytes of a message>": a bracket, and no arrow */
     while (text.len > 0 && (text.p[0] == ' ' || text.p[0] == '\t'))
         text = sp_view_from(text, 1);
     enum side inner; /* ">>> SERVER: 220 ready" */

@@ -16,6 +16,9 @@ static const struct {
     {"ssl_accept*wrong version|ssl_accept*http request|ssl_accept*unknown protocol|ssl_accept*packet "
      "length|accept:wrong version|tlsv1 alert decode error*accept",
      DIAGNOSE_PLAIN_TO_TLS_PORT, 0.85},
+    {"no sasl authentication mechanisms|sasl: connect to*failed|cannot connect to "
+     "saslauthd|sasl*private/auth*failed",
+     DIAGNOSE_AUTH_TEMPORARY_FAILURE, 0.85},
     {"speaks plain text, not tls|wrong version number|wrong_version_number|packet length too long|unknown "
      "protocol:|unknown_protocol|ssl23_get_server_hello|"
      "record layer failure|record overflow|first record does not look like a tls handshake|unsupported or "
@@ -217,6 +220,23 @@ static bool is_interesting(const char *low, const struct diagnose_pairs *pairs)
         "errno|ssl|tls|cert|auth|refus|closed|timeout|timed|time-out|reset|eof|lost|host|disconnect|cipher|"
         "connect|resol|name|port|trying|open|status=|stat=|sent|ok|complet|smtp|pipe|mech|response|greeting|"
         "handshake|protocol|pregreet|error|fail|x509|socket|end of file|edns|version|packet|verify");
+}
+
+bool diagnose_note_saying(const char *low, enum diagnose_cause_id *cause_out, double *confidence_out)
+{
+    struct diagnose_pairs pairs;
+    diagnose_pairs_of(low, &pairs);
+    for (size_t i = 0; i < sizeof sayings / sizeof *sayings; i++)
+        if (diagnose_has_quick(low, &pairs, sayings[i].words)) {
+            *cause_out = sayings[i].cause;
+            *confidence_out = sayings[i].confidence;
+            return true;
+        }
+    if (!tells_closed(low, &pairs) || tells_timeout(low, &pairs))
+        return false;
+    *cause_out = DIAGNOSE_CONNECTION_LOST;
+    *confidence_out = 0.85;
+    return true;
 }
 
 void diagnose_note_read(struct sp_view line, struct note *note_out)

@@ -33,6 +33,9 @@ struct note {
 
 void diagnose_note_read(struct sp_view line, struct note *note_out);
 
+/* What a program says in its own words of why it gave up, in lower case: not a server's refusal. */
+bool diagnose_note_saying(const char *low, enum diagnose_cause_id *cause_out, double *confidence_out);
+
 /* Is it trouble of any connection, in a line that names another protocol and no mail? */
 bool diagnose_note_is_elsewhere(const struct note *n, struct sp_view line);
 

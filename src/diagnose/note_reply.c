@@ -107,6 +107,16 @@ static bool is_named(struct sp_view v, size_t i)
     return false;
 }
 
+/* "<412 bytes ...>": a count of something is no code. */
+static bool is_count(struct sp_view text)
+{
+    static const char *const units[] = {"byte", "bytes", "octets", "ms", "seconds", "messages", "recipients"};
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+        if (diagnose_is_word(text, units[i]))
+            return true;
+    return false;
+}
+
 /* One with an enhanced code behind it is surer than another. */
 static bool find_reply(struct sp_view v, const char *low, bool want_strong, struct note *note_out)
 {
@@ -117,7 +127,7 @@ static bool find_reply(struct sp_view v, const char *low, bool want_strong, stru
         struct sp_view text;
         bool strong, named = is_named(v, i);
         if (!diagnose_code_known(code) || !is_right_edge(sp_view_from(v, i + 3), &text, &strong) ||
-            strong != want_strong)
+            strong != want_strong || (v.p[i + 3 < v.len ? i + 3 : i] == ' ' && is_count(text)))
             continue;
         if (!is_left_edge(v, i) && !(named && i > 0 && (v.p[i - 1] == '=' || v.p[i - 1] == ':')))
             continue;
@@ -185,6 +195,17 @@ bool diagnose_note_find_refusal(struct sp_view v, const char *low, struct note *
         note_out->verb = context(low);
         note_out->text = sp_view_from(v, colon + 1);
         found = true;
+    }
+    /* Exim gives an address up: "1abcDE-000xyz-Ab ** ann@example.com: Unrouteable address". */
+    size_t stars = found ? v.len : diagnose_find(v, " ** ");
+    struct sp_view address = sp_view_from(v, stars + 4), reason = address;
+    if (stars < v.len && sp_view_word(&reason, ' ', &address) &&
+        sp_view_find(address, '@', 0) < address.len) {
+        bool bare = sp_view_ends(address, SP_LIT(":"));
+        note_out->text = bare ? reason : sp_view_from(reason, diagnose_find(reason, ": "));
+        note_out->code = 550;
+        note_out->verb = VERB_RCPT;
+        found = note_out->text.len > 0;
     }
     if (found) {
         note_out->kind = NOTE_REPLY;

@@ -2,6 +2,7 @@
  * 7505). */
 #include <string.h>
 
+#include "diagnose/note.h"
 #include "diagnose/session.h"
 #include "diagnose/text.h"
 
@@ -191,10 +192,26 @@ static bool judge_530(const struct session *s, const struct reply *r, struct jud
     return false;
 }
 
+/* An enhanced code without a reply code is what a client makes of its own trouble: its words say which. */
+static bool judge_own_words(const struct reply *r, struct judgement *j)
+{
+    enum diagnose_cause_id id;
+    double confidence;
+    if (!diagnose_note_saying(r->text, &id, &confidence))
+        return false;
+    bool own = id == DIAGNOSE_CERTIFICATE_INVALID || id == DIAGNOSE_TLS_HANDSHAKE_FAILED ||
+               id == DIAGNOSE_TLS_TO_PLAIN_PORT || id == DIAGNOSE_STARTTLS_NOT_OFFERED ||
+               id == DIAGNOSE_CONNECTION_REFUSED || id == DIAGNOSE_HOST_NOT_FOUND ||
+               id == DIAGNOSE_CONNECTION_LOST;
+    return own && is(j, id, confidence);
+}
+
 bool diagnose_judge_policy(const struct session *s, const struct reply *r, struct judgement *j)
 {
     const char *t = r->text;
     bool auth = r->verb == VERB_AUTH || r->verb == VERB_ANSWER;
+    if (r->implied && judge_own_words(r, j))
+        return true;
     if (!auth && judge_530(s, r, j))
         return true;
     if (auth)
