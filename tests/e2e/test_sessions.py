@@ -234,12 +234,12 @@ class Record(SessionCase):
             c.command("RCPT TO:<b@example.org>", 250)
             c.raw(b"BDAT 5\r\nSubje")
             c.expect(250)
-            c.raw(b"BDAT 17 LAST\r\nct: MAIL\r\n\r\nRCPT\r")
+            c.raw(b"BDAT 18 LAST\r\nct: MAIL\r\n\r\nRCPT\r\n")
             c.expect(250)
             c.quit()
         trace = self.newest(server)
-        self.assertEqual(talk_of(trace, "client")[-3:], ["BDAT 5", "BDAT 17 LAST", "QUIT"])
-        self.assertEqual(talk_of(trace, "event")[:2], ["message, 5 octets", "message, 17 octets"])
+        self.assertEqual(talk_of(trace, "client")[-3:], ["BDAT 5", "BDAT 18 LAST", "QUIT"])
+        self.assertEqual(talk_of(trace, "event")[:2], ["message, 5 octets", "message, 18 octets"])
         self.assertEqual(trace["diagnosis"]["verdict"], "no failure", trace)
 
     def test_a_long_line_is_cut(self):
