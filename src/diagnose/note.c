@@ -14,7 +14,8 @@ static const struct {
     double confidence;
 } sayings[] = {
     {"ssl_accept*wrong version|ssl_accept*http request|ssl_accept*unknown protocol|ssl_accept*packet "
-     "length|accept:wrong version|tlsv1 alert decode error*accept",
+     "length|on connection from*unexpected tls packet|on connection from*http request|accept:wrong "
+     "version|tlsv1 alert decode error*accept",
      DIAGNOSE_PLAIN_TO_TLS_PORT, 0.85},
     {"no sasl authentication mechanisms|sasl: connect to*failed|cannot connect to "
      "saslauthd|sasl*private/auth*failed",
@@ -53,7 +54,8 @@ static const struct {
      "authentication method|no authentication type succeeded|unsupported auth type|no known "
      "auth*supported|did not advertise*auth types|requested authentication type not|none of the*mechanisms",
      DIAGNOSE_MECHANISM_NOT_OFFERED, 0.85},
-    {"auth extension not supported|does not support authentication|doesn't support auth|server doesn't "
+    {"auth command used when not advertised|auth extension not supported|does not support "
+     "authentication|doesn't support auth|server doesn't "
      "support auth|did not advertise authentication|does not support auth|auth not supported|host did not "
      "advertise auth|authentication not supported|offers no auth|smtp auth not available|does not advertise "
      "auth|authentication is not supported",
@@ -112,7 +114,8 @@ static bool tells_closed(const char *low, const struct diagnose_pairs *pairs)
         "closed|closed connection|closed the connection|lost connection|connection reset|econnreset|"
         "unexpected eof|serverdisconnected|server disconnected|remote host closed|server closed|broken "
         "pipe|epipe|eof error|eoferror|"
-        "read:errno=0|peer closed|smtp server disconnected|socket closed|unexpectedly disconnected|exception "
+        "sent an empty reply|read:errno=0|peer closed|smtp server disconnected|socket closed|unexpectedly "
+        "disconnected|exception "
         "reading response|unexpectedly closed|connection lost|disconnected unexpectedly|econnection|recv "
         "failure|end of file|connection aborted|connection was closed|connection dropped|: "
         "eof|=eof|=\"eof\"|premature*close|serviceprotocolexception*disconnected|the smtp server has "

@@ -144,7 +144,9 @@ static bool find_reply(struct sp_view v, const char *low, bool want_strong, stru
 
 bool diagnose_note_find_reply(struct sp_view v, const char *low, struct note *note_out)
 {
-    if (diagnose_has(low, " http/1| http/2| http/3") && !strstr(low, "smtp"))
+    if (diagnose_has(low,
+                     " http/1| http/2| http/3|httperror|for url: http|http status|http error|http code") &&
+        !strstr(low, "smtp"))
         return false; /* a web server's status */
     return find_reply(v, low, true, note_out) || find_reply(v, low, false, note_out);
 }

@@ -50,9 +50,10 @@ static bool judge_words(const struct session *s, const struct reply *r, struct j
                         "back|looping|exceeded*hops|loop detected|too many received") ||
         enhanced_is(r, 4, 6) || enhanced_is(r, 4, 14))
         return is(j, DIAGNOSE_MAIL_LOOP, 0.93);
-    if (diagnose_has(t, "daily*limit|daily*quota|sending limit|sending quota|message*per "
-                        "day|hourly*limit|limit for message recipients|outbound*limit|"
-                        "exceeded*messages per|sending rate|monthly*limit") ||
+    if (diagnose_has(t,
+                     "daily*limit|daily*quota|sending limit|sending quota|message*per "
+                     "day|hourly*limit|limit for message recipients|outbound*limit|"
+                     "submission quota|submissionquota|exceeded*messages per|sending rate|monthly*limit") ||
         (enhanced_is(r, 4, 5) && r->code == 550) || enhanced_is(r, 1, 90))
         return is(j, DIAGNOSE_SENDING_QUOTA, 0.88);
     if (diagnose_has(t, "relay*denied|relaying denied|unable to relay|relay*not permitted|relaying not|not "
