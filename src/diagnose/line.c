@@ -265,13 +265,21 @@ static size_t component(struct sp_view v)
     return end;
 }
 
+/* Can it end the message? Other codes at the front of a line there are words of it (RFC 5321 4.3.2). */
+static bool ends_content(int code)
+{
+    int tens = code / 10;
+    return code == 250 || tens == 42 || tens == 45 || tens == 52 || tens == 54 || tens == 55 || tens == 57;
+}
+
 static bool read_unmarked(struct sp_view rest, enum diagnose_expect expect, struct diagnose_line *out)
 {
     struct diagnose_reply_line reply;
     rest = without_written_end(rest);
     bool is_reply = diagnose_reply_read(rest, &reply);
     out->text = rest;
-    if (expect == DIAGNOSE_EXPECT_CONTENT && !(is_reply && diagnose_code_known(reply.code))) {
+    if (expect == DIAGNOSE_EXPECT_CONTENT &&
+        !(is_reply && diagnose_code_known(reply.code) && ends_content(reply.code))) {
         out->kind = DIAGNOSE_LINE_CLIENT;
         return true;
     }

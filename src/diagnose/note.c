@@ -17,6 +17,7 @@ static const struct {
      "length|on connection from*unexpected tls packet|on connection from*http request|accept:wrong "
      "version|tlsv1 alert decode error*accept",
      DIAGNOSE_PLAIN_TO_TLS_PORT, 0.85},
+    {"concurrency limit exceeded: |rate limit exceeded: ", DIAGNOSE_SERVER_LIMITS, 0.85},
     {"no sasl authentication mechanisms|sasl: connect to*failed|cannot connect to "
      "saslauthd|sasl*private/auth*failed",
      DIAGNOSE_AUTH_TEMPORARY_FAILURE, 0.85},
@@ -114,7 +115,8 @@ static bool tells_closed(const char *low, const struct diagnose_pairs *pairs)
         "closed|closed connection|closed the connection|lost connection|connection reset|econnreset|"
         "unexpected eof|serverdisconnected|server disconnected|remote host closed|server closed|broken "
         "pipe|epipe|eof error|eoferror|"
-        "sent an empty reply|read:errno=0|peer closed|smtp server disconnected|socket closed|unexpectedly "
+        "sent an empty reply|unexpected socket close|read:errno=0|peer closed|smtp server "
+        "disconnected|socket closed|unexpectedly "
         "disconnected|exception "
         "reading response|unexpectedly closed|connection lost|disconnected unexpectedly|econnection|recv "
         "failure|end of file|connection aborted|connection was closed|connection dropped|: "
@@ -221,7 +223,8 @@ static bool is_interesting(const char *low, const struct diagnose_pairs *pairs)
     return diagnose_has_quick(
         low, pairs,
         "errno|ssl|tls|cert|auth|refus|closed|timeout|timed|time-out|reset|eof|lost|host|disconnect|cipher|"
-        "connect|resol|name|port|trying|open|status=|stat=|sent|ok|complet|smtp|pipe|mech|response|greeting|"
+        "connect|limit|resol|name|port|trying|open|status=|stat=|sent|ok|complet|smtp|pipe|mech|response|"
+        "greeting|"
         "handshake|protocol|pregreet|error|fail|x509|socket|end of file|edns|version|packet|verify");
 }
 

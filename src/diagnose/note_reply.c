@@ -154,15 +154,20 @@ bool diagnose_note_find_reply(struct sp_view v, const char *low, struct note *no
 /* "dsn=5.1.1, stat=User unknown", "The server response was: 5.7.57 Client not ...". */
 static bool find_enhanced(struct sp_view v, const char *low, struct note *note_out)
 {
-    static const char *const before[] = {"dsn=",         "response was: ", "response: ", "response is: ",
-                                         "smtp error: ", "status: ",       "status=",    "diagnostic-code: "};
+    static const char *const before[] = {
+        "dsn=",     "response was: ", "response: ",        "response is: ",     "smtp error: ",
+        "status: ", "status=",        "diagnostic-code: ", "commandexception: "};
     struct reference_enhanced e;
     size_t n;
     if (!strstr(low, "dsn=") && !strstr(low, "response") && !strstr(low, "status") &&
-        !strstr(low, "smtp error") && !strstr(low, "diagnostic"))
+        !strstr(low, "smtp error") && !strstr(low, "diagnostic") && !strstr(low, "commandexception") &&
+        !strstr(low, "milter-reject"))
         return false;
     for (size_t i = 0; i < sizeof before / sizeof *before; i++) {
+        size_t milter = diagnose_find(v, "milter-reject: ");
         size_t at = diagnose_find(v, before[i]) + strlen(before[i]);
+        if (milter < v.len) /* Postfix: "milter-reject: END-OF-MESSAGE from host[192.0.2.1]: 5.7.1 ..." */
+            at = milter + diagnose_find(sp_view_from(v, milter), "]: ") + strlen("]: ");
         struct sp_view rest = sp_view_from(v, at);
         struct sp_view digits = rest;
         digits.len = 0;
