@@ -124,7 +124,7 @@ class Addresses(ServerCase):
             c.hello()
             c.command("MAIL FROM:<writer@far.example>", 250)
             c.command("RCPT TO:<a@example.org>", 451, "[alias-tangle]")
-        self.assertIn("alias-tangle", [line.get("reason") for line in server.logs()])
+        wait_for(lambda: "alias-tangle" in [line.get("reason") for line in server.logs()], "the line in the log")
 
     def test_sqlite_and_a_reload(self):
         path = self.folder / "aliases.db"
