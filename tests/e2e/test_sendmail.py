@@ -280,8 +280,10 @@ class Hostile(Sendmail):
         with socket.socket(socket.AF_UNIX) as s:
             s.bind(os.path.relpath(drop / "socket"))
         (drop / "folder").mkdir()
-        (drop / "full").mkdir()
-        (drop / "full" / "file").write_bytes(b"x")
+        full = self.folder / "full"
+        full.mkdir()
+        (full / "file").write_bytes(b"x")
+        full.rename(drop / "full")  # all at once: an empty folder is removed
         good = b"EHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<root@example.org>\r\nDATA\r\n"
         for name, octets in (("empty", b""), ("noise", bytes(range(256)) * 300), ("half", good + b"Subject: x\r\n\r\nhalf"),
                              ("bare", good + b"Subject: x\n\r\nbare\n.\r\nQUIT\r\n"),
