@@ -8,7 +8,8 @@
 
 /* name: of the input, "-" for standard input. */
 void diagnose_show_page(const struct diagnose_report *report, const char *name, enum reference_lang lang);
-json_t *diagnose_json(const struct diagnose_report *report, enum reference_lang lang); /* owned by the caller */
+json_t *diagnose_json(const struct diagnose_report *report,
+                      enum reference_lang lang); /* owned by the caller */
 void diagnose_show_json(const struct diagnose_report *report, enum reference_lang lang);
 
 #endif

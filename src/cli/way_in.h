@@ -1,4 +1,5 @@
-/* The data folder of a server, as the tools that work in it come in: through a role that runs, or under its lock. */
+/* The data folder of a server, as the tools that work in it come in: through a role that runs, or under its
+ * lock. */
 #ifndef CLI_WAY_IN_H
 #define CLI_WAY_IN_H
 
@@ -12,7 +13,8 @@ struct way_in {
 };
 
 /*
- * Find the way into a data folder. While a server starts or another tool is at work, it waits for some seconds.
+ * Find the way into a data folder. While a server starts or another tool is at work, it waits for some
+ * seconds.
  *
  *   command  for faults
  *   part     the folder in it that every version makes
@@ -21,7 +23,7 @@ struct way_in {
  * EX_OK, or the sysexits code after the fault was printed; out is then closed. The socket is the caller's.
  */
 int way_in_open(const char *command, const char *data, const char *part, enum ipc_role role,
-                     struct way_in *out);
+                struct way_in *out);
 void way_in_close(struct way_in *d);
 
 /*
