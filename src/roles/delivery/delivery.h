@@ -271,17 +271,6 @@ void delivery_link_abandon(struct delivery_link *l, struct sp_view why);
 void delivery_link_failed(struct delivery_link *l); /* no address is left; l is freed */
 extern const struct client_handlers delivery_link_handlers;
 
-/* dial.c */
-const char *delivery_policy_word(enum delivery_policy policy);
-void delivery_dial_begin(struct delivery_link *l);
-/* The connection came to nothing: note why, and try the next address. l may be gone. */
-void delivery_dial_on(struct delivery_link *l, const struct client_verdict *v);
-void delivery_dial_note(struct delivery_link *l, const struct delivery_outcome *o, const char *phase);
-/* It stands. */
-void delivery_dial_done(struct delivery_link *l);
-enum ipc_health delivery_dial_health(const struct delivery_dial *dial);
-void delivery_dial_end(struct delivery_dial *dial);
-
 /* --- the role -------------------------------------------------------------------------------------- */
 
 struct delivery_credential {

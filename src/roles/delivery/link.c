@@ -10,7 +10,7 @@
 #include "os/clock.h"
 #include "os/heap.h"
 #include "os/log.h"
-#include "roles/delivery/delivery.h"
+#include "roles/delivery/dial.h"
 
 #include <errno.h>
 #include <stdio.h>
