@@ -3,11 +3,10 @@
 #ifndef STORE_SQLITE_H
 #define STORE_SQLITE_H
 
+#include "database/database.h"
 #include "store/backend.h"
 #include "store/bodies.h"
 #include "store/leases.h"
-
-#include <sqlite3.h>
 
 /* The columns of a recipient with its message, in the order that sqlite_row reads them. */
 #define SQLITE_STORE_COLUMNS                                                                                 \
@@ -90,9 +89,7 @@ enum {
 
 struct sqlite_store {
     struct store head;
-    sqlite3 *db;
-    sqlite3_stmt *statements[SQLITE_STMT_N];
-    int folder;
+    struct database database;
     struct bodies bodies;
     struct leases leases;
     struct sp_buf content; /* last body read                                            */
@@ -114,18 +111,11 @@ struct sqlite_store {
 
 static inline struct sqlite_store *sqlite_of(struct store *s) { return (struct sqlite_store *)s; }
 
-/* SQL and names of the schema. */
-extern const int sqlite_schema_version;
-
-/* Make or migrate the schema. SP_ERR_RANGE: newer than this program; SP_ERR_IO: error says why.
- */
-SP_MUST_USE int sqlite_schema_ready(sqlite3 *db, struct sp_buf *error);
+/* sqlite_schema.c */
+extern const struct database_form sqlite_form;
 
 /* A prepared statement, reset and without bindings. */
 sqlite3_stmt *sqlite_statement(struct sqlite_store *s, enum sqlite_store_statement which);
-
-void sqlite_bind_view(sqlite3_stmt *st, int at, struct sp_view v);
-void sqlite_bind_u64(sqlite3_stmt *st, int at, uint64_t n);
 
 /*
  * Run a statement to its end, or to its first row.
@@ -152,9 +142,6 @@ void sqlite_bind_mail_parameters(sqlite3_stmt *st, int to, const struct sp_mail_
 void sqlite_bind_rcpt_parameters(sqlite3_stmt *st, int to, const struct sp_rcpt_parameters *p);
 struct sp_mail_parameters sqlite_mail_parameters(sqlite3_stmt *st, int from);
 struct sp_rcpt_parameters sqlite_rcpt_parameters(sqlite3_stmt *st, int from);
-
-/* The text in a column, until the statement moves on. */
-struct sp_view sqlite_column(sqlite3_stmt *st, int at);
 
 /* The verbs of sqlite_change.c, sqlite_read.c and sqlite_tidy.c. */
 int sqlite_add(struct store *s, const struct store_mail *mail, const struct store_recipient *recipients,

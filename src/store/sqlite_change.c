@@ -5,7 +5,7 @@
 
 static void bind_word(sqlite3_stmt *st, int at, enum store_state state)
 {
-    sqlite_bind_view(st, at, sp_view_of(store_state_word(state)));
+    database_bind_text(st, at, sp_view_of(store_state_word(state)));
 }
 
 static void bind_next(sqlite3_stmt *st, int at, enum store_state state, int64_t next_ms)
@@ -19,13 +19,13 @@ static void bind_next(sqlite3_stmt *st, int at, enum store_state state, int64_t 
 static int add_mail(struct sqlite_store *s, const struct store_mail *mail, const struct sp_view *content)
 {
     sqlite3_stmt *st = sqlite_statement(s, SQLITE_ADD_MAIL_STMT);
-    sqlite_bind_u64(st, 1, mail->id);
-    sqlite_bind_u64(st, 2, (uint64_t)mail->received_ms);
-    sqlite_bind_view(st, 3, mail->session);
-    sqlite_bind_view(st, 4, mail->client);
-    sqlite_bind_view(st, 5, mail->user);
-    sqlite_bind_view(st, 6, mail->sender);
-    sqlite_bind_u64(st, 7, mail->size);
+    database_bind_number(st, 1, mail->id);
+    database_bind_number(st, 2, (uint64_t)mail->received_ms);
+    database_bind_text(st, 3, mail->session);
+    database_bind_text(st, 4, mail->client);
+    database_bind_text(st, 5, mail->user);
+    database_bind_text(st, 6, mail->sender);
+    database_bind_number(st, 7, mail->size);
     /* Failed binds show in the step. */
     if (!content)
         (void)sqlite3_bind_null(st, 8);
@@ -40,16 +40,16 @@ static int add_mail(struct sqlite_store *s, const struct store_mail *mail, const
 static int add_recipient(struct sqlite_store *s, uint64_t mail, const struct store_recipient *r)
 {
     sqlite3_stmt *st = sqlite_statement(s, SQLITE_ADD_RECIPIENT_STMT);
-    sqlite_bind_u64(st, 1, mail);
-    sqlite_bind_u64(st, 2, r->number);
-    sqlite_bind_view(st, 3, r->address);
-    sqlite_bind_view(st, 4, r->route);
+    database_bind_number(st, 1, mail);
+    database_bind_number(st, 2, r->number);
+    database_bind_text(st, 3, r->address);
+    database_bind_text(st, 4, r->route);
     bind_word(st, 5, r->state);
     bind_next(st, 6, r->state, r->next_ms);
-    sqlite_bind_view(st, 7, r->reply);
+    database_bind_text(st, 7, r->reply);
     sqlite_bind_rcpt_parameters(st, 8, &r->parameters);
     if (store_state_waits(r->state) && r->parked.len)
-        sqlite_bind_view(st, 10, r->parked);
+        database_bind_text(st, 10, r->parked);
     else
         (void)sqlite3_bind_null(st, 10); /* a failed bind shows in the step */
     int status = sqlite_run(s, st);
@@ -108,8 +108,8 @@ static int finishes_all(struct sqlite_store *s, uint64_t mail, const struct stor
                         bool *all_out)
 {
     sqlite3_stmt *st = sqlite_statement(s, SQLITE_OPEN_STMT);
-    sqlite_bind_u64(st, 1, mail);
-    sqlite_bind_u64(st, 2, n + 1);
+    database_bind_number(st, 1, mail);
+    database_bind_number(st, 2, n + 1);
     bool all = true;
     size_t open = 0;
     int status;
@@ -127,18 +127,18 @@ static int finishes_all(struct sqlite_store *s, uint64_t mail, const struct stor
 static int settle_one(struct sqlite_store *s, uint64_t mail, const struct store_settlement *one)
 {
     sqlite3_stmt *st = sqlite_statement(s, SQLITE_SETTLE_STMT);
-    sqlite_bind_u64(st, 1, mail);
-    sqlite_bind_u64(st, 2, one->number);
+    database_bind_number(st, 1, mail);
+    database_bind_number(st, 2, one->number);
     bind_word(st, 3, one->state);
-    sqlite_bind_u64(st, 4, one->attempted);
+    database_bind_number(st, 4, one->attempted);
     bind_next(st, 5, one->state, one->next_ms);
-    sqlite_bind_u64(st, 6, (uint64_t)one->last_ms);
-    sqlite_bind_u64(st, 7, one->code);
-    sqlite_bind_view(st, 8, one->enhanced);
-    sqlite_bind_view(st, 9, one->reply);
-    sqlite_bind_view(st, 10, one->remote);
-    sqlite_bind_u64(st, 11, one->warned);
-    sqlite_bind_view(st, 12, one->tls);
+    database_bind_number(st, 6, (uint64_t)one->last_ms);
+    database_bind_number(st, 7, one->code);
+    database_bind_text(st, 8, one->enhanced);
+    database_bind_text(st, 9, one->reply);
+    database_bind_text(st, 10, one->remote);
+    database_bind_number(st, 11, one->warned);
+    database_bind_text(st, 12, one->tls);
     int status = sqlite_run(s, st);
     return status == SP_ERR_EXISTS ? sqlite_fail(s) : status;
 }
@@ -171,17 +171,17 @@ int sqlite_retry(struct store *base, uint64_t mail, int64_t now_ms, int64_t sinc
         return SP_ERR_IO;
     sqlite3_stmt *st = sqlite_statement(s, mail ? SQLITE_RETRY_ONE_STMT : SQLITE_RETRY_ALL_STMT);
     if (mail) {
-        sqlite_bind_u64(st, 1, mail);
-        sqlite_bind_u64(st, 2, (uint64_t)now_ms);
+        database_bind_number(st, 1, mail);
+        database_bind_number(st, 2, (uint64_t)now_ms);
     } else {
-        sqlite_bind_u64(st, 1, (uint64_t)now_ms);
-        sqlite_bind_u64(st, 2, (uint64_t)since_ms);
-        sqlite_bind_u64(st, 3, most);
+        database_bind_number(st, 1, (uint64_t)now_ms);
+        database_bind_number(st, 2, (uint64_t)since_ms);
+        database_bind_number(st, 3, most);
     }
     int status = sqlite_run(s, st);
     if (status)
         return status;
-    *n_out = (size_t)sqlite3_changes64(s->db);
+    *n_out = (size_t)sqlite3_changes64(s->database.db);
     if (*n_out)
         sqlite_scan_again(s, now_ms);
     return SP_OK;
@@ -193,9 +193,9 @@ int sqlite_hasten(struct store *base, uint64_t mail, uint32_t number, int64_t no
     if (s->spoiled)
         return SP_ERR_IO;
     sqlite3_stmt *st = sqlite_statement(s, SQLITE_HASTEN_STMT);
-    sqlite_bind_u64(st, 1, mail);
-    sqlite_bind_u64(st, 2, number);
-    sqlite_bind_u64(st, 3, (uint64_t)now_ms);
+    database_bind_number(st, 1, mail);
+    database_bind_number(st, 2, number);
+    database_bind_number(st, 3, (uint64_t)now_ms);
     int status = sqlite_run(s, st);
     if (status == SP_OK)
         sqlite_scan_again(s, 0); /* one that was parked may have a time that the scan has passed */
@@ -209,10 +209,10 @@ int sqlite_redirect(struct store *base, uint64_t mail, uint32_t number, struct s
     if (s->spoiled)
         return SP_ERR_IO;
     sqlite3_stmt *st = sqlite_statement(s, SQLITE_REDIRECT_STMT);
-    sqlite_bind_u64(st, 1, mail);
-    sqlite_bind_u64(st, 2, number);
-    sqlite_bind_view(st, 3, address);
-    sqlite_bind_view(st, 4, route);
+    database_bind_number(st, 1, mail);
+    database_bind_number(st, 2, number);
+    database_bind_text(st, 3, address);
+    database_bind_text(st, 4, route);
     int status = sqlite_step(s, st);
     if (status == SP_OK)
         (void)sqlite3_reset(st); /* its step succeeded */
@@ -226,7 +226,7 @@ int sqlite_remove(struct store *base, uint64_t mail)
     if (s->spoiled)
         return SP_ERR_IO;
     sqlite3_stmt *is_spooled = sqlite_statement(s, SQLITE_IS_SPOOLED_STMT);
-    sqlite_bind_u64(is_spooled, 1, mail);
+    database_bind_number(is_spooled, 1, mail);
     int status = sqlite_step(s, is_spooled);
     if (status)
         return status;
@@ -234,8 +234,8 @@ int sqlite_remove(struct store *base, uint64_t mail)
     (void)sqlite3_reset(is_spooled); /* its step succeeded */
     sqlite3_stmt *recipients = sqlite_statement(s, SQLITE_REMOVE_RECIPIENTS_STMT);
     sqlite3_stmt *row = sqlite_statement(s, SQLITE_REMOVE_MAIL_STMT);
-    sqlite_bind_u64(recipients, 1, mail);
-    sqlite_bind_u64(row, 1, mail);
+    database_bind_number(recipients, 1, mail);
+    database_bind_number(row, 1, mail);
     status = sqlite_run(s, recipients);
     if (!status)
         status = sqlite_run(s, row);

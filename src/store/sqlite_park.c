@@ -9,9 +9,9 @@ int sqlite_park(struct store *base, uint64_t mail, uint32_t number, struct sp_vi
     if (s->spoiled)
         return SP_ERR_IO;
     sqlite3_stmt *st = sqlite_statement(s, SQLITE_PARK_STMT);
-    sqlite_bind_u64(st, 1, mail);
-    sqlite_bind_u64(st, 2, number);
-    sqlite_bind_view(st, 3, name);
+    database_bind_number(st, 1, mail);
+    database_bind_number(st, 2, number);
+    database_bind_text(st, 3, name);
     int status = sqlite_run(s, st);
     return status == SP_ERR_EXISTS ? sqlite_fail(s) : status;
 }
@@ -21,10 +21,10 @@ int sqlite_lease_parked(struct store *base, struct sp_view name, struct store_pl
 {
     struct sqlite_store *s = sqlite_of(base);
     sqlite3_stmt *st = sqlite_statement(s, SQLITE_PARKED_STMT);
-    sqlite_bind_view(st, 1, name);
+    database_bind_text(st, 1, name);
     (void)sqlite3_bind_int64(st, 2, place->next_ms); /* failed binds show in the step */
-    sqlite_bind_u64(st, 3, place->mail);
-    sqlite_bind_u64(st, 4, place->number);
+    database_bind_number(st, 3, place->mail);
+    database_bind_number(st, 4, place->number);
     /* As for what is due: those that are leased already cost time too. */
     size_t looks = most * 4 + 64, found = 0;
     int status = SP_OK;
@@ -53,12 +53,12 @@ int sqlite_parked_after(struct store *base, struct sp_view name, struct sp_buf *
 {
     struct sqlite_store *s = sqlite_of(base);
     sqlite3_stmt *st = sqlite_statement(s, SQLITE_PARKED_AFTER_STMT);
-    sqlite_bind_view(st, 1, name);
+    database_bind_text(st, 1, name);
     int status = sqlite_step(s, st);
     if (status)
         return status;
     sp_buf_clear(name_out);
-    status = sp_buf_add(name_out, sqlite_column(st, 0));
+    status = sp_buf_add(name_out, database_text(st, 0));
     (void)sqlite3_reset(st); /* its step succeeded */
     return status;
 }
@@ -67,8 +67,8 @@ int sqlite_count_parked(struct store *base, struct sp_view name, size_t most, si
 {
     struct sqlite_store *s = sqlite_of(base);
     sqlite3_stmt *st = sqlite_statement(s, SQLITE_COUNT_PARKED_STMT);
-    sqlite_bind_view(st, 1, name);
-    sqlite_bind_u64(st, 2, most);
+    database_bind_text(st, 1, name);
+    database_bind_number(st, 2, most);
     int status = sqlite_step(s, st);
     if (status)
         return status == SP_ERR_ABSENT ? sqlite_fail(s) : status; /* an aggregate always has its row */
@@ -83,8 +83,8 @@ int sqlite_suspend(struct store *base, struct sp_view name, int64_t since_ms)
     if (s->spoiled)
         return SP_ERR_IO;
     sqlite3_stmt *st = sqlite_statement(s, SQLITE_SUSPEND_STMT);
-    sqlite_bind_view(st, 1, name);
-    sqlite_bind_u64(st, 2, (uint64_t)since_ms);
+    database_bind_text(st, 1, name);
+    database_bind_number(st, 2, (uint64_t)since_ms);
     return sqlite_run(s, st);
 }
 
@@ -94,7 +94,7 @@ int sqlite_resume(struct store *base, struct sp_view name)
     if (s->spoiled)
         return SP_ERR_IO;
     sqlite3_stmt *st = sqlite_statement(s, SQLITE_RESUME_STMT);
-    sqlite_bind_view(st, 1, name);
+    database_bind_text(st, 1, name);
     int status = sqlite_step(s, st);
     if (status == SP_OK)
         (void)sqlite3_reset(st); /* its step succeeded */
@@ -107,6 +107,6 @@ int sqlite_suspensions(struct store *base, store_visit_suspension *visit, void *
     sqlite3_stmt *st = sqlite_statement(s, SQLITE_SUSPENSIONS_STMT);
     int status;
     while ((status = sqlite_step(s, st)) == SP_OK)
-        visit(ctx, sqlite_column(st, 0), sqlite3_column_int64(st, 1));
+        visit(ctx, database_text(st, 0), sqlite3_column_int64(st, 1));
     return status == SP_ERR_ABSENT ? SP_OK : status;
 }

@@ -19,29 +19,29 @@ void sqlite_row(sqlite3_stmt *st, struct store_mail *mail_out, struct store_reci
     *mail_out = (struct store_mail){
         .id = (uint64_t)sqlite3_column_int64(st, 0),
         .received_ms = sqlite3_column_int64(st, 1),
-        .session = sqlite_column(st, 2),
-        .client = sqlite_column(st, 3),
-        .user = sqlite_column(st, 4),
-        .sender = sqlite_column(st, 5),
+        .session = database_text(st, 2),
+        .client = database_text(st, 3),
+        .user = database_text(st, 4),
+        .sender = database_text(st, 5),
         .size = (uint64_t)sqlite3_column_int64(st, 6),
         .parameters = sqlite_mail_parameters(st, 18),
     };
     *recipient_out = (struct store_recipient){
         .number = (uint32_t)sqlite3_column_int64(st, 7),
-        .address = sqlite_column(st, 8),
-        .route = sqlite_column(st, 9),
-        .state = state_of(sqlite_column(st, 10)),
+        .address = database_text(st, 8),
+        .route = database_text(st, 9),
+        .state = state_of(database_text(st, 10)),
         .attempts = (uint32_t)sqlite3_column_int64(st, 11),
         .next_ms = sqlite3_column_type(st, 12) == SQLITE_NULL ? STORE_NEVER : sqlite3_column_int64(st, 12),
         .last_ms = sqlite3_column_int64(st, 13),
         .code = (uint32_t)sqlite3_column_int64(st, 14),
-        .enhanced = sqlite_column(st, 15),
-        .reply = sqlite_column(st, 16),
-        .remote = sqlite_column(st, 17),
+        .enhanced = database_text(st, 15),
+        .reply = database_text(st, 16),
+        .remote = database_text(st, 17),
         .parameters = sqlite_rcpt_parameters(st, 29),
         .warned = sqlite3_column_int(st, 31),
-        .parked = sqlite_column(st, 32),
-        .tls = sqlite_column(st, 33),
+        .parked = database_text(st, 32),
+        .tls = database_text(st, 33),
     };
 }
 
@@ -76,8 +76,8 @@ int sqlite_lease(struct store *base, int64_t now_ms, size_t most, store_visit *v
     sqlite3_stmt *st = sqlite_statement(s, SQLITE_DUE_STMT);
     (void)sqlite3_bind_int64(st, 1, now_ms); /* failed binds show in the step */
     (void)sqlite3_bind_int64(st, 2, s->scanned.next_ms);
-    sqlite_bind_u64(st, 3, s->scanned.mail);
-    sqlite_bind_u64(st, 4, s->scanned.number);
+    database_bind_number(st, 3, s->scanned.mail);
+    database_bind_number(st, 4, s->scanned.number);
     /* Rows that are leased already cost time too: a bounded number of looks, then the caller asks again. */
     size_t looks = most * 4 + 64, found = 0;
     int status = SP_OK;
@@ -115,7 +115,7 @@ void sqlite_release(struct store *base, uint64_t mail, uint32_t number, int64_t 
 static int has_mail(struct sqlite_store *s, uint64_t mail)
 {
     sqlite3_stmt *st = sqlite_statement(s, SQLITE_HAS_MAIL_STMT);
-    sqlite_bind_u64(st, 1, mail);
+    database_bind_number(st, 1, mail);
     int status = sqlite_step(s, st);
     if (status == SP_OK)
         (void)sqlite3_reset(st); /* its step succeeded */
@@ -131,9 +131,9 @@ int sqlite_list(struct store *base, struct store_cursor *cursor, size_t most, st
             return there;
     }
     sqlite3_stmt *st = sqlite_statement(s, cursor->only ? SQLITE_LIST_ONLY_STMT : SQLITE_LIST_STMT);
-    sqlite_bind_u64(st, 1, cursor->mail);
-    sqlite_bind_u64(st, 2, cursor->number);
-    sqlite_bind_u64(st, 3, most);
+    database_bind_number(st, 1, cursor->mail);
+    database_bind_number(st, 2, cursor->number);
+    database_bind_number(st, 3, most);
     size_t n = 0;
     int status;
     while ((status = sqlite_step(s, st)) == SP_OK) {
@@ -155,7 +155,7 @@ int sqlite_body(struct store *base, uint64_t mail, struct store_body *body_out)
 {
     struct sqlite_store *s = sqlite_of(base);
     sqlite3_stmt *st = sqlite_statement(s, SQLITE_BODY_STMT);
-    sqlite_bind_u64(st, 1, mail);
+    database_bind_number(st, 1, mail);
     int status = sqlite_step(s, st);
     if (status)
         return status;
@@ -203,7 +203,7 @@ int sqlite_late(struct store *base, int64_t now_ms, size_t most, store_visit *vi
     struct sqlite_store *s = sqlite_of(base);
     sqlite3_stmt *st = sqlite_statement(s, SQLITE_LATE_STMT);
     (void)sqlite3_bind_int64(st, 1, now_ms); /* failed binds show in the step */
-    sqlite_bind_u64(st, 2, most);
+    database_bind_number(st, 2, most);
     int status;
     while ((status = sqlite_step(s, st)) == SP_OK) {
         struct store_mail mail;

@@ -1,11 +1,6 @@
 /* The schema of queue.db, which docs/store.md explains, and the way from each version to the next. */
 #include "store/sqlite.h"
 
-#include "base/view.h"
-
-/* "Sall": so that file(1) and we know whose database it is. */
-enum { APPLICATION_ID = 0x53616c6c };
-
 /* Digit n of an id, from the left, as message/id.h writes it. */
 #define DIGIT(shift) "substr('0123456789abcdefghjkmnpqrstvwxyz', (m.id >> " #shift " & 31) + 1, 1)"
 #define ID_TEXT                                                                                              \
@@ -98,72 +93,21 @@ static const char *const migrations[] = {
     "CREATE INDEX mail_by ON mail (by_ms) WHERE by_ms > 0;\n",
 };
 
-const int sqlite_schema_version = (int)(sizeof migrations / sizeof *migrations);
+#define X(n, sql) [SQLITE_##n##_STMT] = sql,
+static const char *const statements[SQLITE_STMT_N] = {SQLITE_STORE_STATEMENTS(X)};
+#undef X
 
-static int fail(sqlite3 *db, struct sp_buf *error)
-{
-    sp_buf_add_str(error, sqlite3_errmsg(db));
-    return SP_ERR_IO;
-}
-
-static int read_number(sqlite3 *db, const char *sql, int *n_out)
-{
-    sqlite3_stmt *st = NULL;
-    int status = SP_ERR_IO;
-    if (sqlite3_prepare_v2(db, sql, -1, &st, NULL) == SQLITE_OK && sqlite3_step(st) == SQLITE_ROW) {
-        *n_out = sqlite3_column_int(st, 0);
-        status = SP_OK;
-    }
-    (void)sqlite3_finalize(st); /* repeats the step's error */
-    return status;
-}
-
-/* Refuse a database of another program before anything is changed in it. */
-static int check_owner(sqlite3 *db, int version, struct sp_buf *error)
-{
-    int owner, tables;
-    if (read_number(db, "PRAGMA application_id", &owner) ||
-        read_number(db, "SELECT count(*) FROM sqlite_schema", &tables))
-        return fail(db, error);
-    if (owner == APPLICATION_ID || (owner == 0 && version == 0 && tables == 0))
-        return SP_OK;
-    sp_buf_add_str(error, "it is a database of another program");
-    return SP_ERR_IO;
-}
-
-static int migrate(sqlite3 *db, int from, struct sp_buf *error)
-{
-    char end[80];
-    (void)sqlite3_snprintf(sizeof end, end, "PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT",
-                           APPLICATION_ID, from + 1);
-    if (sqlite3_exec(db, "BEGIN EXCLUSIVE", NULL, NULL, NULL) == SQLITE_OK) {
-        if (sqlite3_exec(db, migrations[from], NULL, NULL, NULL) == SQLITE_OK &&
-            sqlite3_exec(db, end, NULL, NULL, NULL) == SQLITE_OK)
-            return SP_OK;
-        (void)fail(db, error);
-        (void)sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL); /* the failure is the one to report */
-        return SP_ERR_IO;
-    }
-    return fail(db, error);
-}
-
-int sqlite_schema_ready(sqlite3 *db, struct sp_buf *error)
-{
-    int version;
-    if (read_number(db, "PRAGMA user_version", &version))
-        return fail(db, error);
-    int status = check_owner(db, version, error);
-    if (status)
-        return status;
-    if (version > sqlite_schema_version) {
-        sp_buf_add_str(error, "it was written by a newer Sallyport (schema ");
-        sp_buf_add_dec(error, (uint64_t)version);
-        sp_buf_add_str(error, ", this one knows up to ");
-        sp_buf_add_dec(error, (uint64_t)sqlite_schema_version);
-        sp_buf_add_str(error, "): use that version, or start with another data folder");
-        return SP_ERR_RANGE;
-    }
-    while (!status && version < sqlite_schema_version)
-        status = migrate(db, version++, error);
-    return status;
-}
+const struct database_form sqlite_form = {
+    .file = "queue.db",
+    .application_id = 0x53616c6c, /* "Sall" */
+    .steps = migrations,
+    .version = (int)(sizeof migrations / sizeof *migrations),
+    /* Deleted messages leave no zeros behind: they would cost as much to write as the messages themselves. */
+    .settings = "PRAGMA page_size = 4096; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA synchronous = FULL;"
+                "PRAGMA wal_autocheckpoint = 0; PRAGMA secure_delete = OFF; PRAGMA cache_size = -16384;"
+                "PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF;",
+    .busy_ms = SQLITE_BUSY_WAIT_MS,
+    .way_out = "start with another data folder",
+    .statements = statements,
+    .statement_n = SQLITE_STMT_N,
+};

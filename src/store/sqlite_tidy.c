@@ -24,7 +24,8 @@ static void checkpoint(struct sqlite_store *s)
 {
     int frames = 0, done = 0;
     /* A failure leaves all in the WAL, where it is as safe; the next one tries again. */
-    if (sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &frames, &done) == SQLITE_OK)
+    if (sqlite3_wal_checkpoint_v2(s->database.db, NULL, SQLITE_CHECKPOINT_PASSIVE, &frames, &done) ==
+        SQLITE_OK)
         s->wal_frames = frames, s->wal_done = done;
 }
 
@@ -35,10 +36,11 @@ static int wal_rest(const struct sqlite_store *s) { return s->wal_frames - s->wa
 static void truncate_wal(struct sqlite_store *s)
 {
     int frames = 0, done = 0;
-    (void)sqlite3_busy_timeout(s->db, 0); /* no waiting for readers */
-    if (sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, &frames, &done) == SQLITE_OK)
+    (void)sqlite3_busy_timeout(s->database.db, 0); /* no waiting for readers */
+    if (sqlite3_wal_checkpoint_v2(s->database.db, NULL, SQLITE_CHECKPOINT_TRUNCATE, &frames, &done) ==
+        SQLITE_OK)
         s->wal_frames = s->wal_done = 0;
-    (void)sqlite3_busy_timeout(s->db, SQLITE_BUSY_WAIT_MS); /* as configure() set it */
+    (void)sqlite3_busy_timeout(s->database.db, SQLITE_BUSY_WAIT_MS); /* as the form says */
 }
 
 /*
@@ -57,7 +59,7 @@ static bool vacuum(struct sqlite_store *s, bool low)
         return false;
     (void)sqlite3_snprintf(sizeof sql, sql, "PRAGMA incremental_vacuum(%d)", VACUUM_PAGES);
     /* On failure the pages stay reusable, and there is no use in asking again at once. */
-    bool worked = sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK;
+    bool worked = sqlite3_exec(s->database.db, sql, NULL, NULL, NULL) == SQLITE_OK;
     checkpoint(s);
     return worked;
 }
@@ -87,7 +89,7 @@ int sqlite_space(struct store *base, struct store_space *space_out)
     struct sqlite_store *s = sqlite_of(base);
     struct statvfs fs;
     int pages = 0;
-    if (fstatvfs(s->folder, &fs) != 0)
+    if (fstatvfs(s->database.folder, &fs) != 0)
         return sqlite_fail_errno(s, "free space of the data folder");
     int status = pragma_number(s, SQLITE_REUSABLE_STMT, &pages);
     if (status)

@@ -18,12 +18,6 @@ static const struct {
                {SP_NOTIFY_DELAY, SP_LIT_INIT("delay")}};
 enum { NOTICE_N = sizeof notices / sizeof *notices, NOTICES_MAX = 64 };
 
-struct sp_view sqlite_column(sqlite3_stmt *st, int at)
-{
-    const void *p = sqlite3_column_text(st, at);
-    return sp_view_make(p, (size_t)sqlite3_column_bytes(st, at));
-}
-
 static uint8_t number_of(const char *const *words, size_t n, struct sp_view word)
 {
     for (size_t i = 0; i < n; i++)
@@ -39,13 +33,13 @@ static void bind_number(sqlite3_stmt *st, int at, int64_t n)
 
 void sqlite_bind_mail_parameters(sqlite3_stmt *st, int to, const struct sp_mail_parameters *p)
 {
-    sqlite_bind_view(st, to, sp_view_of(bodies[p->body]));
+    database_bind_text(st, to, sp_view_of(bodies[p->body]));
     bind_number(st, to + 1, p->utf8);
     bind_number(st, to + 2, p->require_tls);
-    sqlite_bind_view(st, to + 3, sp_view_of(rets[p->ret]));
-    sqlite_bind_view(st, to + 4, p->envid);
-    sqlite_bind_view(st, to + 5, p->auth);
-    sqlite_bind_view(st, to + 6, sp_view_of(modes[p->by]));
+    database_bind_text(st, to + 3, sp_view_of(rets[p->ret]));
+    database_bind_text(st, to + 4, p->envid);
+    database_bind_text(st, to + 5, p->auth);
+    database_bind_text(st, to + 6, sp_view_of(modes[p->by]));
     bind_number(st, to + 7, p->by_trace);
     bind_number(st, to + 8, p->by_ms);
     bind_number(st, to + 9, p->hold_until_ms);
@@ -55,13 +49,13 @@ void sqlite_bind_mail_parameters(sqlite3_stmt *st, int to, const struct sp_mail_
 struct sp_mail_parameters sqlite_mail_parameters(sqlite3_stmt *st, int from)
 {
     return (struct sp_mail_parameters){
-        .body = number_of(bodies, sizeof bodies / sizeof *bodies, sqlite_column(st, from)),
+        .body = number_of(bodies, sizeof bodies / sizeof *bodies, database_text(st, from)),
         .utf8 = sqlite3_column_int(st, from + 1),
         .require_tls = sqlite3_column_int(st, from + 2),
-        .ret = number_of(rets, sizeof rets / sizeof *rets, sqlite_column(st, from + 3)),
-        .envid = sqlite_column(st, from + 4),
-        .auth = sqlite_column(st, from + 5),
-        .by = number_of(modes, sizeof modes / sizeof *modes, sqlite_column(st, from + 6)),
+        .ret = number_of(rets, sizeof rets / sizeof *rets, database_text(st, from + 3)),
+        .envid = database_text(st, from + 4),
+        .auth = database_text(st, from + 5),
+        .by = number_of(modes, sizeof modes / sizeof *modes, database_text(st, from + 6)),
         .by_trace = sqlite3_column_int(st, from + 7),
         .by_ms = sqlite3_column_int64(st, from + 8),
         .hold_until_ms = sqlite3_column_int64(st, from + 9),
@@ -83,13 +77,13 @@ void sqlite_bind_rcpt_parameters(sqlite3_stmt *st, int to, const struct sp_rcpt_
         n += notices[i].word.len;
     }
     (void)sqlite3_bind_text(st, to, text, (int)n, SQLITE_TRANSIENT); /* a failed bind shows in the step */
-    sqlite_bind_view(st, to + 1, p->orcpt);
+    database_bind_text(st, to + 1, p->orcpt);
 }
 
 struct sp_rcpt_parameters sqlite_rcpt_parameters(sqlite3_stmt *st, int from)
 {
-    struct sp_view words = sqlite_column(st, from), word;
-    struct sp_rcpt_parameters p = {.orcpt = sqlite_column(st, from + 1)};
+    struct sp_view words = database_text(st, from), word;
+    struct sp_rcpt_parameters p = {.orcpt = database_text(st, from + 1)};
     while (sp_view_word(&words, ',', &word))
         for (size_t i = 0; i < NOTICE_N; i++)
             if (sp_view_eq(word, notices[i].word))

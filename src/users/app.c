@@ -24,7 +24,7 @@ int users_app_add(struct users *u, struct sp_view name, struct sp_view label, co
     if (users_fold(name, SASL_PREP_QUERY, &key) != SP_OK)
         return SP_ERR_ABSENT;
     sqlite3_stmt *s = users_use(u, USERS_APP_ADD, &key);
-    users_bind_text(s, 2, label);
+    database_bind_text(s, 2, label);
     users_bind_verifier(s, v, now_ms);
     return users_change(u, s);
 }
@@ -35,7 +35,7 @@ int users_app_remove(struct users *u, struct sp_view name, struct sp_view label)
     if (users_fold(name, SASL_PREP_QUERY, &key) != SP_OK)
         return SP_ERR_ABSENT;
     sqlite3_stmt *s = users_use(u, USERS_APP_REMOVE, &key);
-    users_bind_text(s, 2, label);
+    database_bind_text(s, 2, label);
     return users_change(u, s);
 }
 

@@ -48,9 +48,8 @@ enum users_statement { USERS_STATEMENTS(X) USERS_STATEMENT_N };
 #undef X
 
 struct users {
-    sqlite3      *db;
-    sqlite3_stmt *statements[USERS_STATEMENT_N];
-    uint8_t       secret[USERS_SECRET_LEN];
+    struct database database;
+    uint8_t secret[USERS_SECRET_LEN];
 };
 
 /* What a name is found by. */
@@ -66,7 +65,6 @@ SP_MUST_USE int users_fold(struct sp_view name, enum sasl_prep_kind kind, struct
 sqlite3_stmt *users_use(struct users *u, enum users_statement n, const struct users_key *key);
 void          users_let_go(sqlite3_stmt *s);
 
-void users_bind_text(sqlite3_stmt *s, int at, struct sp_view v);
 void users_bind_verifier(sqlite3_stmt *s, const struct sasl_verifier *v, int64_t now_ms);
 
 /* Run a change of one row, and let go. SP_ERR_EXISTS, SP_ERR_ABSENT, SP_ERR_IO as in users.h. */

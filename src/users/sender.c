@@ -35,7 +35,7 @@ static int add_senders(struct users *u, const struct users_key *key, struct sp_v
     int status = SP_OK;
     while (!status && sp_view_word(&senders, '\n', &line)) {
         sqlite3_stmt *s = users_use(u, USERS_SENDER_ADD, key);
-        users_bind_text(s, 2, line);
+        database_bind_text(s, 2, line);
         status = users_change(u, s);
         if (status == SP_ERR_ABSENT) /* twice in the list: the user was there when it was cleared */
             status = SP_OK;
@@ -45,7 +45,7 @@ static int add_senders(struct users *u, const struct users_key *key, struct sp_v
 
 static int run(struct users *u, const char *sql)
 {
-    return sqlite3_exec(u->db, sql, NULL, NULL, NULL) == SQLITE_OK ? SP_OK : users_log_failure(u);
+    return sqlite3_exec(u->database.db, sql, NULL, NULL, NULL) == SQLITE_OK ? SP_OK : users_log_failure(u);
 }
 
 int users_set_senders(struct users *u, struct sp_view name, struct sp_view senders)

@@ -6,23 +6,10 @@
 
 #include <stdlib.h>
 
-static const char *const texts[USERS_STATEMENT_N] = {
-#define X(n, sql) [USERS_##n] = sql,
-    USERS_STATEMENTS(X)
-#undef X
-};
-
 int users_open(const char *folder, struct sp_buf *error, struct users **users_out)
 {
     struct users *u = os_new(sizeof *u);
-    int status = users_schema_open(folder, error, &u->db, u->secret);
-    for (size_t i = 0; i < USERS_STATEMENT_N && !status; i++)
-        if (sqlite3_prepare_v3(u->db, texts[i], -1, SQLITE_PREPARE_PERSISTENT, &u->statements[i], NULL) !=
-            SQLITE_OK) {
-            sp_buf_add_str(error, "users.db is damaged: ");
-            sp_buf_add_str(error, sqlite3_errmsg(u->db));
-            status = SP_ERR_IO;
-        }
+    int status = users_schema_open(folder, error, &u->database, u->secret);
     if (status)
         users_close(u);
     else
@@ -34,9 +21,7 @@ void users_close(struct users *u)
 {
     if (!u)
         return;
-    for (size_t i = 0; i < USERS_STATEMENT_N; i++)
-        sqlite3_finalize(u->statements[i]);
-    sqlite3_close(u->db);
+    database_close(&u->database);
     explicit_bzero(u, sizeof *u);
     free(u);
 }
@@ -45,7 +30,7 @@ void users_close(struct users *u)
 
 int users_log_failure(struct users *u)
 {
-    os_log(OS_WARN, "users-db-failed", OS_STR("error", sqlite3_errmsg(u->db)));
+    os_log(OS_WARN, "users-db-failed", OS_STR("error", sqlite3_errmsg(u->database.db)));
     return SP_ERR_IO;
 }
 
@@ -65,20 +50,16 @@ int users_fold(struct sp_view name, enum sasl_prep_kind kind, struct users_key *
     return status;
 }
 
+/* Borrowed until the statement is let go, as database_bind_text: SQLite keeps no copy of a key. */
 static void bind_octets(sqlite3_stmt *s, int at, struct sp_view v)
 {
-    sqlite3_bind_blob(s, at, v.len ? v.p : (const uint8_t *)"", (int)v.len, SQLITE_TRANSIENT);
-}
-
-void users_bind_text(sqlite3_stmt *s, int at, struct sp_view v)
-{
-    sqlite3_bind_text(s, at, v.len ? (const char *)v.p : "", (int)v.len, SQLITE_TRANSIENT);
+    sqlite3_bind_blob(s, at, v.len ? v.p : (const uint8_t *)"", (int)v.len, SQLITE_STATIC);
 }
 
 sqlite3_stmt *users_use(struct users *u, enum users_statement n, const struct users_key *key)
 {
-    sqlite3_stmt *s = u->statements[n];
-    users_bind_text(s, 1, sp_view_make(key->octets, key->len));
+    sqlite3_stmt *s = u->database.statements[n];
+    database_bind_text(s, 1, sp_view_make(key->octets, key->len));
     return s;
 }
 
@@ -94,13 +75,13 @@ int users_change(struct users *u, sqlite3_stmt *s)
 {
     int code = sqlite3_step(s);
     int status = SP_OK;
-    if (code == SQLITE_CONSTRAINT && sqlite3_extended_errcode(u->db) == SQLITE_CONSTRAINT_PRIMARYKEY)
+    if (code == SQLITE_CONSTRAINT && sqlite3_extended_errcode(u->database.db) == SQLITE_CONSTRAINT_PRIMARYKEY)
         status = SP_ERR_EXISTS;
-    else if (code == SQLITE_CONSTRAINT && sqlite3_extended_errcode(u->db) == SQLITE_CONSTRAINT_UNIQUE)
+    else if (code == SQLITE_CONSTRAINT && sqlite3_extended_errcode(u->database.db) == SQLITE_CONSTRAINT_UNIQUE)
         status = SP_ERR_EXISTS;
     else if (code != SQLITE_DONE)
         status = users_log_failure(u);
-    else if (sqlite3_changes(u->db) == 0)
+    else if (sqlite3_changes(u->database.db) == 0)
         status = SP_ERR_ABSENT;
     users_let_go(s);
     return status;
@@ -247,7 +228,7 @@ int users_add(struct users *u, struct sp_view name, const struct sasl_verifier *
     if (users_fold(name, SASL_PREP_STORED, &key) != SP_OK)
         return SP_ERR_SYNTAX;
     sqlite3_stmt *s = users_use(u, USERS_ADD, &key);
-    users_bind_text(s, 2, name);
+    database_bind_text(s, 2, name);
     users_bind_verifier(s, v, now_ms);
     return users_change(u, s);
 }
@@ -261,9 +242,9 @@ int users_import(struct users *u, struct sp_view name, const char *crypt_hash, i
     os_random(v.salt, v.salt_len);
     os_random(v.keys, sizeof v.keys); /* no password has them */
     sqlite3_stmt *s = users_use(u, USERS_ADD, &key);
-    users_bind_text(s, 2, name);
+    database_bind_text(s, 2, name);
     users_bind_verifier(s, &v, now_ms);
-    users_bind_text(s, 10, sp_view_of(crypt_hash));
+    database_bind_text(s, 10, sp_view_of(crypt_hash));
     return users_change(u, s);
 }
 

@@ -37,7 +37,7 @@ static inline struct sp_view users_name_view(const struct users_name *n)
 /*
  * Open users.db, making it when it is not there (0600, owned by the folder's owner).
  *
- *   folder     "." for the role; taken as it is, so the current folder must stay
+ *   folder     "." for the role
  *   error      a sentence for the operator when it fails
  *   users_out  owned by the caller: users_close
  *

@@ -2,9 +2,8 @@
 #ifndef CONSOLE_TRACES_INSIDE_H
 #define CONSOLE_TRACES_INSIDE_H
 
+#include "database/database.h"
 #include "roles/console/traces.h"
-
-#include <sqlite3.h>
 
 #define TRACES_STATEMENTS(X)                                                                                 \
     X(BEGIN, "BEGIN IMMEDIATE")                                                                              \
@@ -38,18 +37,13 @@ enum traces_statement { TRACES_STATEMENTS(X) TRACES_STATEMENT_N };
 #undef X
 
 struct traces {
-    sqlite3 *db;
-    sqlite3_stmt *statements[TRACES_STATEMENT_N];
-    int folder;         /* its own, by which the database is opened */
+    struct database database;
     uint64_t n, octets; /* kept now */
     char error[512];
 };
 
 /* Note why SQLite failed, and undo what is not committed. Returns SP_ERR_IO. */
 int traces_fail(struct traces *t);
-
-void traces_bind_text(sqlite3_stmt *st, int at, struct sp_view v);
-void traces_bind_number(sqlite3_stmt *st, int at, uint64_t n);
 
 /* SP_OK: a row is there, to be followed by sqlite3_reset; SP_ERR_ABSENT: none; SP_ERR_IO. */
 int traces_step(struct traces *t, sqlite3_stmt *st);
