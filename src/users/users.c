@@ -77,7 +77,8 @@ int users_change(struct users *u, sqlite3_stmt *s)
     int status = SP_OK;
     if (code == SQLITE_CONSTRAINT && sqlite3_extended_errcode(u->database.db) == SQLITE_CONSTRAINT_PRIMARYKEY)
         status = SP_ERR_EXISTS;
-    else if (code == SQLITE_CONSTRAINT && sqlite3_extended_errcode(u->database.db) == SQLITE_CONSTRAINT_UNIQUE)
+    else if (code == SQLITE_CONSTRAINT &&
+             sqlite3_extended_errcode(u->database.db) == SQLITE_CONSTRAINT_UNIQUE)
         status = SP_ERR_EXISTS;
     else if (code != SQLITE_DONE)
         status = users_log_failure(u);
