@@ -8,10 +8,10 @@
 #include "base/view.h"
 #include "cli/commands.h"
 #include "config/config.h"
+#include "os/file.h"
 #include "os/heap.h"
 #include "os/tls.h"
 #include "roles/supervisor/alias_file.h"
-#include "roles/supervisor/file.h"
 
 enum { PEM_MAX = 1 << 20, ERROR_MAX = 1 << 20 };
 
@@ -97,7 +97,7 @@ static void print_summary(const struct config *c)
  */
 static int read_named(const char *path, const char *what, struct sp_buf *out, bool *unread_out)
 {
-    int status = file_read(AT_FDCWD, path, out);
+    int status = os_file_read(AT_FDCWD, path, out);
     *unread_out = status != SP_OK;
     if (status == SP_OK)
         return EX_OK;
@@ -263,7 +263,7 @@ int cmd_check(int argc, char **argv)
         return cli_usage_fault("check", "write the configuration as: sallyport check -c FILE");
     struct sp_buf text;
     sp_buf_init(&text, &os_heap, CONFIG_TEXT_MAX);
-    int status = file_read(AT_FDCWD, path, &text);
+    int status = os_file_read(AT_FDCWD, path, &text);
     int code;
     if (status != SP_OK) {
         fprintf(stderr, "%s: cannot be read: %s\n", path,

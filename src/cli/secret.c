@@ -2,6 +2,7 @@
 
 #include "base/view.h"
 #include "cli/options.h"
+#include "os/file.h"
 #include "os/heap.h"
 
 #include <errno.h>
@@ -22,19 +23,7 @@ static void init(struct sp_buf *b)
 /* --- a pipe or a file --------------------------------------------------------------------- */
 
 /* Up to the end of the input; 0, EFBIG, or why it cannot be read. */
-static int read_all(int fd, struct sp_buf *out)
-{
-    for (;;) {
-        size_t room = out->max - out->len;
-        ssize_t n = room ? read(fd, out->p + out->len, room) : 0;
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n > 0)
-            out->len += (size_t)n;
-        else
-            return n < 0 ? errno : room > 0 ? 0 : EFBIG;
-    }
-}
+static int read_all(int fd, struct sp_buf *out) { return os_file_read_open(fd, out) == SP_OK ? 0 : errno; }
 
 static int read_line_of_input(const char *command, struct sp_buf *out)
 {

@@ -5,7 +5,6 @@
 #include "os/heap.h"
 #include "os/tls.h"
 #include "roles/supervisor/data_folder.h"
-#include "roles/supervisor/file.h"
 #include "roles/supervisor/listeners.h"
 
 #include <fcntl.h>
@@ -149,28 +148,7 @@ static void every_fault_names_its_address(void **state)
     assert_non_null(strstr((const char *)error.p, "listener \"farther\": [2001:db8::1]:2525: "));
 }
 
-/* --- files ---------------------------------------------------------------------------------------- */
-
-static void files_are_there_whole_or_not_at_all(void **state)
-{
-    (void)state;
-    struct sp_buf out;
-    struct stat st;
-    sp_buf_init(&out, &os_heap, 10);
-    assert_int_equal(file_make(folder, "a", SP_LIT("0123456789")), SP_OK);
-    assert_int_equal(fstatat(folder, "a", &st, 0), 0);
-    assert_int_equal(st.st_mode & 0777, 0600);
-    assert_int_not_equal(faccessat(folder, "a.part", F_OK, 0), 0);
-    assert_int_equal(file_read(folder, "a", &out), SP_OK);
-    assert_true(sp_view_eq(sp_buf_view(&out), SP_LIT("0123456789")));
-    sp_buf_clear(&out);
-    assert_int_equal(file_make(folder, "a", SP_LIT("0123456789+")), SP_OK);
-    assert_int_equal(file_read(folder, "a", &out), SP_ERR_LONG);
-    sp_buf_clear(&out);
-    assert_int_equal(file_read(folder, ".", &out), SP_ERR_IO);
-    assert_int_equal(file_read(folder, "absent", &out), SP_ERR_IO);
-    sp_buf_fini(&out);
-}
+/* --- certificate and key ------------------------------------------------------------------------ */
 
 static void the_identity_is_made_once(void **state)
 {
@@ -283,10 +261,13 @@ static void roles_never_run_as_root(void **state)
 #define CASE(f) cmocka_unit_test_setup_teardown(f, begin, finish)
 
 static const struct CMUnitTest tests[] = {
-    CASE(sockets_are_kept_by_address),      CASE(a_failed_reload_changes_nothing),
-    CASE(every_fault_names_its_address),    CASE(files_are_there_whole_or_not_at_all),
-    CASE(the_identity_is_made_once),        CASE(parts_are_private),
-    CASE(a_part_is_handed_to_its_new_user), CASE(roles_never_run_as_root),
+    CASE(sockets_are_kept_by_address),
+    CASE(a_failed_reload_changes_nothing),
+    CASE(every_fault_names_its_address),
+    CASE(the_identity_is_made_once),
+    CASE(parts_are_private),
+    CASE(a_part_is_handed_to_its_new_user),
+    CASE(roles_never_run_as_root),
 };
 
 TAP_MAIN(tests)

@@ -6,10 +6,10 @@
 
 #include "base/view.h"
 #include "cli/probe/probe.h"
+#include "os/file.h"
 #include "os/heap.h"
 #include "roles/delivery/sts_policy.h"
 #include "roles/fetch/transfer.h"
-#include "roles/supervisor/file.h"
 
 enum { TEXT_MAX = 500, PEM_MAX = 1 << 20 };
 
@@ -90,7 +90,7 @@ void probe_sts(struct probe *p, struct probe_result *r)
     snprintf(url, sizeof url, "https://mta-sts.%s/.well-known/mta-sts.txt", r->target->host);
     struct sp_buf authorities;
     sp_buf_init(&authorities, &os_heap, PEM_MAX);
-    if (p->plan->ca_file && file_read(AT_FDCWD, p->plan->ca_file, &authorities))
+    if (p->plan->ca_file && os_file_read(AT_FDCWD, p->plan->ca_file, &authorities))
         sp_buf_clear(&authorities); /* it was read a moment ago; the system's then */
     const struct fetch_wanted wanted = {.url = url, .authorities_pem = sp_buf_view(&authorities)};
     fetch_transfer_begin(t, &wanted, take_policy, &f);

@@ -6,8 +6,8 @@
 
 #include "base/view.h"
 #include "cli/send/send.h"
+#include "os/file.h"
 #include "os/heap.h"
-#include "roles/supervisor/file.h"
 
 enum { PEM_MAX = 1 << 20 };
 
@@ -107,7 +107,7 @@ static void plan_client(const struct send_plan *p, struct send_setup *s)
 
 static int read_pem(const char *path, struct sp_buf *out)
 {
-    int status = file_read(AT_FDCWD, path, out);
+    int status = os_file_read(AT_FDCWD, path, out);
     return status == SP_OK ? EX_OK
                            : cli_fault("send", EX_NOINPUT, "%s cannot be read: %s", path,
                                        status == SP_ERR_LONG ? "it is too long" : strerror(errno));

@@ -1,6 +1,7 @@
 #include "base/view.h"
 #include "cli/options.h"
 #include "cli/sendmail/sendmail.h"
+#include "os/file.h"
 #include "os/heap.h"
 
 #include <errno.h>
@@ -120,18 +121,6 @@ static void add_stuffed(struct sp_buf *out, struct sp_view text)
 
 /* --- into the folder ------------------------------------------------------------------------- */
 
-static int write_all(int fd, struct sp_view octets)
-{
-    while (octets.len > 0) {
-        ssize_t n = write(fd, octets.p, octets.len);
-        if (n < 0 && errno != EINTR)
-            return -1;
-        if (n > 0)
-            octets = sp_view_from(octets, (size_t)n);
-    }
-    return 0;
-}
-
 /*
  * The name of a file is on disk with the file, once both are synced after the renaming: a folder that others
  * may not read cannot be opened to be synced itself.
@@ -144,7 +133,8 @@ static int write_file(int folder, const char *name, struct sp_view octets)
     if (fd < 0)
         return errno;
     int why = 0;
-    if (fchmod(fd, 0640) || write_all(fd, octets) || fsync(fd) || renameat(folder, unfinished, folder, name))
+    if (fchmod(fd, 0640) || os_file_write_open(fd, octets) || fsync(fd) ||
+        renameat(folder, unfinished, folder, name))
         why = errno;
     if (why)
         (void)unlinkat(folder, unfinished, 0); /* else it is swept */

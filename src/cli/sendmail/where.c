@@ -1,6 +1,7 @@
 #include "base/view.h"
 #include "cli/options.h"
 #include "cli/sendmail/sendmail.h"
+#include "os/file.h"
 #include "os/heap.h"
 
 #include <errno.h>
@@ -14,22 +15,6 @@
 
 enum { HOST_MAX = 256 };
 static const char usual[] = "/etc/sallyport/sallyport.conf";
-
-/* SP_ERR_IO: errno says why. */
-static int read_all(const char *path, struct sp_buf *out)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    uint8_t block[4096];
-    ssize_t n;
-    if (fd < 0)
-        return SP_ERR_IO;
-    while ((n = read(fd, block, sizeof block)) > 0)
-        sp_buf_add(out, sp_view_make(block, (size_t)n));
-    int why = errno;
-    close(fd);
-    errno = why;
-    return n < 0 ? SP_ERR_IO : sp_buf_status(out);
-}
 
 /*
  * The configuration, or NULL. One that was named must be there; the usual one need not, and need not be
@@ -45,7 +30,7 @@ static int read_config(const struct sendmail *o, struct config **config_out, int
     int code = EX_OK;
     char *whole = realpath(path, NULL);
     *why_out = 0;
-    if (!whole || read_all(whole, &text) != SP_OK) {
+    if (!whole || os_file_read(AT_FDCWD, whole, &text) != SP_OK) {
         *why_out = errno;
         if (path == named)
             code = cli_fault(o->command, errno == EACCES ? EX_NOPERM : EX_NOINPUT, "%s: %s", path,

@@ -1,6 +1,7 @@
 #include "roles/delivery/sts_kept.h"
 
 #include "base/view.h"
+#include "os/file.h"
 #include "os/heap.h"
 
 #include <errno.h>
@@ -9,67 +10,40 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PATH_LIMIT = 400, HEAD_MAX = 200 };
-
-#define FOLDER "mta-sts"
+enum { NAME_LIMIT = 320, HEAD_MAX = 200 };
 
 /* The domain was asked for in the DNS: it holds letters, digits, '-', '_' and '.'. */
-static void name_file(const char *domain, const char *ending, char path[PATH_LIMIT])
+static void name_file(const char *domain, const char *ending, char name[NAME_LIMIT])
 {
-    (void)snprintf(path, PATH_LIMIT, FOLDER "/%.253s%s", domain, ending); /* fits */
+    (void)snprintf(name, NAME_LIMIT, "%.253s%s", domain, ending); /* fits */
 }
 
-static int write_all(int fd, struct sp_view octets)
-{
-    while (octets.len > 0) {
-        ssize_t n = write(fd, octets.p, octets.len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return SP_ERR_IO;
-        octets = sp_view_from(octets, (size_t)n);
-    }
-    return SP_OK;
-}
+static int open_folder(void) { return open("mta-sts", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW); }
 
 int sts_kept_write(const char *domain, const struct sts_kept *kept, struct sp_view policy)
 {
-    char path[PATH_LIMIT], part[PATH_LIMIT], ending[40], head[HEAD_MAX];
+    char name[NAME_LIMIT], part[NAME_LIMIT], ending[40], head[HEAD_MAX];
+    struct sp_buf text;
     (void)snprintf(ending, sizeof ending, ".part-%ld", (long)getpid()); /* fits */
-    name_file(domain, ".policy", path);
+    name_file(domain, ".policy", name);
     name_file(domain, ending, part);
-    if (mkdir(FOLDER, 0700) != 0 && errno != EEXIST)
+    int folder = mkdir("mta-sts", 0700) == 0 || errno == EEXIST ? open_folder() : -1;
+    if (folder < 0)
         return SP_ERR_IO;
-    int fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0)
-        return SP_ERR_IO;
-    int n = snprintf(head, sizeof head, "sallyport-mta-sts 1\nid %s\nfetched %lld\n\n", kept->id,
-                     (long long)kept->fetched_s);
-    int status = write_all(fd, sp_view_make(head, (size_t)n));
+    (void)snprintf(head, sizeof head, "sallyport-mta-sts 1\nid %s\nfetched %lld\n\n", kept->id,
+                   (long long)kept->fetched_s); /* fits */
+    sp_buf_init(&text, &os_heap, STS_TEXT_MAX + HEAD_MAX);
+    sp_buf_add_str(&text, head);
+    sp_buf_add(&text, policy);
+    errno = EFBIG;
+    int status = sp_buf_status(&text);
     if (!status)
-        status = write_all(fd, policy);
-    if (!status && (fdatasync(fd) != 0 || rename(part, path) != 0))
-        status = SP_ERR_IO;
+        status = os_file_put(folder, name, part, sp_buf_view(&text));
     int why = errno;
-    close(fd);
-    if (status)
-        (void)unlink(part); /* the first failure is the one to tell */
+    sp_buf_fini(&text);
+    close(folder);
     errno = why;
-    return status;
-}
-
-static int read_all(int fd, struct sp_buf *out)
-{
-    uint8_t octets[4096];
-    for (;;) {
-        ssize_t n = read(fd, octets, sizeof octets);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return n == 0 ? SP_OK : SP_ERR_IO;
-        if (sp_buf_add(out, sp_view_make(octets, (size_t)n)))
-            return SP_ERR_SYNTAX;
-    }
+    return status ? SP_ERR_IO : SP_OK;
 }
 
 /* Behind a word and a space, up to the end of the line. */
@@ -101,17 +75,24 @@ static int take_apart(struct sp_view text, struct sts_kept *kept, struct sp_buf 
 
 int sts_kept_read(const char *domain, struct sts_kept *kept_out, struct sp_buf *policy_out)
 {
-    char path[PATH_LIMIT];
+    char name[NAME_LIMIT];
     struct sp_buf text;
-    name_file(domain, ".policy", path);
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    if (fd < 0)
+    int folder = open_folder();
+    if (folder < 0)
         return errno == ENOENT ? SP_ERR_ABSENT : SP_ERR_IO;
+    name_file(domain, ".policy", name);
+    int fd = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    int why = errno;
+    close(folder);
+    if (fd < 0) {
+        errno = why;
+        return why == ENOENT ? SP_ERR_ABSENT : SP_ERR_IO;
+    }
     sp_buf_init(&text, &os_heap, STS_TEXT_MAX + HEAD_MAX);
-    int status = read_all(fd, &text);
+    int status = os_file_read_open(fd, &text);
     if (!status)
         status = take_apart(sp_buf_view(&text), kept_out, policy_out);
     sp_buf_fini(&text);
     close(fd);
-    return status;
+    return status == SP_ERR_LONG ? SP_ERR_SYNTAX : status;
 }

@@ -1,6 +1,7 @@
 #include "roles/fetch/kept.h"
 
 #include "base/view.h"
+#include "os/file.h"
 #include "os/heap.h"
 #include "roles/fetch/transfer.h"
 
@@ -15,35 +16,6 @@ static const char name[] = "token-keys", next_name[] = "token-keys.next";
 
 /* --- writing ------------------------------------------------------------------------------ */
 
-static bool write_all(int fd, struct sp_view octets)
-{
-    while (octets.len) {
-        ssize_t n = write(fd, octets.p, octets.len);
-        if (n < 0 && errno != EINTR)
-            return false;
-        octets = sp_view_from(octets, n > 0 ? (size_t)n : 0);
-    }
-    return true;
-}
-
-static bool write_next(struct sp_view text)
-{
-    int fd = open(next_name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-    bool whole = fd >= 0 && write_all(fd, text) && fsync(fd) == 0;
-    if (fd >= 0 && close(fd) != 0)
-        whole = false;
-    return whole;
-}
-
-static void sync_folder(void)
-{
-    int folder = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (folder >= 0) {
-        (void)fsync(folder); /* a lost name costs one fetch after a power cut */
-        close(folder);
-    }
-}
-
 int fetch_kept_write(const char *url, const struct fetch_kept *kept, struct sp_view jwks)
 {
     struct sp_buf text;
@@ -56,17 +28,16 @@ int fetch_kept_write(const char *url, const struct fetch_kept *kept, struct sp_v
     sp_buf_add_dec(&text, (uint64_t)kept->fresh_until_s);
     sp_buf_add_str(&text, "\n\n");
     sp_buf_add(&text, jwks);
-    errno = EFBIG;
-    bool written =
-        sp_buf_status(&text) == SP_OK && write_next(sp_buf_view(&text)) && rename(next_name, name) == 0;
-    int fault = errno;
-    if (written)
-        sync_folder();
-    else
-        (void)unlink(next_name); /* a full disk needs the room */
+    int folder = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int status = folder < 0 ? SP_ERR_IO : sp_buf_status(&text);
+    if (!status)
+        status = os_file_put(folder, name, next_name, sp_buf_view(&text));
+    int fault = status == SP_ERR_LONG ? EFBIG : errno;
+    if (folder >= 0)
+        close(folder);
     sp_buf_fini(&text);
     errno = fault;
-    return written ? SP_OK : SP_ERR_IO;
+    return status ? SP_ERR_IO : SP_OK;
 }
 
 /* --- reading ------------------------------------------------------------------------------ */
@@ -109,20 +80,6 @@ int fetch_kept_parse(struct sp_view text, const char *url, struct fetch_kept *ke
     return SP_OK;
 }
 
-static int read_all(int fd, struct sp_buf *text)
-{
-    for (;;) {
-        uint8_t octets[4096];
-        ssize_t n = read(fd, octets, sizeof octets);
-        if (n == 0)
-            return sp_buf_status(text) == SP_OK ? SP_OK : SP_ERR_SYNTAX;
-        if (n < 0 && errno != EINTR)
-            return SP_ERR_IO;
-        if (n > 0)
-            sp_buf_add(text, sp_view_make(octets, (size_t)n));
-    }
-}
-
 int fetch_kept_read(const char *url, struct fetch_kept *kept_out, struct sp_buf *jwks_out)
 {
     struct sp_buf text;
@@ -131,12 +88,12 @@ int fetch_kept_read(const char *url, struct fetch_kept *kept_out, struct sp_buf 
     if (fd < 0)
         return errno == ENOENT ? SP_ERR_ABSENT : SP_ERR_IO;
     sp_buf_init(&text, &os_heap, HEAD_MAX + FETCH_OCTETS_MAX);
-    int status = read_all(fd, &text);
+    int status = os_file_read_open(fd, &text);
     close(fd);
     if (status == SP_OK)
         status = fetch_kept_parse(sp_buf_view(&text), url, kept_out, &jwks);
     if (status == SP_OK)
         status = sp_buf_add(jwks_out, jwks);
     sp_buf_fini(&text);
-    return status;
+    return status == SP_ERR_LONG ? SP_ERR_SYNTAX : status;
 }

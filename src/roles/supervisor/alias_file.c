@@ -2,7 +2,7 @@
 
 #include "base/view.h"
 #include "config/aliases.h"
-#include "roles/supervisor/file.h"
+#include "os/file.h"
 
 #include <fcntl.h>
 #include <sqlite3.h>
@@ -57,14 +57,14 @@ static int read_database(const char *path, struct sp_buf *text, struct sp_buf *e
 
 int alias_file_read(const char *path, struct sp_buf *text, struct sp_buf *error)
 {
-    int status = file_read(AT_FDCWD, path, text);
+    int status = os_file_read(AT_FDCWD, path, text);
     int code = EX_OK;
     if (status == SP_OK && is_database(sp_buf_view(text)))
         code = read_database(path, text, error);
     if (status == SP_OK && code == EX_OK && sp_buf_status(text))
         status = SP_ERR_LONG;
     if (status != SP_OK) {
-        file_add_fault(error, path, "the aliases cannot be read", status);
+        os_file_add_fault(error, path, "the aliases cannot be read", status);
         return EX_NOINPUT;
     }
     struct config_aliases *aliases = NULL;

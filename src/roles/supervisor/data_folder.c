@@ -1,10 +1,10 @@
 #include "roles/supervisor/data_folder.h"
 
 #include "base/view.h"
+#include "os/file.h"
 #include "os/heap.h"
 #include "os/lock.h"
 #include "os/tls.h"
-#include "roles/supervisor/file.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -44,7 +44,7 @@ int role_user_find(const char *wanted, struct sp_buf *error, struct role_user *u
 static int tell(struct sp_buf *error, const char *path, const char *what)
 {
     int code = errno == EACCES || errno == EPERM ? EX_NOPERM : EX_CANTCREAT;
-    file_add_fault(error, path, what, SP_ERR_IO);
+    os_file_add_fault(error, path, what, SP_ERR_IO);
     return code;
 }
 
@@ -189,8 +189,8 @@ static int make_identity(int tls, const char *hostname, struct sp_buf *error)
     if (os_tls_make_identity(hostname, &certificate, &key) != SP_OK) {
         sp_buf_add_str(error, "tls: OpenSSL could not make a certificate\n");
         code = EX_SOFTWARE;
-    } else if (file_make(tls, "key.pem", sp_buf_view(&key)) != SP_OK ||
-               file_make(tls, "cert.pem", sp_buf_view(&certificate)) != SP_OK) {
+    } else if (os_file_put(tls, "key.pem", "key.pem.part", sp_buf_view(&key)) != SP_OK ||
+               os_file_put(tls, "cert.pem", "cert.pem.part", sp_buf_view(&certificate)) != SP_OK) {
         code = tell(error, "tls", "certificate and key cannot be written to the data folder");
     }
     sp_buf_fini(&certificate);
@@ -200,14 +200,15 @@ static int make_identity(int tls, const char *hostname, struct sp_buf *error)
 
 static int read_both(int tls, struct sp_buf *certificate, struct sp_buf *key, struct sp_buf *error)
 {
-    int status = file_read(tls, "cert.pem", certificate);
+    int status = os_file_read(tls, "cert.pem", certificate);
     if (status != SP_OK) {
-        file_add_fault(error, "tls/cert.pem", "cannot be read", status);
+        os_file_add_fault(error, "tls/cert.pem", "cannot be read", status);
         return EX_NOINPUT;
     }
-    status = file_read(tls, "key.pem", key);
+    status = os_file_read(tls, "key.pem", key);
     if (status != SP_OK) {
-        file_add_fault(error, "tls/key.pem", "cannot be read (without cert.pem both are made anew)", status);
+        os_file_add_fault(error, "tls/key.pem", "cannot be read (without cert.pem both are made anew)",
+                          status);
         return EX_NOINPUT;
     }
     return EX_OK;

@@ -1,11 +1,11 @@
 #include "roles/supervisor/generation.h"
 
 #include "base/view.h"
+#include "os/file.h"
 #include "os/heap.h"
 #include "os/tls.h"
 #include "roles/supervisor/alias_file.h"
 #include "roles/supervisor/data_folder.h"
-#include "roles/supervisor/file.h"
 #include "sasl/token.h"
 #include "users/passwords.h"
 
@@ -67,10 +67,10 @@ void generation_free(struct generation *g)
 
 static int read_named(const char *path, struct sp_buf *out, struct sp_buf *error)
 {
-    int status = file_read(AT_FDCWD, path, out);
+    int status = os_file_read(AT_FDCWD, path, out);
     if (status == SP_OK)
         return EX_OK;
-    file_add_fault(error, path, "cannot be read", status);
+    os_file_add_fault(error, path, "cannot be read", status);
     return EX_NOINPUT;
 }
 
@@ -131,9 +131,9 @@ static int read_identity(struct generation *g, int data_folder, struct sp_buf *e
 static int read_password(struct credential *credential, const char *path, struct sp_buf *error)
 {
     struct sp_buf *b = &credential->password;
-    int status = file_read(AT_FDCWD, path, b);
+    int status = os_file_read(AT_FDCWD, path, b);
     if (status != SP_OK) {
-        file_add_fault(error, path, "the route's password cannot be read", status);
+        os_file_add_fault(error, path, "the route's password cannot be read", status);
         return EX_NOINPUT;
     }
     b->len = sp_view_find(sp_buf_view(b), '\n', 0);
