@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 
+#include "base/utf8.h"
 #include "base/view.h"
 #include "os/heap.h"
 #include "sasl/cram_md5.h"
@@ -62,7 +63,7 @@ static void serve(struct sp_view mechanism, bool has_initial, bool right, struct
     }
     demand(at != SASL_SERVER_BROKEN);
     demand((at == SASL_SERVER_NO) == (sasl_server_fault(s) != SASL_FAULT_NONE));
-    demand(at == SASL_SERVER_NO || sasl_is_utf8(sasl_server_user(s)));
+    demand(at == SASL_SERVER_NO || sp_utf8_is(sasl_server_user(s)));
     (void)sasl_server_hint(s);
     sasl_server_free(s);
 }

@@ -22,6 +22,25 @@ size_t sp_utf8_len(struct sp_view v)
     return wrong ? 0 : n;
 }
 
+size_t sp_utf8_text_len(struct sp_view v)
+{
+    size_t n = sp_utf8_len(v);
+    bool control = (n == 1 && (v.p[0] < 32 || v.p[0] == 127)) || (n == 2 && v.p[0] == 0xc2 && v.p[1] < 0xa0);
+    return control ? 0 : n;
+}
+
+size_t sp_utf8_get(struct sp_view v, uint32_t *point_out)
+{
+    size_t n = sp_utf8_len(v);
+    if (n == 0)
+        return 0;
+    uint32_t point = n == 1 ? v.p[0] : v.p[0] & (0x7fU >> n);
+    for (size_t i = 1; i < n; i++)
+        point = point << 6 | (v.p[i] & 0x3f);
+    *point_out = point;
+    return n;
+}
+
 size_t sp_utf8_put(uint32_t point, uint8_t out[4])
 {
     if (point > 0x10ffff || (point >= 0xd800 && point < 0xe000))
@@ -34,13 +53,18 @@ size_t sp_utf8_put(uint32_t point, uint8_t out[4])
     return n;
 }
 
+bool sp_utf8_is(struct sp_view v)
+{
+    size_t n = 1;
+    for (; v.len > 0 && n > 0; v = sp_view_from(v, n))
+        n = sp_utf8_len(v);
+    return n > 0;
+}
+
 bool sp_utf8_is_text(struct sp_view v)
 {
-    while (v.len > 0) {
-        size_t n = sp_utf8_len(v);
-        if (n == 0 || v.p[0] < 32 || v.p[0] == 127 || (n == 2 && v.p[0] == 0xc2 && v.p[1] < 0xa0))
-            return false;
-        v = sp_view_from(v, n);
-    }
-    return true;
+    size_t n = 1;
+    for (; v.len > 0 && n > 0; v = sp_view_from(v, n))
+        n = sp_utf8_text_len(v);
+    return n > 0;
 }

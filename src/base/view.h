@@ -22,7 +22,6 @@ static inline bool sp_view_eq(struct sp_view a, struct sp_view b)
     return a.len == b.len && (a.len == 0 || memcmp(a.p, b.p, a.len) == 0);
 }
 
-/* Octets from..from+len, clipped to the view. */
 /* The order of octets: below, equal to or above 0, as of memcmp; a beginning comes before the whole. */
 static inline int sp_view_cmp(struct sp_view a, struct sp_view b)
 {
@@ -31,6 +30,7 @@ static inline int sp_view_cmp(struct sp_view a, struct sp_view b)
     return order ? order : (a.len > b.len) - (a.len < b.len);
 }
 
+/* Octets from..from+len, clipped to the view. */
 static inline struct sp_view sp_view_sub(struct sp_view v, size_t from, size_t len)
 {
     if (from > v.len)
@@ -55,6 +55,15 @@ static inline uint8_t sp_ascii_lower(uint8_t c)
 static inline uint8_t sp_ascii_upper(uint8_t c)
 {
     return (c >= 'a' && c <= 'z') ? (uint8_t)(c - 32) : c;
+}
+
+/* Is every octet below 128? */
+static inline bool sp_view_is_ascii(struct sp_view v)
+{
+    for (size_t i = 0; i < v.len; i++)
+        if (v.p[i] >= 0x80)
+            return false;
+    return true;
 }
 
 static inline bool sp_ascii_digit(uint8_t c) { return c >= '0' && c <= '9'; }

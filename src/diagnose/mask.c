@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/base64.h"
+#include "base/utf8.h"
 #include "base/view.h"
 #include "diagnose/text.h"
 
@@ -209,33 +210,11 @@ static void put(struct writer *w, const char *s, size_t n)
     w->out[w->n] = '\0';
 }
 
-/* The length of a well-formed UTF-8 letter at i, or 0. */
-static size_t letter(struct sp_view v, size_t i)
-{
-    uint8_t c = v.p[i];
-    size_t n = c < 0x80                ? 1
-               : c >= 0xc2 && c < 0xe0 ? 2
-               : c >= 0xe0 && c < 0xf0 ? 3
-               : c >= 0xf0 && c < 0xf5 ? 4
-                                       : 0;
-    for (size_t k = 1; k < n; k++)
-        if (i + k >= v.len || (v.p[i + k] & 0xc0) != 0x80)
-            return 0;
-    if (n == 3 && ((c == 0xe0 && v.p[i + 1] < 0xa0) || (c == 0xed && v.p[i + 1] > 0x9f)))
-        return 0;
-    if (n == 4 && ((c == 0xf0 && v.p[i + 1] < 0x90) || (c == 0xf4 && v.p[i + 1] > 0x8f)))
-        return 0;
-    return n;
-}
-
 static void put_letter(struct writer *w, struct sp_view v, size_t *i)
 {
     char escaped[8];
-    size_t n = letter(v, *i);
-    bool control = n == 1 && (v.p[*i] < ' ' || v.p[*i] == 127) && v.p[*i] != '\t';
-    if (n == 2 && v.p[*i] == 0xc2 && v.p[*i + 1] < 0xa0)
-        control = true;
-    if (n == 0 || control) {
+    size_t n = v.p[*i] == '\t' ? 1 : sp_utf8_text_len(sp_view_from(v, *i));
+    if (n == 0) {
         put(w, escaped, (size_t)snprintf(escaped, sizeof escaped, "\\x%02x", v.p[*i]));
         (*i)++;
         return;

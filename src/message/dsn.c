@@ -174,20 +174,12 @@ static void add_text(const struct dsn_writing *w)
 
 /* --- the report ---------------------------------------------------------------------------- */
 
-static bool is_utf8(struct sp_view text)
-{
-    for (size_t i = 0; i < text.len; i++)
-        if (text.p[i] >= 0x80)
-            return true;
-    return false;
-}
-
 static bool has_utf8(const struct message_dsn *d)
 {
-    if (is_utf8(d->sender))
+    if (!sp_view_is_ascii(d->sender))
         return true;
     for (size_t i = 0; i < d->recipient_n; i++)
-        if (is_utf8(d->recipients[i].address) || is_utf8(d->recipients[i].orcpt))
+        if (!sp_view_is_ascii(d->recipients[i].address) || !sp_view_is_ascii(d->recipients[i].orcpt))
             return true;
     return false;
 }

@@ -1,6 +1,7 @@
 #include "os/log.h"
 
 #include "base/time.h"
+#include "base/utf8.h"
 #include "base/view.h"
 #include "os/clock.h"
 #include "os/heap.h"
@@ -59,21 +60,12 @@ static bool steers(uint32_t c)
            (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) || c == 0xfeff;
 }
 
-/* Octets of the harmless UTF-8 character at p, or 0 when it is none. */
-static size_t utf8_len(const uint8_t *p, size_t len)
+/* Octets of the harmless UTF-8 character beyond ASCII that begins v, or 0: there is none. */
+static size_t harmless_len(struct sp_view v)
 {
-    static const uint32_t least[5] = {0, 0, 0x80, 0x800, 0x10000};
-    size_t n = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : p[0] >= 0xc0 ? 2 : 0;
-    if (n == 0 || p[0] >= 0xf8 || n > len)
-        return 0;
-    uint32_t c = p[0] & (0x7fu >> n);
-    for (size_t i = 1; i < n; i++) {
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-        c = c << 6 | (p[i] & 0x3f);
-    }
-    bool valid = c >= least[n] && c <= 0x10ffff && !(c >= 0xd800 && c <= 0xdfff);
-    return valid && !steers(c) ? n : 0;
+    uint32_t c;
+    size_t n = sp_utf8_get(v, &c);
+    return n > 1 && !steers(c) ? n : 0;
 }
 
 static bool plain(uint8_t c) { return c > ' ' && c < 0x7f && c != '"' && c != '\\' && c != '='; }
@@ -81,7 +73,7 @@ static bool plain(uint8_t c) { return c > ' ' && c < 0x7f && c != '"' && c != '\
 static bool needs_quotes(struct sp_view v)
 {
     for (size_t i = 0; i < v.len;) {
-        size_t n = plain(v.p[i]) ? 1 : utf8_len(v.p + i, v.len - i);
+        size_t n = plain(v.p[i]) ? 1 : harmless_len(sp_view_from(v, i));
         if (n == 0)
             return true;
         i += n;
@@ -97,7 +89,7 @@ static void put_value(struct line *l, struct sp_view v)
     bool opened = quoted && !l->cut;
     for (size_t i = 0; i < v.len && !l->cut;) {
         uint8_t c = v.p[i];
-        size_t n = c >= 0x80 ? utf8_len(v.p + i, v.len - i) : c >= ' ' && c < 0x7f ? 1 : 0;
+        size_t n = c >= 0x80 ? harmless_len(sp_view_from(v, i)) : c >= ' ' && c < 0x7f ? 1 : 0;
         char escaped[8];
         if (n == 0)
             put(l, escaped, (size_t)snprintf(escaped, sizeof escaped, "\\x%02x", c));

@@ -4,6 +4,7 @@
  * Deviation: an authorization identity that differs from the user is refused before the password is
  * looked at (nobody here acts for somebody else), so the refusal says nothing about the password.
  */
+#include "base/utf8.h"
 #include "sasl/mechanism.h"
 
 static enum sasl_server_state start(struct sasl_server *s) { return sasl_server_ask(s, SP_LIT("")); }
@@ -38,7 +39,7 @@ static enum sasl_server_state step(struct sasl_server *s, struct sp_view r)
     size_t first = sp_view_find(r, 0, 0), second = sp_view_find(r, 0, first + 1);
     struct sp_view authzid = sp_view_sub(r, 0, first);
     struct sp_view user = sp_view_sub(r, first + 1, second - first - 1);
-    if (!sasl_is_utf8(r))
+    if (!sp_utf8_is(r))
         return sasl_server_refuse(s, SASL_FAULT_NOT_UTF8);
     if (!sasl_server_take_user(s, user) || !sasl_server_take_password(s, sp_view_from(r, second + 1)))
         return s->state;

@@ -1,67 +1,12 @@
 #include "sasl/prep.h"
 
+#include "base/utf8.h"
 #include "base/view.h"
 
 #include <string.h>
 #include <stringprep.h>
 
 enum { POINTS_MAX = 2 * SASL_PASSWORD_MAX }; /* NFKC may lengthen: U+FDFA becomes 18 characters */
-
-/* --- UTF-8 ------------------------------------------------------------------------------- */
-
-/* The character at *at, which is moved behind it; -1 when there is none. */
-static int32_t next_point(struct sp_view v, size_t *at)
-{
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    uint8_t first = v.p[*at];
-    size_t n = first < 0x80   ? 1
-               : first < 0xc2 ? 0
-               : first < 0xe0 ? 2
-               : first < 0xf0 ? 3
-               : first < 0xf5 ? 4
-                              : 0;
-    uint32_t point = n == 1 ? first : first & (0x7fU >> n);
-    if (n == 0 || n > v.len - *at)
-        return -1;
-    for (size_t i = 1; i < n; i++) {
-        uint8_t c = v.p[*at + i];
-        if ((c & 0xc0) != 0x80)
-            return -1;
-        point = point << 6 | (c & 0x3f);
-    }
-    if (point < least[n] || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff))
-        return -1;
-    *at += n;
-    return (int32_t)point;
-}
-
-bool sasl_is_utf8(struct sp_view v)
-{
-    for (size_t at = 0; at < v.len;)
-        if (next_point(v, &at) < 0)
-            return false;
-    return true;
-}
-
-static void add_point(struct sp_buf *out, uint32_t c)
-{
-    if (c < 0x80) {
-        sp_buf_add_u8(out, (uint8_t)c);
-        return;
-    }
-    if (c < 0x800) {
-        sp_buf_add_u8(out, (uint8_t)(0xc0 | c >> 6));
-    } else {
-        if (c < 0x10000) {
-            sp_buf_add_u8(out, (uint8_t)(0xe0 | c >> 12));
-        } else {
-            sp_buf_add_u8(out, (uint8_t)(0xf0 | c >> 18));
-            sp_buf_add_u8(out, (uint8_t)(0x80 | (c >> 12 & 0x3f)));
-        }
-        sp_buf_add_u8(out, (uint8_t)(0x80 | (c >> 6 & 0x3f)));
-    }
-    sp_buf_add_u8(out, (uint8_t)(0x80 | (c & 0x3f)));
-}
 
 /* --- SASLprep ---------------------------------------------------------------------------- */
 
@@ -112,22 +57,25 @@ static int prep_unicode(struct sp_view in, enum sasl_prep_kind kind, bool fold, 
     uint32_t points[POINTS_MAX];
     size_t n = 0;
     int status = SP_OK;
-    for (size_t at = 0; at < in.len && !status;) {
-        int32_t point = next_point(in, &at);
-        if (point < 0) {
+    for (size_t len; in.len > 0 && !status; in = sp_view_from(in, len)) {
+        uint32_t point;
+        len = sp_utf8_get(in, &point);
+        if (len == 0) {
             *fault_out = SASL_FAULT_NOT_UTF8;
             status = SP_ERR_SYNTAX;
         } else if (n == POINTS_MAX) {
             status = SP_ERR_LONG;
         } else {
-            points[n++] = (uint32_t)point;
+            points[n++] = point;
         }
     }
     if (!status)
         status = prep_points(points, &n, kind, fold, fault_out);
     if (!status) {
+        uint8_t octets[4];
         for (size_t i = 0; i < n; i++)
-            add_point(out, points[i]);
+            sp_buf_add(out, sp_view_make(octets, sp_utf8_put(points[i], octets)));
+        explicit_bzero(octets, sizeof octets);
         status = sp_buf_status(out);
     }
     explicit_bzero(points, sizeof points);
@@ -140,7 +88,7 @@ static int prep(struct sp_view in, enum sasl_prep_kind kind, bool fold, struct s
     bool ascii = true;
     for (size_t i = 0; i < in.len; i++)
         ascii = ascii && in.p[i] < 0x80;
-    if (!ascii && !sasl_is_utf8(in)) {
+    if (!ascii && !sp_utf8_is(in)) {
         *fault_out = SASL_FAULT_NOT_UTF8;
         return SP_ERR_SYNTAX;
     }

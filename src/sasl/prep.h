@@ -40,7 +40,4 @@ SP_MUST_USE int sasl_prep_name(struct sp_view in, enum sasl_prep_kind kind, stru
 enum sasl_fault sasl_user_fault(struct sp_view user, enum sasl_prep_kind kind);
 enum sasl_fault sasl_password_fault(struct sp_view password, enum sasl_prep_kind kind);
 
-/* UTF-8 by RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF. */
-bool sasl_is_utf8(struct sp_view v);
-
 #endif

@@ -1,6 +1,7 @@
 #include "sasl/server.h"
 
 #include "base/base64.h"
+#include "base/utf8.h"
 #include "sasl/mechanism.h"
 
 enum {
@@ -198,7 +199,7 @@ bool sasl_looks_encoded(struct sp_view v)
         v.len--;
     if (v.len < LOOKS_ENCODED_MIN || v.len > LOOKS_ENCODED_MAX || sp_base64_decode(v, decoded, &len) != SP_OK)
         return false;
-    bool likely = sasl_is_utf8(sp_view_make(decoded, len));
+    bool likely = sp_utf8_is(sp_view_make(decoded, len));
     for (size_t i = 0; i < len; i++)
         likely =
             likely && (decoded[i] >= 0x20 || decoded[i] == 0 || decoded[i] == '\n') && decoded[i] != 0x7f;

@@ -5,16 +5,11 @@
 #include "smtp/client_session.h"
 
 #include "base/view.h"
+#include "smtp/grammar.h"
 
 enum { PARAMETERS_MAX = 1000 };
 
-bool smtp_client_is_parameters(struct sp_view v)
-{
-    for (size_t i = 0; i < v.len; i++)
-        if (v.p[i] < ' ' || v.p[i] > '~')
-            return false;
-    return v.len <= PARAMETERS_MAX;
-}
+bool smtp_client_is_parameters(struct sp_view v) { return v.len <= PARAMETERS_MAX && smtp_printable_is(v); }
 
 bool smtp_client_is_chunked(const struct sp_client *s)
 {

@@ -4,29 +4,10 @@
  */
 #include "smtp/client_session.h"
 
+#include "base/utf8.h"
 #include "base/view.h"
 
 enum { ADDRESS_MAX = 1000 }; /* RFC 5321 4.5.3.1.3 asks for 256; longer ones are for the server to judge */
-
-/* The length of the character of UTF-8 that begins v (RFC 3629 4); 0: there is none. */
-static size_t utf8_len(struct sp_view v)
-{
-    uint8_t c = v.p[0];
-    size_t n = c < 0x80                ? 1
-               : c >= 0xc2 && c < 0xe0 ? 2
-               : c >= 0xe0 && c < 0xf0 ? 3
-               : c >= 0xf0 && c < 0xf5 ? 4
-                                       : 0;
-    if (n == 0 || n > v.len)
-        return 0;
-    for (size_t i = 1; i < n; i++)
-        if ((v.p[i] & 0xc0) != 0x80)
-            return 0;
-    bool overlong = (c == 0xe0 && v.p[1] < 0xa0) || (c == 0xf0 && v.p[1] < 0x90);
-    bool beyond = (c == 0xed && v.p[1] >= 0xa0) || (c == 0xf4 && v.p[1] >= 0x90);
-    bool control = c == 0xc2 && v.p[1] < 0xa0;
-    return overlong || beyond || control ? 0 : n;
-}
 
 /*
  * Could this stand between < and > and mean one path? Only what could end the path or the line early is
@@ -38,8 +19,8 @@ static bool is_address(struct sp_view v, bool *utf8_out)
     size_t n;
     for (size_t i = 0; i < v.len; i += n) {
         uint8_t c = v.p[i];
-        n = utf8_len(sp_view_from(v, i));
-        if (n == 0 || c < ' ' || c == 127)
+        n = sp_utf8_text_len(sp_view_from(v, i));
+        if (n == 0)
             return false;
         *utf8_out = *utf8_out || n > 1;
         if (escaped)

@@ -158,14 +158,6 @@ static void settle_here(struct sp_client *s, struct smtp_client_judgement j)
     };
 }
 
-static bool is_utf8(struct sp_view v)
-{
-    for (size_t i = 0; i < v.len; i++)
-        if (v.p[i] >= 0x80)
-            return true;
-    return false;
-}
-
 int sp_client_mail(struct sp_client *s, const struct sp_client_mail *mail, uint64_t now_ms)
 {
     if (!smtp_client_asks(s, CLIENT_READY) || mail->recipient_n == 0 ||
@@ -174,7 +166,7 @@ int sp_client_mail(struct sp_client *s, const struct sp_client_mail *mail, uint6
     struct smtp_client_mail_state *m = &s->mail;
     s->now_ms = now_ms;
     *m = (struct smtp_client_mail_state){.mail = mail, .states = m->states, .state_cap = m->state_cap};
-    m->utf8 = mail->utf8_header || is_utf8(mail->sender);
+    m->utf8 = mail->utf8_header || !sp_view_is_ascii(mail->sender);
     if (grow_states(s, mail->recipient_n)) {
         settle_here(s, (struct smtp_client_judgement){SP_CLIENT_RETRY, "4.3.0", "out of memory here"});
         s->facts.mail_done = true;

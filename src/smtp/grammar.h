@@ -69,6 +69,9 @@ SP_MUST_USE int smtp_mailbox_parse(struct sp_view in, bool utf8, struct sp_path 
 /* Is all of it below 127? */
 bool smtp_ascii_is(struct sp_view text);
 
+/* Is all of it between 32 and 126? Graphic and white space, as RFC 3461 4.2 and 4.4 want it; fit for logs. */
+bool smtp_printable_is(struct sp_view text);
+
 /*
  * The next " keyword[=value]" from in.p[*at] on.
  *

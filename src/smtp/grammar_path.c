@@ -20,9 +20,8 @@ static bool is_atext(uint8_t c)
 /* UTF8-non-ascii, which RFC 6531 3.3 adds to atext and qtextSMTP, but for the controls of C1. 0: none. */
 static size_t wide_len(struct sp_view in, size_t at)
 {
-    struct sp_view rest = sp_view_from(in, at);
-    size_t n = sp_utf8_len(rest);
-    return n > 1 && sp_utf8_is_text(sp_view_sub(rest, 0, n)) ? n : 0;
+    size_t n = sp_utf8_text_len(sp_view_from(in, at));
+    return n > 1 ? n : 0;
 }
 
 /* Dot-string = Atom *("."  Atom) */
@@ -191,6 +190,14 @@ bool smtp_ascii_is(struct sp_view text)
 {
     for (size_t i = 0; i < text.len; i++)
         if (text.p[i] > 126)
+            return false;
+    return true;
+}
+
+bool smtp_printable_is(struct sp_view text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (text.p[i] < 32 || text.p[i] > 126)
             return false;
     return true;
 }

@@ -11,15 +11,6 @@ static enum smtp_reply_id wrong_value(struct sp_server *s, const struct smtp_par
     return smtp_server_complain(s, p->at, what, R_BAD_PARAMETER);
 }
 
-/* Between 32 and 126: graphic and white space, RFC 3461 4.2 and 4.4. */
-static bool is_printable(struct sp_view text)
-{
-    for (size_t i = 0; i < text.len; i++)
-        if (text.p[i] < 32 || text.p[i] > 126)
-            return false;
-    return true;
-}
-
 static int64_t wall_of(const struct sp_server *s) { return s->wall_base_ms + (int64_t)s->now_ms; }
 
 /* --- MAIL --------------------------------------------------------------------------------- */
@@ -98,7 +89,7 @@ static enum smtp_reply_id take_envid(struct sp_server *s, const struct smtp_para
     uint8_t *room = s->xtext.p + s->xtext.len;
     int status = p->value.len > ENVID_MAX ? SP_ERR_LONG : smtp_xtext_decode(p->value, room, &len);
     struct sp_view text = {room, len};
-    if (status != SP_OK || !is_printable(text))
+    if (status != SP_OK || !smtp_printable_is(text))
         return wrong_value(s, p, SP_LIT("ENVID= is at most 100 octets of xtext, printable when decoded"));
     s->xtext.len += len;
     s->question.as.mail.parameters.envid = text;
@@ -254,7 +245,7 @@ static enum smtp_reply_id take_orcpt(struct sp_server *s, const struct smtp_para
         memcpy(room, "utf-8;", type.len + 1);
     }
     struct sp_view text = {room, type.len + 1 + len};
-    if (!good || !(utf8 ? sp_utf8_is_text(text) : is_printable(text)))
+    if (!good || !(utf8 ? sp_utf8_is_text(text) : smtp_printable_is(text)))
         return wrong_value(
             s, p,
             SP_LIT("ORCPT= is rfc822;address, or utf-8;address, the address in xtext, at most 500 octets"));

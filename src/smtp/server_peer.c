@@ -70,15 +70,6 @@ static const struct attribute *find(const struct sp_server *s, struct sp_view na
     return NULL;
 }
 
-/* Printable ASCII, for logs and trace fields. */
-static bool is_printable(struct sp_view text)
-{
-    for (size_t i = 0; i < text.len; i++)
-        if (text.p[i] < 32 || text.p[i] > 126)
-            return false;
-    return true;
-}
-
 static enum smtp_reply_id take(struct sp_server *s, struct sp_view line, struct sp_view word)
 {
     size_t at = (size_t)(word.p - line.p), equals = sp_view_find(word, '=', 0), len = 0;
@@ -94,7 +85,7 @@ static enum smtp_reply_id take(struct sp_server *s, struct sp_view line, struct 
         return R_NONE;
     int status = smtp_xtext_decode(value, room, &len);
     struct sp_view text = {room, len};
-    if (status != SP_OK || len == 0 || !is_printable(text) || !a->is(&text))
+    if (status != SP_OK || len == 0 || !smtp_printable_is(text) || !a->is(&text))
         return smtp_server_complain(s, at + equals + 1,
                                     SP_LIT("this attribute does not take such a value; it is xtext"),
                                     R_PEER_ATTRIBUTE);

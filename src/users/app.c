@@ -1,3 +1,4 @@
+#include "base/utf8.h"
 #include "base/view.h"
 #include "users/inside.h"
 
@@ -7,7 +8,7 @@ const char *users_label_fault(struct sp_view label)
         return "it is empty";
     if (label.len > USERS_LABEL_MAX)
         return "it is longer than 64 octets";
-    if (!sasl_is_utf8(label))
+    if (!sp_utf8_is(label))
         return "it is not UTF-8";
     for (size_t i = 0; i < label.len; i++)
         if (label.p[i] < 0x20 || label.p[i] == 0x7f)

@@ -20,6 +20,11 @@ static void test_every_code_point(void **state)
             assert_int_equal(sp_utf8_len(sp_view_make(out, n - 1)), 0); /* cut */
             bool control = point < 32 || (point >= 127 && point < 160);
             assert_int_equal(sp_utf8_is_text(sp_view_make(out, n)), !control);
+            assert_int_equal(sp_utf8_text_len(sp_view_make(out, n)), control ? 0 : n);
+            assert_true(sp_utf8_is(sp_view_make(out, n)));
+            uint32_t again = 0;
+            assert_int_equal(sp_utf8_get(sp_view_make(out, n), &again), n);
+            assert_int_equal(again, point);
         }
     }
 }

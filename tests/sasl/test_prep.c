@@ -1,4 +1,5 @@
 /* SASLprep: the examples of RFC 4013 section 3, and what names and passwords may be. */
+#include "base/utf8.h"
 #include "octets.h"
 #include "sasl/prep.h"
 
@@ -73,11 +74,11 @@ static void utf8_is_strict(void **state)
     };
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        assert_false(sasl_is_utf8(bad[i]));
+        assert_false(sp_utf8_is(bad[i]));
         prep_refuses(bad[i], SASL_PREP_QUERY, SASL_FAULT_NOT_UTF8);
     }
     assert_true(
-        sasl_is_utf8(SP_LIT("\x7f\xc2\x80\xdf\xbf\xe0\xa0\x80\xef\xbf\xbf\xf0\x90\x80\x80\xf4\x8f\xbf\xbf")));
+        sp_utf8_is(SP_LIT("\x7f\xc2\x80\xdf\xbf\xe0\xa0\x80\xef\xbf\xbf\xf0\x90\x80\x80\xf4\x8f\xbf\xbf")));
 }
 
 static void names_meet_without_regard_to_case(void **state)

@@ -1,5 +1,6 @@
 #include "roles/smtpd/recorder_word.h"
 
+#include "base/utf8.h"
 #include "base/view.h"
 
 size_t recorder_verb(struct sp_view line)
@@ -79,32 +80,16 @@ bool recorder_is_base64(struct sp_view text)
     return text.len > 0;
 }
 
-/* Octets of the well-formed UTF-8 letter at the front (RFC 3629), or 0; C1 controls steer terminals. */
-static size_t letter(struct sp_view v)
-{
-    uint8_t c = v.p[0];
-    size_t n = c < 0x80 ? 1 : c < 0xc2 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf5 ? 4 : 0;
-    if (n == 0 || n > v.len)
-        return 0;
-    for (size_t i = 1; i < n; i++)
-        if ((v.p[i] & 0xc0) != 0x80)
-            return 0;
-    bool over = (c == 0xe0 && v.p[1] < 0xa0) || (c == 0xed && v.p[1] > 0x9f) ||
-                (c == 0xf0 && v.p[1] < 0x90) || (c == 0xf4 && v.p[1] > 0x8f) || (c == 0xc2 && v.p[1] < 0xa0);
-    return over ? 0 : n;
-}
-
 void recorder_add_text(struct sp_buf *out, struct sp_view text)
 {
     while (text.len > 0) {
-        size_t n = letter(text);
-        uint8_t c = text.p[0];
-        if (n == 0 || c < ' ' || c == 0x7f) {
+        size_t n = sp_utf8_text_len(text);
+        if (n == 0) {
             n = 1;
             sp_buf_add_str(out, "\\x");
             sp_buf_add_hex(out, sp_view_sub(text, 0, 1));
         } else {
-            if (c == '\\')
+            if (text.p[0] == '\\')
                 sp_buf_add_u8(out, '\\');
             sp_buf_add(out, sp_view_sub(text, 0, n));
         }
