@@ -1,13 +1,10 @@
 #include "roles/slow.h"
 
 #include "base/table.h"
-#include "os/heap.h"
+#include "roles/memory.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 enum { SETS = 4096, WAYS = 4, FAILURES_MAX = 1 << 16 };
 
@@ -23,21 +20,7 @@ struct slow_table {
     struct entry entries[SETS][WAYS];
 };
 
-int slow_make(void)
-{
-    uint64_t seed;
-    int fd = memfd_create("slow", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    os_random(&seed, sizeof seed);
-    if (fd < 0)
-        return -1;
-    if (ftruncate(fd, sizeof(struct slow_table)) == 0 && pwrite(fd, &seed, sizeof seed, 0) == sizeof seed &&
-        fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
-        return fd;
-    int why = errno;
-    close(fd);
-    errno = why;
-    return -1;
-}
+int slow_make(void) { return memory_make("slow", sizeof(struct slow_table)); }
 
 bool slow_open(int fd, struct slow *slow_out)
 {

@@ -3,8 +3,8 @@
 #include "base/table.h"
 #include "base/view.h"
 #include "os/heap.h"
+#include "roles/memory.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
 #include <stdatomic.h>
@@ -38,21 +38,7 @@ struct tally {
 
 static size_t size_of(uint32_t rows) { return sizeof(struct shared) + rows * sizeof(struct row); }
 
-int tally_make(uint32_t rows)
-{
-    uint64_t seed;
-    int fd = memfd_create("tally", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    os_random(&seed, sizeof seed);
-    if (fd < 0)
-        return -1;
-    if (ftruncate(fd, (off_t)size_of(rows)) == 0 && pwrite(fd, &seed, sizeof seed, 0) == sizeof seed &&
-        fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
-        return fd;
-    int why = errno;
-    close(fd);
-    errno = why;
-    return -1;
-}
+int tally_make(uint32_t rows) { return memory_make("tally", size_of(rows)); }
 
 void tally_clear(int fd, uint32_t row)
 {

@@ -32,7 +32,7 @@ static json_t *senders_of(struct sp_view rest)
     return array;
 }
 
-static int show_json(const struct ipc_user *u, const struct user_shown *shown)
+static int show_json(const struct ipc_user *u, const struct auth_kept_user *shown)
 {
     json_t *object = user_json(u);
     json_object_del(object, "may_send_patterns");
@@ -56,7 +56,7 @@ static void show_passwords(struct sp_view rest)
     }
 }
 
-static int show_text(const struct ipc_user *u, const struct user_shown *shown)
+static int show_text(const struct ipc_user *u, const struct auth_kept_user *shown)
 {
     char created[USER_TIME_TEXT], changed[USER_TIME_TEXT];
     struct sp_view rest = sp_buf_view(&shown->senders), pattern;
@@ -77,7 +77,7 @@ static int show_text(const struct ipc_user *u, const struct user_shown *shown)
     return user_end_output();
 }
 
-static int show(const char *name, enum ipc_user_result result, const struct user_shown *shown,
+static int show(const char *name, enum ipc_user_result result, const struct auth_kept_user *shown,
                 const struct sp_buf *text, bool json)
 {
     struct sp_view rest = sp_buf_view(&shown->users);
@@ -93,7 +93,7 @@ static int show(const char *name, enum ipc_user_result result, const struct user
 int user_show(const char *data, const struct cli_operands *o, bool json)
 {
     struct sp_buf text;
-    struct user_shown shown;
+    struct auth_kept_user shown;
     int code = EX_OK;
     if (o->n != 2)
         return o->n < 2 ? cli_usage_fault("user", "show needs the NAME of a user")
@@ -102,10 +102,10 @@ int user_show(const char *data, const struct cli_operands *o, bool json)
     if (!store)
         return code;
     sp_buf_init(&text, &os_heap, TEXT_MAX);
-    user_shown_init(&shown);
+    auth_kept_user_init(&shown);
     enum ipc_user_result result = user_store_show(store, sp_view_of(o->words[1]), &shown, &text);
     code = show(o->words[1], result, &shown, &text, json);
-    user_shown_fini(&shown);
+    auth_kept_user_fini(&shown);
     sp_buf_fini(&text);
     user_store_close(store);
     return code;

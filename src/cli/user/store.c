@@ -76,22 +76,8 @@ enum ipc_user_result user_store_page(struct user_store *s, struct sp_view after,
                      : user_file_page(s->users, after, list_out, text_out);
 }
 
-void user_shown_init(struct user_shown *shown)
-{
-    sp_buf_init(&shown->users, &os_heap, IPC_PAYLOAD_MAX);
-    sp_buf_init(&shown->app_passwords, &os_heap, IPC_PAYLOAD_MAX);
-    sp_buf_init(&shown->senders, &os_heap, IPC_PAYLOAD_MAX);
-}
-
-void user_shown_fini(struct user_shown *shown)
-{
-    sp_buf_fini(&shown->users);
-    sp_buf_fini(&shown->app_passwords);
-    sp_buf_fini(&shown->senders);
-}
-
-enum ipc_user_result user_store_show(struct user_store *s, struct sp_view name, struct user_shown *shown_out,
-                                     struct sp_buf *text_out)
+enum ipc_user_result user_store_show(struct user_store *s, struct sp_view name,
+                                     struct auth_kept_user *shown_out, struct sp_buf *text_out)
 {
     struct ipc_message m = {.type = IPC_TYPE_user_show, .as.user_show = {.name = name}};
     return s->server ? user_server_ask(s->server, &m, NULL, shown_out, text_out)

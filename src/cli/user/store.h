@@ -5,7 +5,7 @@
 #ifndef CLI_USER_STORE_H
 #define CLI_USER_STORE_H
 
-#include "ipc/ipc.h"
+#include "roles/auth/kept.h"
 
 struct user_store;
 
@@ -30,14 +30,8 @@ enum ipc_user_result user_store_change(struct user_store *s, const struct ipc_me
 enum ipc_user_result user_store_page(struct user_store *s, struct sp_view after, struct sp_buf *list_out,
                                      struct sp_buf *text_out);
 
-/* One user with all that belongs to it: lists as in the message user_shown. */
-struct user_shown {
-    struct sp_buf users, app_passwords, senders;
-};
-void user_shown_init(struct user_shown *shown);
-void user_shown_fini(struct user_shown *shown);
-
-enum ipc_user_result user_store_show(struct user_store *s, struct sp_view name, struct user_shown *shown_out,
+/* One user with all that belongs to it. shown_out: appended to. */
+enum ipc_user_result user_store_show(struct user_store *s, struct sp_view name, struct auth_kept_user *shown_out,
                                      struct sp_buf *text_out);
 
 #endif

@@ -7,8 +7,6 @@
 
 #include <string.h>
 
-enum { PAGE = 256 };
-
 static bool wants_cram(const struct ipc_message *m)
 {
     return (m->type == IPC_TYPE_user_add && m->as.user_add.cram_md5) ||
@@ -96,15 +94,6 @@ static enum ipc_user_result result_of(int status, struct sp_buf *text)
     }
 }
 
-static int import(struct users *u, const struct ipc_user_import *m)
-{
-    char hash[USERS_CRYPT_MAX] = "";
-    if (m->crypt.len >= sizeof hash)
-        return SP_ERR_LONG;
-    memcpy(hash, m->crypt.p, m->crypt.len);
-    return users_import(u, m->name, hash, os_wall_ms());
-}
-
 enum ipc_user_result user_file_change(struct users *u, const struct ipc_message *m, struct sp_buf *text)
 {
     int status;
@@ -115,72 +104,24 @@ enum ipc_user_result user_file_change(struct users *u, const struct ipc_message 
     case IPC_TYPE_user_passwd:
         status = prepare_password(u, m, m->as.user_passwd.name, m->as.user_passwd.password);
         break;
-    case IPC_TYPE_user_enable:
-        status = users_set_disabled(u, m->as.user_enable.name, !m->as.user_enable.enabled);
-        break;
     case IPC_TYPE_user_app_add:
         status = prepare_password(u, m, m->as.user_app_add.name, m->as.user_app_add.password);
         break;
-    case IPC_TYPE_user_app_remove:
-        status = users_app_remove(u, m->as.user_app_remove.name, m->as.user_app_remove.label);
-        break;
-    case IPC_TYPE_user_may_send:
-        status = users_set_senders(u, m->as.user_may_send.name, m->as.user_may_send.senders);
-        break;
-    case IPC_TYPE_user_import:
-        status = import(u, &m->as.user_import);
-        break;
     default:
-        status = users_remove(u, m->as.user_remove.name);
+        status = auth_kept_change(u, m);
         break;
     }
     return result_of(status, text);
-}
-
-static struct ipc_user shown(const struct users_entry *e)
-{
-    return (struct ipc_user){.name = users_name_view(&e->name),
-                             .disabled = e->disabled,
-                             .created_ms = (uint64_t)e->created_ms,
-                             .changed_ms = (uint64_t)e->changed_ms,
-                             .imported = e->imported,
-                             .app_passwords = e->app_password_n,
-                             .senders = e->sender_n,
-                             .cram_md5 = e->has_cram};
 }
 
 enum ipc_user_result user_file_page(struct users *u, struct sp_view after, struct sp_buf *list,
                                     struct sp_buf *text)
 {
-    struct users_entry e = {0};
-    int status = SP_OK;
-    for (unsigned n = 0; n < PAGE && !status; n++) {
-        status = users_next(u, n ? users_name_view(&e.name) : after, &e);
-        if (status)
-            break;
-        struct ipc_user user = shown(&e);
-        status = ipc_add_user(list, &user);
-    }
-    return status == SP_ERR_ABSENT ? IPC_USER_OK : result_of(status, text);
+    return result_of(auth_kept_page(u, after, list), text);
 }
 
-enum ipc_user_result user_file_show(struct users *u, struct sp_view name, struct user_shown *out,
+enum ipc_user_result user_file_show(struct users *u, struct sp_view name, struct auth_kept_user *out,
                                     struct sp_buf *text)
 {
-    struct users_entry e;
-    struct users_app app = {.id = 0};
-    int status = users_show(u, name, &e);
-    if (!status) {
-        struct ipc_user user = shown(&e);
-        status = ipc_add_user(&out->users, &user);
-    }
-    while (!status && (status = users_app_next(u, name, app.id, &app)) == SP_OK) {
-        struct ipc_app_password p = {.label = sp_view_make(app.label, app.label_len),
-                                     .created_ms = (uint64_t)app.created_ms,
-                                     .used_ms = (uint64_t)app.used_ms};
-        status = ipc_add_app_password(&out->app_passwords, &p);
-    }
-    if (status == SP_ERR_ABSENT && out->users.len)
-        status = users_senders(u, name, &out->senders);
-    return result_of(status, text);
+    return result_of(auth_kept_show(u, name, out), text);
 }

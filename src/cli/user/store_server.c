@@ -10,7 +10,7 @@ struct user_server {
     struct talk *talk;
     enum ipc_user_result result;
     struct sp_buf *text, *list; /* of the question that is open */
-    struct user_shown *shown;
+    struct auth_kept_user *shown;
 };
 
 static bool take_answer(void *ctx, const struct ipc_message *m)
@@ -31,7 +31,7 @@ static bool take_answer(void *ctx, const struct ipc_message *m)
 }
 
 enum ipc_user_result user_server_ask(struct user_server *s, const struct ipc_message *m, struct sp_buf *list,
-                                     struct user_shown *shown, struct sp_buf *text)
+                                     struct auth_kept_user *shown, struct sp_buf *text)
 {
     s->list = list;
     s->shown = shown;

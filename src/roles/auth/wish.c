@@ -1,9 +1,8 @@
 #include "roles/auth/wish.h"
 
 #include "base/view.h"
-#include "os/clock.h"
-#include "os/heap.h"
 #include "os/log.h"
+#include "roles/auth/kept.h"
 
 #include <errno.h>
 #include <string.h>
@@ -86,15 +85,11 @@ void auth_wish_refuse(struct os_edge *from, struct sp_view name, const char *tex
 
 /* --- what is done at once ------------------------------------------------------------------- */
 
-static int import(struct users *u, const struct ipc_user_import *m)
+/* event: for the log */
+static void change(struct auth *a, struct os_edge *from, const char *event, struct sp_view name,
+                   const struct ipc_message *m)
 {
-    char hash[USERS_CRYPT_MAX] = "";
-    if (m->crypt.len >= sizeof hash || sp_view_find(m->crypt, 0, 0) < m->crypt.len)
-        return SP_ERR_SYNTAX;
-    memcpy(hash, m->crypt.p, m->crypt.len);
-    int status = users_import(u, m->name, hash, os_wall_ms());
-    explicit_bzero(hash, sizeof hash);
-    return status;
+    auth_wish_finish(a, from, event, name, auth_kept_change(a->users, m));
 }
 
 /* --- edges --------------------------------------------------------------------------------- */
@@ -112,28 +107,23 @@ void auth_wish_take(struct auth *a, struct os_edge *from, const struct ipc_messa
         auth_wish_passwd(a, from, &m->as.user_passwd);
         break;
     case IPC_TYPE_user_enable:
-        auth_wish_finish(a, from, m->as.user_enable.enabled ? "user-enabled" : "user-disabled",
-                         m->as.user_enable.name,
-                         users_set_disabled(a->users, m->as.user_enable.name, !m->as.user_enable.enabled));
+        change(a, from, m->as.user_enable.enabled ? "user-enabled" : "user-disabled", m->as.user_enable.name,
+               m);
         break;
     case IPC_TYPE_user_remove:
-        auth_wish_finish(a, from, "user-removed", m->as.user_remove.name,
-                         users_remove(a->users, m->as.user_remove.name));
+        change(a, from, "user-removed", m->as.user_remove.name, m);
         break;
     case IPC_TYPE_user_app_add:
         auth_wish_app_add(a, from, &m->as.user_app_add);
         break;
     case IPC_TYPE_user_app_remove:
-        auth_wish_finish(a, from, "user-app-password-revoked", m->as.user_app_remove.name,
-                         users_app_remove(a->users, m->as.user_app_remove.name, m->as.user_app_remove.label));
+        change(a, from, "user-app-password-revoked", m->as.user_app_remove.name, m);
         break;
     case IPC_TYPE_user_may_send:
-        auth_wish_finish(a, from, "user-may-send", m->as.user_may_send.name,
-                         users_set_senders(a->users, m->as.user_may_send.name, m->as.user_may_send.senders));
+        change(a, from, "user-may-send", m->as.user_may_send.name, m);
         break;
     case IPC_TYPE_user_import:
-        auth_wish_finish(a, from, "user-imported", m->as.user_import.name,
-                         import(a->users, &m->as.user_import));
+        change(a, from, "user-imported", m->as.user_import.name, m);
         break;
     case IPC_TYPE_user_show:
         auth_wish_show(a, from, m->as.user_show.name);

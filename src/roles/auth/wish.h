@@ -1,6 +1,6 @@
 /*
  * Changes of users that tools and the supervisor want. This header is the inside of three files: wish.c has the edges,
- * the answers and what is done at once, wish_password.c new passwords, which go through the worker, wish_list.c what is
+ * the answers and what is done at once (kept.h), wish_password.c new passwords, which go through the worker, wish_list.c what is
  * shown.
  */
 #ifndef ROLES_AUTH_WISH_H

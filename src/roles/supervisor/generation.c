@@ -92,24 +92,61 @@ int generation_read(const struct supervisor_options *options, uint32_t number, s
     return code;
 }
 
-/* --- secrets ------------------------------------------------------------------------------- */
+/* --- what a file holds, tried out ----------------------------------------------------------- */
 
-/* OpenSSL's own judgement, so that a faulty pair is refused here and not in every smtpd. */
-static int check_identity(struct sp_view certificates_pem, struct sp_view key_pem, const char *path,
-                          struct sp_buf *error)
+/* false: error says why not. */
+typedef bool judge(const void *held, struct sp_buf *error);
+
+/* Whoever is to use it judges it here, so that a faulty file is refused before any role has it. */
+static int try_out(const char *path, judge *is_good, const void *held, struct sp_buf *error)
 {
     size_t before = error->len;
     sp_buf_add_str(error, path);
     sp_buf_add_str(error, ": ");
-    struct os_tls_context *tls = os_tls_server_new(certificates_pem, key_pem, error);
-    if (!tls) {
-        sp_buf_add_str(error, "\n");
-        return EX_CONFIG;
+    if (is_good(held, error)) {
+        error->len = before;
+        return EX_OK;
     }
-    os_tls_unref(tls);
-    error->len = before;
-    return EX_OK;
+    sp_buf_add_str(error, "\n");
+    return EX_CONFIG;
 }
+
+struct identity {
+    struct sp_view certificates_pem, key_pem;
+};
+
+static bool is_identity(const void *held, struct sp_buf *error)
+{
+    const struct identity *identity = held;
+    struct os_tls_context *tls = os_tls_server_new(identity->certificates_pem, identity->key_pem, error);
+    os_tls_unref(tls);
+    return tls != NULL;
+}
+
+static bool are_authorities(const void *held, struct sp_buf *error)
+{
+    struct os_tls_context *tls = os_tls_client_trusting(OS_TLS_ANY, sp_buf_view(held), error);
+    os_tls_unref(tls);
+    return tls != NULL;
+}
+
+static bool are_token_keys(const void *held, struct sp_buf *error)
+{
+    struct sasl_jwks *keys = NULL;
+    bool good = sasl_jwks_parse(sp_buf_view(held), error, &keys) == SP_OK;
+    sasl_jwks_free(keys);
+    return good;
+}
+
+static bool are_passwords(const void *held, struct sp_buf *error)
+{
+    struct users_passwords *passwords = NULL;
+    bool good = users_passwords_parse(sp_buf_view(held), error, &passwords) == SP_OK;
+    users_passwords_free(passwords);
+    return good;
+}
+
+/* --- secrets ------------------------------------------------------------------------------- */
 
 static int read_identity(struct generation *g, int data_folder, struct sp_buf *error)
 {
@@ -122,9 +159,9 @@ static int read_identity(struct generation *g, int data_folder, struct sp_buf *e
     } else {
         code = data_folder_identity(data_folder, c->hostname, &g->certificates_pem, &g->key_pem, error);
     }
-    return code != EX_OK ? code
-                         : check_identity(sp_buf_view(&g->certificates_pem), sp_buf_view(&g->key_pem),
-                                          c->tls_certificate ? c->tls_certificate : "tls/cert.pem", error);
+    const struct identity identity = {sp_buf_view(&g->certificates_pem), sp_buf_view(&g->key_pem)};
+    const char *path = c->tls_certificate ? c->tls_certificate : "tls/cert.pem";
+    return code == EX_OK ? try_out(path, is_identity, &identity, error) : code;
 }
 
 /* The first line of the file, without its end. */
@@ -152,9 +189,9 @@ static int read_certificate(struct credential *credential, const struct config_r
     int code = read_named(route->certificate_file, &credential->certificates_pem, error);
     if (code == EX_OK)
         code = read_named(route->key_file, &credential->key_pem, error);
-    return code == EX_OK ? check_identity(sp_buf_view(&credential->certificates_pem),
-                                          sp_buf_view(&credential->key_pem), route->certificate_file, error)
-                         : code;
+    const struct identity identity = {sp_buf_view(&credential->certificates_pem),
+                                      sp_buf_view(&credential->key_pem)};
+    return code == EX_OK ? try_out(route->certificate_file, is_identity, &identity, error) : code;
 }
 
 static int read_credential(struct credential *credential, const struct config_route *route,
@@ -187,22 +224,6 @@ static int read_credentials(struct generation *g, struct sp_buf *error)
     return EX_OK;
 }
 
-/* Tried here, so that a faulty file is refused before any smtpd has it. */
-static int check_authorities(struct sp_view pem, const char *path, struct sp_buf *error)
-{
-    size_t before = error->len;
-    sp_buf_add_str(error, path);
-    sp_buf_add_str(error, ": ");
-    struct os_tls_context *tls = os_tls_client_trusting(OS_TLS_ANY, pem, error);
-    if (!tls) {
-        sp_buf_add_str(error, "\n");
-        return EX_CONFIG;
-    }
-    os_tls_unref(tls);
-    error->len = before;
-    return EX_OK;
-}
-
 static int read_authorities(struct generation *g, struct sp_buf *error)
 {
     const struct config *c = g->config;
@@ -216,31 +237,18 @@ static int read_authorities(struct generation *g, struct sp_buf *error)
         sp_buf_init(&a->pem, &os_heap, PEM_MAX);
         int code = read_named(l->client_ca, &a->pem, error);
         if (code == EX_OK)
-            code = check_authorities(sp_buf_view(&a->pem), l->client_ca, error);
+            code = try_out(l->client_ca, are_authorities, &a->pem, error);
         if (code != EX_OK)
             return code;
     }
     return EX_OK;
 }
 
-/* Tried here, so that a faulty set is refused before any role has it. */
 static int read_token_keys(struct generation *g, struct sp_buf *error)
 {
     const char *path = g->config->tokens.jwks_file;
-    struct sasl_jwks *keys;
     int code = path ? read_named(path, &g->jwks, error) : EX_OK;
-    if (!path || code != EX_OK)
-        return code;
-    size_t before = error->len;
-    sp_buf_add_str(error, path);
-    sp_buf_add_str(error, ": ");
-    if (sasl_jwks_parse(sp_buf_view(&g->jwks), error, &keys) != SP_OK) {
-        sp_buf_add_str(error, "\n");
-        return EX_CONFIG;
-    }
-    sasl_jwks_free(keys);
-    error->len = before;
-    return EX_OK;
+    return path && code == EX_OK ? try_out(path, are_token_keys, &g->jwks, error) : code;
 }
 
 static int read_fetch_authorities(struct generation *g, struct sp_buf *error)
@@ -254,26 +262,13 @@ static int read_fetch_authorities(struct generation *g, struct sp_buf *error)
     return EX_CONFIG;
 }
 
-/* Tried here for the same reason. */
 static int read_password_file(struct generation *g, struct sp_buf *error)
 {
     const struct config_users *u = &g->config->users;
-    struct users_passwords *passwords;
     if (u->source != CONFIG_SOURCE_PASSWORD_FILE)
         return EX_OK;
     int code = read_named(u->path, &g->passwords, error);
-    if (code != EX_OK)
-        return code;
-    size_t before = error->len;
-    sp_buf_add_str(error, u->path);
-    sp_buf_add_str(error, ": ");
-    if (users_passwords_parse(sp_buf_view(&g->passwords), error, &passwords) != SP_OK) {
-        sp_buf_add_str(error, "\n");
-        return EX_CONFIG;
-    }
-    users_passwords_free(passwords);
-    error->len = before;
-    return EX_OK;
+    return code == EX_OK ? try_out(u->path, are_passwords, &g->passwords, error) : code;
 }
 
 static int read_aliases(struct generation *g, struct sp_buf *error)
