@@ -4,33 +4,10 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "pages/roff.h"
 #include "pages/site_parts.h"
 
-/* Roff's own letters escaped. */
-static void put(FILE *to, const char *text, size_t len)
-{
-    if (len > 0 && (text[0] == '.' || text[0] == '\''))
-        fputs("\\&", to);
-    for (size_t i = 0; i < len; i++)
-        switch (text[i]) {
-        case '\\':
-            fputs("\\e", to);
-            break;
-        case '-':
-            fputs("\\-", to);
-            break;
-        case '~':
-            fputs("\\(ti", to);
-            break;
-        case '^':
-            fputs("\\(ha", to);
-            break;
-        default:
-            fputc(text[i], to);
-        }
-}
-
-static void put_text(FILE *to, const char *text) { put(to, text, strlen(text)); }
+static void put_text(FILE *to, const char *text) { pages_roff(to, text, strlen(text)); }
 
 static void put_option(FILE *to, const struct cli_option *o)
 {
@@ -59,7 +36,7 @@ static void put_command(FILE *to, const struct cli_command *c)
         fputs("\\fBsallyport ", to);
         put_text(to, c->name);
         fprintf(to, "\\fR%s%s", options ? " [\\fIOPTION\\fR...]" : "", len ? " " : "");
-        put(to, form, len);
+        pages_roff(to, form, len);
         fputc('\n', to);
         form += len + (form[len] == '\n');
     } while (*form);

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pages/roff.h"
 #include "pages/site_parts.h"
 #include "pages/text.h"
 
@@ -12,43 +13,9 @@ struct man {
 
 static FILE *to_of(struct pages_out *out) { return ((struct man *)out)->to; }
 
-/* Roff's own letters escaped; `code` in bold. A line never begins with a control character. */
-static void put(FILE *to, const char *text, size_t len)
-{
-    bool bold = false;
-    if (len > 0 && (text[0] == '.' || text[0] == '\''))
-        fputs("\\&", to);
-    for (size_t i = 0; i < len; i++)
-        switch (text[i]) {
-        case '`':
-            bold = !bold;
-            fputs(bold ? "\\fB" : "\\fR", to);
-            break;
-        case '\\':
-            fputs("\\e", to);
-            break;
-        case '-':
-            fputs("\\-", to);
-            break;
-        case '~':
-            fputs("\\(ti", to);
-            break;
-        case '^':
-            fputs("\\(ha", to);
-            break;
-        case '\n':
-            fputc(' ', to);
-            break;
-        default:
-            fputc(text[i], to);
-        }
-    if (bold)
-        fputs("\\fR", to);
-}
-
 static void put_line(FILE *to, const char *text)
 {
-    put(to, text, strlen(text));
+    pages_roff(to, text, strlen(text));
     fputc('\n', to);
 }
 
@@ -59,7 +26,7 @@ static void put_title(struct pages_out *out, const char *key, const char *kind, 
     for (const char *p = key; *p; p++)
         fputs(*p == '-' ? "\\-" : (char[]){*p, 0}, to_of(out));
     fputs("\"\n\\fB", to_of(out));
-    put(to_of(out), name, strlen(name));
+    pages_roff(to_of(out), name, strlen(name));
     fputs("\\fR\n", to_of(out));
 }
 
@@ -68,7 +35,7 @@ static void put_heading(struct pages_out *out, const char *anchor, const char *t
 {
     (void)anchor;
     fputs(".PP\n\\fI", to_of(out));
-    put(to_of(out), text, strlen(text));
+    pages_roff(to_of(out), text, strlen(text));
     fputs("\\fR\n", to_of(out));
 }
 
@@ -79,7 +46,7 @@ static void put_text(struct pages_out *out, const char *text)
         size_t len = strcspn(p, "\n");
         bool item = strncmp(p, "- ", 2) == 0;
         fputs(item ? ".IP \\(bu 2\n" : ".PP\n", to);
-        put(to, item ? p + 2 : p, item ? len - 2 : len);
+        pages_roff(to, item ? p + 2 : p, item ? len - 2 : len);
         fputc('\n', to);
         p += len + (p[len] == '\n');
     }
@@ -98,7 +65,7 @@ static void put_transcript(struct pages_out *out, const struct reference_transcr
 
 static void put_value(FILE *to, const char *before, const char *value)
 {
-    put(to, before, strlen(before));
+    pages_roff(to, before, strlen(before));
     put_line(to, value);
 }
 

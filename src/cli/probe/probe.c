@@ -71,14 +71,11 @@ const char *probe_role_word(enum probe_role role) { return roles[role].word; }
 
 static int parse_port(struct probe_target *t, struct sp_view text)
 {
-    uint64_t port = 0;
-    if (sp_view_u64(text, 65535, &port) || port == 0)
-        return cli_usage_fault("probe", "'%.*s' is no port: a number from 1 to 65535 is wanted",
-                               (int)text.len, (const char *)text.p);
     if (t->port_n == PROBE_PORTS_MAX)
         return cli_usage_fault("probe", "at most %d ports", PROBE_PORTS_MAX);
-    t->ports[t->port_n++] = (uint16_t)port;
-    return EX_OK;
+    int code = cli_port("probe", text, &t->ports[t->port_n]);
+    t->port_n += code == EX_OK;
+    return code;
 }
 
 static int parse_ports(struct probe_target *t, const char *list)
@@ -90,29 +87,15 @@ static int parse_ports(struct probe_target *t, const char *list)
     return code;
 }
 
-/* HOST, HOST:PORT, [IPv6]:PORT, or a bare IPv6 address. */
 static int parse_target(struct probe_target *t, const char *text)
 {
-    const char *host = text, *port = NULL, *ports = cli_value(options, "ports");
-    size_t len = strlen(text);
-    if (text[0] == '[') {
-        host = text + 1;
-        len = strcspn(host, "]");
-        const char *behind = host + len;
-        port = *behind && behind[1] == ':' ? behind + 2 : NULL;
-        if (!*behind || (behind[1] && !port))
-            return cli_usage_fault("probe", "'%s' is no address: [IPv6]:PORT is wanted", text);
-    } else if (strchr(text, ':') && strchr(text, ':') == strrchr(text, ':')) {
-        len = strcspn(text, ":");
-        port = text + len + 1;
-    }
-    if (len == 0 || len >= sizeof t->host)
-        return cli_usage_fault("probe", "'%s' names no host: HOST or HOST:PORT is wanted", text);
-    for (size_t i = 0; i < len; i++)
-        if (host[i] <= ' ' || host[i] > '~')
+    const char *port, *ports = cli_value(options, "ports");
+    int code = cli_host_port("probe", text, t->host, &port);
+    if (code)
+        return code;
+    for (const char *c = t->host; *c; c++)
+        if (*c <= ' ' || *c > '~')
             return cli_usage_fault("probe", "this is no host name: write it in ASCII (xn--...)");
-    memcpy(t->host, host, len);
-    t->host[len] = '\0';
     t->domain = cli_option(options, "mx")->given;
     if (port)
         return parse_port(t, sp_view_of(port));

@@ -9,6 +9,7 @@
 #ifndef CLI_PROBE_H
 #define CLI_PROBE_H
 
+#include "cli/host_port.h"
 #include "cli/options.h"
 #include "cli/probe/wire.h"
 #include "dns/dns.h"
@@ -85,7 +86,7 @@ enum probe_role { PROBE_ROLES(X) PROBE_ROLE_N };
 
 const char *probe_role_word(enum probe_role role);
 
-enum { PROBE_PORTS_MAX = 32, PROBE_HOST_MAX = 256 };
+enum { PROBE_PORTS_MAX = 32, PROBE_HOST_MAX = CLI_HOST_SIZE };
 
 struct probe_target {
     char host[PROBE_HOST_MAX];

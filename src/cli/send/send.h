@@ -6,6 +6,7 @@
 #ifndef CLI_SEND_H
 #define CLI_SEND_H
 
+#include "cli/host_port.h"
 #include "cli/options.h"
 #include "client/client.h"
 #include "os/address.h"
@@ -44,7 +45,7 @@ struct send_attachment {
 /* What was asked for, checked. Views borrow from the command line or from the buffers here. */
 struct send_plan {
     /* where */
-    char host[256];
+    char host[CLI_HOST_SIZE];
     uint16_t port;
     const char *path; /* of a unix socket, instead */
     bool mx;          /* the host is found by the first recipient's domain */

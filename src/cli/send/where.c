@@ -15,38 +15,11 @@ static bool is_loopback(const struct send_plan *p)
            strcmp(p->host, "::1") == 0;
 }
 
-static bool parse_port(const char *text, uint16_t *port_out)
-{
-    uint64_t port = 0;
-    if (sp_view_u64(sp_view_of(text), 65535, &port) || port == 0)
-        return false;
-    *port_out = (uint16_t)port;
-    return true;
-}
-
-/* HOST, HOST:PORT, [IPv6]:PORT, or a bare IPv6 address. */
 static int parse_server(struct send_plan *p, const char *text)
 {
-    const char *host = text, *port = NULL;
-    size_t len = strlen(text);
-    if (text[0] == '[') {
-        host = text + 1;
-        len = strcspn(host, "]");
-        const char *behind = host + len;
-        port = *behind && behind[1] == ':' ? behind + 2 : NULL;
-        if (!*behind || (behind[1] && !port))
-            return cli_usage_fault("send", "'%s' is no address: [IPv6]:PORT is wanted", text);
-    } else if (strchr(text, ':') && strchr(text, ':') == strrchr(text, ':')) {
-        len = strcspn(text, ":");
-        port = text + len + 1;
-    }
-    if (len == 0 || len >= sizeof p->host)
-        return cli_usage_fault("send", "'%s' names no host: HOST, HOST:PORT or [IPv6]:PORT is wanted", text);
-    memcpy(p->host, host, len);
-    p->host[len] = '\0';
-    if (port && !parse_port(port, &p->port))
-        return cli_usage_fault("send", "'%s' is no port: a number from 1 to 65535 is wanted", port);
-    return EX_OK;
+    const char *port;
+    int code = cli_host_port("send", text, p->host, &port);
+    return !code && port ? cli_port("send", sp_view_of(port), &p->port) : code;
 }
 
 static int parse_place(struct send_plan *p, const struct cli_operands *operands)
@@ -66,9 +39,7 @@ static int parse_place(struct send_plan *p, const struct cli_operands *operands)
         (void)snprintf(p->host, sizeof p->host, "localhost");
     else
         code = parse_server(p, server ? server : operands->words[0]);
-    if (!code && port && !parse_port(port, &p->port))
-        code = cli_usage_fault("send", "'%s' is no port: a number from 1 to 65535 is wanted", port);
-    return code;
+    return !code && port ? cli_port("send", sp_view_of(port), &p->port) : code;
 }
 
 /* An address, with a port or without. */
