@@ -1,10 +1,5 @@
-"""A real Dovecot of a test's own: unpacked (tools/debian-peers), its folders laid over /usr in a mount namespace, so by root."""
-import os
-import re
-import shutil
-import subprocess
-
-from harness import ROOT, wait_for
+"""A real Dovecot of a test's own."""
+from unpacked import Unpacked
 
 COMMON = """
     base_dir = {folder}/run
@@ -35,43 +30,33 @@ COMMON = """
     }}
 """
 
+# What Postfix asks: FOLDER/client.
+AUTH = """
+    protocols =
+    service auth {
+      unix_listener FOLDER/client {
+        mode = 0666
+      }
+    }
+"""
 
-class Dovecot:
-    """users: lines of a passwd-file; text: what the configuration says besides COMMON; needs: a file of the package."""
 
-    def __init__(self, case, users, text, needs="usr/sbin/dovecot"):
-        peer = ROOT / "build" / "peers" / "dovecot" / "root"
-        if not (peer / needs).exists():
-            case.skipTest("dovecot was not unpacked")
-        if os.geteuid() != 0 or not shutil.which("unshare"):
-            case.skipTest("only root may lay dovecot's folders over /usr")
-        self.case, self.folder = case, case.folder / "dovecot"
-        self.folder.mkdir()
+class Dovecot(Unpacked):
+    """users: lines of a passwd-file; text: what the configuration says besides COMMON; needs: a file of the package. It ends with the
+    test; the caller waits."""
+
+    name, package, needs = "Dovecot", "dovecot", "usr/sbin/dovecot"
+
+    def __init__(self, case, users, text, needs=needs):
+        super().__init__(case.folder / "dovecot", needs)
         (self.folder / "users").write_text(users)
-        conf = self.folder / "dovecot.conf"
-        conf.write_text(COMMON.format(folder=self.folder) + text.replace("FOLDER", str(self.folder)))
-        lay = f"mount -t overlay overlay -o lowerdir={peer}/usr:/usr /usr && exec dovecot -F -c {conf}"
-        self.process = subprocess.Popen(["unshare", "-m", "sh", "-c", lay], stdout=subprocess.PIPE,
-                                        stderr=subprocess.STDOUT)
+        self.conf = self.folder / "dovecot.conf"
+        self.conf.write_text(COMMON.format(folder=self.folder) + text.replace("FOLDER", str(self.folder)))
         case.addCleanup(self.stop)
+        self.begin()
 
-    def log(self):
-        path = self.folder / "log"
-        return path.read_text(errors="replace") if path.exists() else ""
+    def begin(self):
+        self.start(f"dovecot -F -c {self.conf}")
 
-    def wait(self, is_up):
-        """Until it is up; a machine that does not let it skips the test."""
-        try:
-            wait_for(lambda: is_up() or self.process.poll() is not None, "dovecot")
-        finally:
-            if self.process.poll() is not None:
-                said = self.process.stdout.read().decode()
-                if re.search("(?i)^unshare: |permission denied|not permitted|unknown filesystem", said):
-                    self.case.skipTest(said)
-                self.case.fail(said + self.log())
-
-    def stop(self):
-        if self.process.poll() is None:
-            self.process.terminate()
-        self.process.wait()
-        self.process.stdout.close()
+    def logs(self):
+        return [self.output, self.folder / "log"]

@@ -1,179 +1,145 @@
-"""Postfix, Exim and OpenSMTPD of a test's own: unpacked (tools/debian-peers), not installed, on a free port of loopback.
+"""Postfix, Exim and OpenSMTPD of a test's own, on free ports of loopback.
 
-Each takes mail for alice@example.org and bob@example.org, refuses other names there and all other domains to whom it does not know,
-and throws away what it took. Options of all three:
+Each takes mail for alice@example.org and bob@example.org, refuses other names there, and other domains to whoever has not said
+that he is `alice` with the password `secret`; what it took it throws away, or keeps. Options of all three:
 
-    relay_to      ("localhost", port): hand everything on to this server, by STARTTLS whose certificate is verified; any
-                  recipient is taken
-    authority     the file of the authority that signed that server's certificate
+    listeners     name -> what the server's own configuration says of that listener; `ports` has the port of each
     pair          (certificate, key): offer STARTTLS
-    chunking      offer CHUNKING, where the program knows it
-    users         a folder with an auth socket of Dovecot, for Postfix: offer AUTH in clear
-
-They start as root only; Exim and OpenSMTPD have fixed paths and users, which they find in a mount namespace.
+    relay_to      ("localhost", port): hand everything on to this server; any recipient is taken
+    authority     the file of the authority that signed that server's certificate: STARTTLS there, and it is verified
+    login         (user, password) for AUTH there
+    main          further lines of its configuration
 """
 import os
-import pathlib
-import pwd
-import re
 import shutil
-import signal
 import socket
 import subprocess
-import unittest
 
-from harness import ROOT, free_port, peer, wait_for
+from dovecot import AUTH, Dovecot
+from harness import free_port, program
+from unpacked import Unpacked
+
+USER, PASSWORD = "alice", "secret"
 
 
-class MailServer:
+def with_users(case, mechanisms):
+    """The socket of a Dovecot who knows the user, for Postfix; one for each test."""
+    if not hasattr(case, "with_users"):
+        dovecot = Dovecot(case, f"{USER}:{{PLAIN}}{PASSWORD}\n", f"{AUTH}auth_mechanisms = {mechanisms}\n")
+        dovecot.wait((dovecot.folder / "client").exists)
+        case.with_users = dovecot.folder / "client"
+    return case.with_users
+
+
+class MailServer(Unpacked):
     """What the three share."""
 
-    serves_tls = True
+    LISTENERS = {}
 
-    def __init__(self, folder, relay_to=None, authority=None, pair=None, chunking=True, users=None):
-        self.path, self.env = self.check()
-        self.folder, self.port = pathlib.Path(folder), free_port()
-        self.folder.mkdir(exist_ok=True)
-        self.folder.chmod(0o755)
+    def __init__(self, folder, listeners=None, pair=None, relay_to=None, authority=None, login=None, main=""):
+        super().__init__(folder)
+        self.listeners = self.LISTENERS if listeners is None else listeners
+        self.ports = {name: free_port() for name in self.listeners}
+        self.port = next(iter(self.ports.values()))
         self.address = ("127.0.0.1", self.port)
-        self.relay_to, self.authority, self.pair = relay_to, authority, pair
-        self.chunking, self.users = chunking, users
-        self.output = self.folder / "output"
-        self.process = None
-        self.process = self.start()
-        try:
-            wait_for(self.listens, f"{self.name} to listen")
-        except BaseException:
-            self.stop()
-            raise
+        self.pair, self.relay_to, self.authority, self.login, self.main = pair, relay_to, authority, login, main
+        self.start(self.prepare())
+        self.wait(self.listens)
 
     @classmethod
-    def check(cls):
-        """Skip when it cannot be run here."""
-        found = peer(cls.peer, cls.program)
-        if os.getuid() != 0:
-            raise unittest.SkipTest(f"{cls.name} can be started by root only")
-        return found
+    def of(cls, case, **options):
+        """One that ends with the test."""
+        case.folder.chmod(0o755)
+        server = cls(case.folder / f"{cls.package}-{free_port()}", **options)
+        case.addCleanup(server.stop)
+        return server
 
-    def popen(self, command):
-        with open(self.output, "wb") as output:
-            return subprocess.Popen(command, env=self.env, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                                    start_new_session=True)
-
-    def readable(self, user, group):
+    def readable(self, user=None):
         """The pair, as files that this user alone may read."""
         names = self.folder / "pair.pem", self.folder / "pair.key"
         for source, name in zip(self.pair, names):
             shutil.copy(source, name)
-            shutil.chown(name, user, group)
             name.chmod(0o600)
+            if user:
+                self.own(user, name)
         return names
 
-    def within(self, script, users=()):
-        """Run a script in a mount namespace: the unpacked files lie over /usr, those of the folder etc over /etc, and these
-        users exist."""
-        if not shutil.which("unshare"):
-            raise unittest.SkipTest("there is no unshare")
-        root = ROOT / "build" / "peers" / self.peer / "root"
-        passwd, group = pathlib.Path("/etc/passwd").read_text(), pathlib.Path("/etc/group").read_text()
-        for number, user in enumerate(users, 61001):
-            passwd += f"{user}:x:{number}:{number}::/nonexistent:/bin/false\n"
-            group += f"{user}:x:{number}:\n"
-        etc = self.folder / "etc"
-        etc.mkdir(exist_ok=True)
-        (etc / "passwd").write_text(passwd)
-        (etc / "group").write_text(group)
-        lay = f"""set -e
-            mount -t overlay overlay -o lowerdir={root}/usr:/usr /usr
-            mount -t overlay overlay -o lowerdir={etc}:/etc /etc
-            {script}
-        """
-        # The libraries lie over /usr now, and the programs that drop privileges would not look elsewhere.
-        self.env = {k: v for k, v in self.env.items() if k != "LD_LIBRARY_PATH"}
-        return self.popen(["unshare", "-m", "sh", "-c", lay])
-
     def listens(self):
-        if self.process.poll() is not None:
-            said = self.log()
-            if re.search(r"(?im)^unshare: |^mount: .*(permission denied|not permitted|unknown filesystem)", said):
-                raise unittest.SkipTest(f"{self.name}: {said.strip()}")
-            raise AssertionError(f"{self.name} ended with {self.process.returncode}:\n{said}")
-        with socket.socket() as s:
-            return s.connect_ex(self.address) == 0
-
-    def logs(self):
-        return [self.output, self.folder / "log"]  # Postfix's
-
-    def log(self):
-        """What it said so far."""
-        return "".join(path.read_text(errors="replace") for path in self.logs() if path.exists())
-
-    def stop(self):
-        if self.process is None:
-            return
-        if self.process.poll() is None:
-            self.process.terminate()
-        self.process.wait()
-        wait_for(self.is_gone, f"the processes of {self.name} to end")
-
-    def is_gone(self):
-        """Nothing is left of its processes, which would go on to write into its folder."""
-        try:
-            os.killpg(self.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            return True
-        return False
+        for port in self.ports.values():
+            with socket.socket() as s:
+                if s.connect_ex(("127.0.0.1", port)) != 0:
+                    return False
+        return True
 
 
 class Postfix(MailServer):
-    name, peer, program = "Postfix", "postfix", "usr/lib/postfix/sbin/master"
+    """A listener is a list of "key=value" for its smtpd. `users`: the auth socket of a Dovecot."""
+
+    name, package, needs = "Postfix", "postfix", "usr/lib/postfix/sbin/smtpd"
+    users, groups = ("postfix",), ("postdrop",)
+    LISTENERS = {"smtp": ()}
 
     MAIN = """
         compatibility_level = 3.7
         queue_directory = {folder}/queue
         data_directory = {folder}/data
-        daemon_directory = {root}/usr/lib/postfix/sbin
-        command_directory = {root}/usr/sbin
-        meta_directory = {root}/etc/postfix
-        shlib_directory = {root}/usr/lib/postfix
-        mail_owner = nobody
-        setgid_group = mail
-        default_privs = daemon
+        daemon_directory = /usr/lib/postfix/sbin
+        command_directory = /usr/sbin
+        shlib_directory = /usr/lib/postfix
+        meta_directory = {folder}
         inet_interfaces = 127.0.0.1
         inet_protocols = ipv4
-        myhostname = postfix.localhost
-        mydestination =
+        myhostname = postfix.example.org
         alias_maps =
-        import_environment = LD_LIBRARY_PATH PATH MAIL_CONFIG
-        export_environment = LD_LIBRARY_PATH PATH MAIL_CONFIG
         maillog_file = {folder}/log
         maillog_file_prefixes = {folder}
         smtpd_peername_lookup = no
         smtpd_client_connection_count_limit = 0
         smtpd_error_sleep_time = 0
-        smtpd_hard_error_limit = 1000
-        smtpd_junk_command_limit = 1000
         message_size_limit = 52428800
+        local_transport = discard
+        default_transport = {transport}
+        smtpd_sasl_type = dovecot
         {more}
+        {main}
+    """
+
+    OURS = """
+        mydestination = example.org
+        mynetworks =
+        local_recipient_maps = inline:{alice=x, bob=x}
+        smtpd_reject_unlisted_sender = no
+        smtpd_relay_restrictions = permit_sasl_authenticated, reject_unauth_destination
     """
 
     ALL = """
+        mydestination =
         mynetworks = 127.0.0.0/8
         relayhost = {relay}
         smtp_host_lookup = native
     """
 
-    OURS = """
-        mynetworks = 192.0.2.1/32
-        virtual_mailbox_domains = example.org
-        virtual_mailbox_maps = inline:{alice@example.org=alice, bob@example.org=bob}
-        virtual_transport = discard
-        smtpd_reject_unlisted_sender = no
-        smtpd_relay_restrictions = permit_mynetworks, reject_unauth_destination
+    VERIFIED = """
+        smtp_tls_security_level = verify
+        smtp_tls_CAfile = {authority}
+        smtp_tls_verify_cert_match = hostname
+        smtp_tls_loglevel = 1
+    """
+
+    LOGIN = """
+        smtp_sasl_auth_enable = yes
+        smtp_sasl_password_maps = inline:{{ {{{relay} = {user}:{password}}} }}
+        smtp_sasl_security_options = noanonymous
+    """
+
+    SECURE = """
+        smtpd_tls_security_level = may
+        smtpd_tls_chain_files = {pair[1]}, {pair[0]}
+        smtpd_tls_received_header = yes
+        smtpd_tls_auth_only = yes
     """
 
     MASTER = """
-127.0.0.1:{port} inet n - n - - smtpd
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
 rewrite unix - - n - - trivial-rewrite
@@ -183,6 +149,7 @@ trace unix - - n - 0 bounce
 flush unix n - n 1000? 0 flush
 proxymap unix - - n - - proxymap
 smtp unix - - n - - smtp
+scache unix - - n - 1 scache
 discard unix - - n - - discard
 showq unix n - n - - showq
 error unix - - n - - error
@@ -192,113 +159,98 @@ tlsmgr unix - - n 1000? 1 tlsmgr
 postlog unix-dgram n - n - 1 postlogd
 """
 
-    def start(self):
+    def __init__(self, folder, users=None, **options):
+        self.auth_socket = users
+        super().__init__(folder, **options)
+
+    def prepare(self):
         self.make_folders()
         more = self.OURS
         if self.relay_to:
-            more = self.ALL.format(relay=f"[{self.relay_to[0]}]:{self.relay_to[1]}")
+            relay = f"[{self.relay_to[0]}]:{self.relay_to[1]}"
+            more = self.ALL.format(relay=relay)
             if self.authority:
-                more += f"""
-        smtp_tls_security_level = verify
-        smtp_tls_CAfile = {self.authority}
-        smtp_tls_verify_cert_match = hostname
-        smtp_tls_loglevel = 1
-        """
+                more += self.VERIFIED.format(authority=self.authority)
+            if self.login:
+                more += self.LOGIN.format(relay=relay, user=self.login[0], password=self.login[1])
         if self.pair:
-            more += f"""
-        smtpd_tls_security_level = may
-        smtpd_tls_cert_file = {self.pair[0]}
-        smtpd_tls_key_file = {self.pair[1]}
-        smtpd_tls_received_header = yes
-        """
-        if self.users:
-            more += f"""
-        smtpd_sasl_auth_enable = yes
-        smtpd_sasl_type = dovecot
-        smtpd_sasl_path = {self.users}
-        """
-        if not self.chunking:
-            more += """
-        smtpd_discard_ehlo_keywords = chunking
-        """
-        return self.master(more)
-
-    def master(self, more):
-        root = pathlib.Path(self.path).parents[4]
-        config = self.folder / "config"
-        config.mkdir()
-        text = self.MAIN.format(folder=self.folder, root=root, more=more)
-        (config / "main.cf").write_text("".join(line.strip() + "\n" for line in text.splitlines()))
-        (config / "master.cf").write_text(self.MASTER.format(port=self.port))
-        self.env = self.env | {"MAIL_CONFIG": str(config)}
-        return self.popen([self.path, "-c", str(config), "-d"])
+            more += self.SECURE.format(pair=self.pair)
+        if self.auth_socket:
+            more += f"        smtpd_sasl_path = {self.auth_socket}\n"
+        text = self.MAIN.format(folder=self.folder, more=more, main=self.main, transport="smtp" if self.relay_to else "discard")
+        (self.folder / "main.cf").write_text("".join(line.strip() + "\n" for line in text.splitlines()))
+        services = "".join(f"127.0.0.1:{self.ports[name]} inet n - n - - smtpd" + "".join(f"\n  -o {o}" for o in options) + "\n"
+                           for name, options in self.listeners.items())
+        (self.folder / "master.cf").write_text(services + self.MASTER)
+        return f"/usr/lib/postfix/sbin/master -c {self.folder} -d"
 
     def make_folders(self):
-        nobody = pwd.getpwnam("nobody").pw_uid
-        mail = pwd.getpwnam("mail").pw_gid
-        queue = self.folder / "queue"
+        queue, data, postdrop = self.folder / "queue", self.folder / "data", self.uid("postdrop")
         queue.mkdir()
-        for name in ("active", "bounce", "corrupt", "defer", "deferred", "flush", "hold", "incoming", "private", "saved",
-                     "trace"):
+        for name in "active bounce corrupt defer deferred flush hold incoming private saved trace".split():
             (queue / name).mkdir(mode=0o700)
-            os.chown(queue / name, nobody, -1)
+            os.chown(queue / name, self.uid("postfix"), -1)
         for name, mode in (("maildrop", 0o1730), ("public", 0o710)):
             (queue / name).mkdir()
-            os.chown(queue / name, nobody, mail)
+            os.chown(queue / name, self.uid("postfix"), postdrop)
             (queue / name).chmod(mode)
         (queue / "pid").mkdir()
-        (self.folder / "data").mkdir()
-        os.chown(self.folder / "data", nobody, -1)
+        data.mkdir()
+        os.chown(data, self.uid("postfix"), -1)
+
+    def logs(self):
+        return [self.output, self.folder / "log"]
 
 
 class KeepingPostfix(Postfix):
     """The benchmark's: it keeps what it takes."""
 
-    def master(self, more):
-        return super().master("mynetworks = 127.0.0.0/8\n        defer_transports = smtp\n")
+    def __init__(self, folder):
+        super().__init__(folder, relay_to=("localhost", 1), main="defer_transports = smtp")
 
 
 class Exim(MailServer):
-    name, peer, program = "Exim", "exim", "usr/sbin/exim4"
+    """A listener is nothing, or "smtps": TLS from the first octet. `rcpt`: the ACL of RCPT; `acls`: others; `auth_in_clear`: is AUTH
+    offered without TLS? `cram`: CRAM-MD5 too? `size`: the largest message."""
+
+    name, package, needs, users = "Exim", "exim", "usr/sbin/exim4", ("Debian-exim",)
+    LISTENERS = {"smtp": ""}
+
+    RCPT = """  accept authenticated = *
+  deny message = relay not permitted
+       !domains = example.org
+  deny message = Unknown user
+       !local_parts = alice : bob
+  accept
+"""
 
     CONFIG = """
-exim_user = nobody
-exim_group = nogroup
+primary_hostname = exim.example.org
+qualify_domain = exim.example.org
 spool_directory = {folder}/spool
-log_file_path = {folder}/log/%s
+log_file_path = {folder}/logs/%slog
 pid_file_path = {folder}/pid
-primary_hostname = exim.localhost
-qualify_domain = exim.localhost
-daemon_smtp_ports = {port}
+daemon_smtp_ports = {ports}
 local_interfaces = <; 127.0.0.1
-acl_smtp_mail = accept
-acl_smtp_rcpt = recipients
-acl_smtp_data = accept
+acl_smtp_rcpt = acl_rcpt
 acl_smtp_vrfy = accept
-acl_smtp_auth = accept
 host_lookup =
 rfc1413_query_timeout = 0s
-recipient_unqualified_hosts =
-smtp_max_synprot_errors = 1000
-smtp_max_unknown_commands = 1000
-smtp_accept_max_nonmail = 1000
-smtp_accept_max_per_connection = 1000
 smtp_accept_max = 100
-message_size_limit = 50M
+message_size_limit = {size}
 never_users =
 keep_environment =
 queue_only = {queue_only}
 tls_advertise_hosts = {tls_hosts}
-chunking_advertise_hosts = {chunking}
 smtputf8_advertise_hosts = *
 dsn_advertise_hosts = *
-pipelining_advertise_hosts = *
 accept_8bitmime = true
 {tls}
+{main}
 begin acl
-recipients:
-    {accept}
-    deny message = 5.7.1 relay not permitted
+acl_rcpt:
+{rcpt}
+{acls}
 begin routers
 out:
     driver = {router}
@@ -317,79 +269,113 @@ plain:
     driver = plaintext
     public_name = PLAIN
     server_prompts = :
-    server_condition = ${{if and{{{{eq{{$auth2}}{{alice}}}}{{eq{{$auth3}}{{secret}}}}}}}}
+    server_condition = ${{if and{{{{eq{{$auth2}}{{{user}}}}}{{eq{{$auth3}}{{{password}}}}}}}}}
     server_set_id = $auth2
-    server_advertise_condition = true
+    server_advertise_condition = {advertise}
+    {client_plain}
 login:
     driver = plaintext
     public_name = LOGIN
     server_prompts = <| Username: | Password:
-    server_condition = ${{if and{{{{eq{{$auth1}}{{alice}}}}{{eq{{$auth2}}{{secret}}}}}}}}
+    server_condition = ${{if and{{{{eq{{$auth1}}{{{user}}}}}{{eq{{$auth2}}{{{password}}}}}}}}}
     server_set_id = $auth1
-    server_advertise_condition = true
+    server_advertise_condition = {advertise}
+cram:
+    driver = cram_md5
+    public_name = CRAM-MD5
+    server_secret = ${{if eq{{$auth1}}{{{user}}}{{{password}}}fail}}
+    server_set_id = $auth1
+    server_advertise_condition = {cram}
 """
 
-    def start(self):
-        tls, verify = "", ""
+    def __init__(self, folder, rcpt=RCPT, acls="", auth_in_clear=False, cram=False, size="50M", **options):
+        self.rcpt, self.acls, self.auth_in_clear, self.cram, self.size = rcpt, acls, auth_in_clear, cram, size
+        super().__init__(folder, **options)
+
+    def prepare(self):
+        tls, verify, client = "", "", ""
         if self.pair:
-            certificate, key = self.readable("nobody", "nogroup")
-            tls = f"tls_certificate = {certificate}\ntls_privatekey = {key}\n"
+            certificate, key = self.readable("Debian-exim")
+            implicit = " : ".join(str(self.ports[name]) for name, word in self.listeners.items() if word == "smtps")
+            tls = f"tls_certificate = {certificate}\ntls_privatekey = {key}\ntls_on_connect_ports = {implicit}\n"
         if self.authority:
             verify = f"""hosts_require_tls = *
     tls_verify_certificates = {self.authority}
     tls_verify_hosts = *
     tls_verify_cert_hostnames = *"""
-        config = self.folder / "etc" / "exim4" / "exim4.conf"
-        config.parent.mkdir(parents=True)
+        if self.login:
+            verify += "\n    hosts_require_auth = *"
+            client = f"client_send = ^{self.login[0]}^{self.login[1]}"
+        advertise = "true" if self.auth_in_clear else "${if eq{$tls_in_cipher}{}{false}{true}}"
+        config = self.etc / "exim4" / "exim4.conf"
+        config.parent.mkdir()
         config.write_text(self.CONFIG.format(
-            folder=self.folder, port=self.port, tls=tls, verify=verify, chunking="*" if self.chunking else "",
+            folder=self.folder, ports=" : ".join(map(str, self.ports.values())), tls=tls, verify=verify,
             tls_hosts="*" if self.pair else "", queue_only="false" if self.relay_to else "true",
-            accept="accept" if self.relay_to else
-            "deny domains = example.org\n         !local_parts = alice : bob\n         message = 5.1.1 no such user\n"
-            "    accept domains = example.org",
+            main=self.main, size=self.size,
+            rcpt="  accept" if self.relay_to else self.rcpt, acls=self.acls, user=USER, password=PASSWORD, client_plain=client,
+            advertise=advertise, cram=advertise if self.cram else "false",
             router="manualroute" if self.relay_to else "accept",
             route=f"route_list = * {self.relay_to[0]}::{self.relay_to[1]} byname\n    transport = smtp\n    self = send"
             if self.relay_to else "transport = away"))
         config.chmod(0o644)
-        for name in ("spool", "log"):
+        for name in ("spool", "logs"):
             (self.folder / name).mkdir()
-            shutil.chown(self.folder / name, "nobody", "nogroup")
-        return self.within("exec /usr/sbin/exim4 -bdf -q1m", ["Debian-exim"])
+            self.own("Debian-exim", self.folder / name)
+        return "/usr/sbin/exim4 -bdf -q1m"
 
     def logs(self):
-        return [self.output, *sorted((self.folder / "log").glob("*"))]
+        return [self.output, *sorted((self.folder / "logs").glob("*"))]
 
 
 class OpenSmtpd(MailServer):
-    """Debian 12's cannot be a TLS server: under OpenSSL 3 every operation with its private key fails. As a client it can."""
+    """A listener is what follows "listen on 127.0.0.1 port N"; {auth} there: with the user above."""
 
-    name, peer, program, serves_tls = "OpenSMTPD", "opensmtpd", "usr/sbin/smtpd", False
+    name, package, needs, users = "OpenSMTPD", "opensmtpd", "usr/sbin/smtpd", ("opensmtpd", "opensmtpq")
+    LISTENERS = {"smtp": ""}
 
-    def start(self):
-        pki, secure, to = "", "", ""
+    def prepare(self):
+        lines, before, secret = ['smtp max-message-size "50M"', self.main], "", ""
+        hashed = subprocess.run([program("openssl"), "passwd", "-6", PASSWORD], capture_output=True, text=True, check=True).stdout.strip()
+        self.table("users", f"{USER} {hashed}\n")
+        lines.append(f"table users file:{self.folder}/users")
         if self.pair:
-            certificate, key = self.readable("root", "root")
-            pki = f'pki it cert "{certificate}"\npki it key "{key}"\n'  # enough to offer STARTTLS
-            secure = " tls pki it"
-        host = "smtp://127.0.0.1:1"
+            certificate, key = self.readable()
+            lines += [f'pki it cert "{certificate}"', f'pki it key "{key}"']
+            before = f"LD_PRELOAD={self.mend_keys()}"
+        for name, words in self.listeners.items():
+            words = words or ("tls pki it" if self.pair else "")
+            lines.append(f"listen on 127.0.0.1 port {self.ports[name]} hostname opensmtpd.example.org {words}")
         if self.relay_to:
-            host = f"smtp{'+tls' if self.authority else ''}://{self.relay_to[0]}:{self.relay_to[1]}"
+            scheme, more = ("smtp+tls" if self.authority else "smtp"), (" tls" if self.authority else "")
+            if self.login:
+                self.table("secrets", f"there {self.login[0]}:{self.login[1]}\n")
+                lines.append(f"table secrets file:{self.folder}/secrets")
+                secret, more = "there@", more + " auth <secrets>"
+            lines += [f'action "out" relay host {scheme}://{secret}{self.relay_to[0]}:{self.relay_to[1]}{more}',
+                      'match from any for any action "out"']
         else:
-            to = ' rcpt-to { "alice@example.org", "bob@example.org" }'
-        (self.folder / "smtpd.conf").write_text(
-            f'{pki}smtp max-message-size "50M"\n'
-            f"listen on 127.0.0.1 port {self.port} hostname opensmtpd.localhost{secure}\n"
-            f'action "out" relay host {host}{" tls" if self.authority else ""}\n'
-            f'match from any{" for any" if not to else " for domain example.org"}{to} action "out"\n')
+            lines += ['action "away" relay host smtp://127.0.0.1:1',
+                      f'match from any for domain "example.org" rcpt-to {{ "{USER}@example.org", "bob@example.org" }} action "away"',
+                      'match auth from any for any action "away"']
+        (self.folder / "smtpd.conf").write_text("\n".join(lines) + "\n")
         trust = f"mount --bind {self.authority} /etc/ssl/certs/ca-certificates.crt" if self.authority else ""
-        return self.within(f"""mount -t tmpfs tmpfs /var/lib
-            mkdir -p /var/lib/opensmtpd/empty
-            mount -t tmpfs tmpfs /var/spool
+        return f"""mkdir -p /var/lib/opensmtpd/empty
             mkdir -m 711 /var/spool/smtpd
-            mount -t tmpfs tmpfs /run
             {trust}
-            exec /usr/sbin/smtpd -d -f {self.folder}/smtpd.conf
-        """, ["opensmtpd", "opensmtpq"])
+            {before} /usr/sbin/smtpd -d -f {self.folder}/smtpd.conf"""
+
+    def table(self, name, text):
+        (self.folder / name).write_text(text)
+        (self.folder / name).chmod(0o644)
+
+    def mend_keys(self):
+        """See opensmtpd_keys.c."""
+        library = self.folder / "keys.so"
+        source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "opensmtpd_keys.c")
+        subprocess.run([program("cc"), "-shared", "-fPIC", "-o", library, source], check=True)
+        library.chmod(0o755)
+        return library
 
 
 ALL = (Postfix, Exim, OpenSmtpd)

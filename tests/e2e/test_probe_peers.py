@@ -3,8 +3,8 @@ import os
 import unittest
 
 from certificates import Authority
-from peers import PASSWORD, USER, Exim, OpenSmtpd, Postfix
-from test_probe import FAULTY, FINE, ProbeCase
+from mail_servers import PASSWORD, USER, Exim, OpenSmtpd, Postfix, with_users
+from test_probe import FAULTY, FINE, WARNED, ProbeCase
 
 
 class PeersCase(ProbeCase):
@@ -17,12 +17,12 @@ class PeersCase(ProbeCase):
         self.env = dict(os.environ, SALLYPORT_PASSWORD=PASSWORD)
 
     def sign(self, name, days, file=None):
-        # RSA: OpenSMTPD keeps its keys in another process, which can do nothing else with OpenSSL 3.
         return self.authority.sign(file or name, name, f"DNS:{name}", days=days, usage="serverAuth", kind=("rsa:2048",))
 
-    def assert_good(self, port, role, *words):
-        """No fault and no warning, and the password is taken."""
-        found = self.probe(port, "--as", role, "--strict", *self.trusted, *self.login, *words, env=self.env, code=FINE)
+    def assert_good(self, port, role, warnings=()):
+        """No fault and no other warning, and the password is taken."""
+        found = self.probe(port, "--as", role, "--strict", *self.trusted, *self.login, env=self.env, code=WARNED if warnings else FINE)
+        self.assertEqual({i for i, level in self.levels.items() if level == "warning"}, set(warnings), self.texts)
         self.assertTrue(found["tls"]["trusted"])
         self.assertIn(found["login"], ("PLAIN", "LOGIN"))
         self.assert_found(certificate_trusted="ok", rcpt_before_mail="ok", data_before_mail="ok", noop="ok", unknown_verb="ok")
@@ -36,8 +36,11 @@ class PeersCase(ProbeCase):
 
 
 class OfPostfix(PeersCase):
+    def postfix(self, pair, listeners):
+        return Postfix.of(self, pair=pair, listeners=listeners, users=with_users(self, "plain login"))
+
     def test_good(self):
-        server = Postfix(self, self.good, {"submission": ["smtpd_sasl_auth_enable=yes", "smtpd_tls_security_level=encrypt"],
+        server = self.postfix(self.good, {"submission": ["smtpd_sasl_auth_enable=yes", "smtpd_tls_security_level=encrypt"],
                                            "smtps": ["smtpd_sasl_auth_enable=yes", "smtpd_tls_wrappermode=yes"], "smtp": []})
         self.assert_good(server.ports["submission"], "submission")
         self.assert_found(injection="ok", auth_behind_tls="ok", starttls_inside="ok", pipelining_order="ok")
@@ -50,7 +53,7 @@ class OfPostfix(PeersCase):
         self.assert_faults("plain-on-tls-port")
 
     def test_broken(self):
-        server = Postfix(self, self.good, {
+        server = self.postfix(self.good, {
             "clear": ["smtpd_sasl_auth_enable=yes", "smtpd_tls_auth_only=no"],
             "bare": ["smtpd_tls_security_level=none", "smtpd_discard_ehlo_keywords=pipelining,8bitmime,dsn"],
             "small": ["message_size_limit=50000", "disable_vrfy_command=no"]})
@@ -63,17 +66,17 @@ class OfPostfix(PeersCase):
         self.assert_found(size_small="warning")
 
     def test_certificates(self):
-        self.assert_certificates(lambda pair: Postfix(self, pair, {"s": ["smtpd_sasl_auth_enable=yes"]}).ports["s"])
+        self.assert_certificates(lambda pair: self.postfix(pair, {"s": ["smtpd_sasl_auth_enable=yes"]}).ports["s"])
 
     def test_login_refused(self):
-        server = Postfix(self, self.good, {"s": ["smtpd_sasl_auth_enable=yes"]})
+        server = self.postfix(self.good, {"s": ["smtpd_sasl_auth_enable=yes"]})
         self.probe(server.ports["s"], "--as", "submission", "--no-order", *self.trusted, *self.login, env=dict(self.env, SALLYPORT_PASSWORD="no"), code=FAULTY)
         self.assert_faults("login-refused")
 
 
 class OfExim(PeersCase):
     def test_good(self):
-        server = Exim(self, self.good)
+        server = Exim.of(self, pair=self.good, listeners={"smtp": "", "smtps": "smtps"})
         self.assert_good(server.ports["smtp"], "submission")
         self.assert_found(injection="ok", auth_behind_tls="ok", starttls_inside="ok")
         self.assert_good(server.ports["smtps"], "submissions")
@@ -81,46 +84,43 @@ class OfExim(PeersCase):
         self.assert_faults("tls-first-octet")
 
     def test_broken(self):
-        server = Exim(self, self.good, main="auth_advertise_hosts = *\npipelining_advertise_hosts =")
+        server = Exim.of(self, pair=self.good, auth_in_clear=True, main="pipelining_advertise_hosts =")
         self.probe(server.ports["smtp"], "--as", "submission", "--no-order", *self.trusted, code=FAULTY)
         self.assert_faults("auth-in-clear")
         self.assert_found(pipelining="note")
-        server = Exim(self, self.good, tls=False)
+        server = Exim.of(self)
         self.probe(server.ports["smtp"], "--as", "submission", "--no-order", code=FAULTY)
         self.assert_faults("starttls", "auth-missing")
 
     def test_certificates(self):
-        self.assert_certificates(lambda pair: Exim(self, pair).ports["smtp"])
+        self.assert_certificates(lambda pair: Exim.of(self, pair=pair).ports["smtp"])
 
 
 class OfOpenSmtpd(PeersCase):
-    SUBMISSION = "tls-require pki example auth <users>"
+    SUBMISSION = "tls-require pki it auth <users>"
 
     def test_order(self):
-        server = OpenSmtpd(self, self.good, {"smtp": ""})
+        server = OpenSmtpd.of(self)
         self.probe(server.ports["smtp"], "--as", "smtp", code=FINE)
         self.assert_found(rcpt_before_mail="ok", data_before_mail="ok", noop="ok", unknown_verb="ok", starttls="warning", vrfy="warning",
                           parameters="note", rset_before_ehlo="note")
 
     def test_without_tls(self):
-        server = OpenSmtpd(self, self.good, {"smtp": ""})
+        server = OpenSmtpd.of(self)
         self.probe(server.ports["smtp"], "--as", "submission", "--no-order", code=FAULTY)
         self.assert_faults("starttls", "auth-missing")
 
     def test_good(self):
-        server = OpenSmtpd(self, self.good, {"submission": self.SUBMISSION, "smtps": "smtps pki example auth <users>", "smtp": "tls pki example"})
-        server.skip_without_tls("submission")
-        self.assert_good(server.ports["submission"], "submission")
-        self.assert_good(server.ports["smtps"], "submissions")
+        server = OpenSmtpd.of(self, pair=self.good, listeners={"submission": self.SUBMISSION, "smtps": "smtps pki it auth <users>", "smtp": "tls pki it"})
+        self.assert_good(server.ports["submission"], "submission", ["vrfy"])
+        self.assert_good(server.ports["smtps"], "submissions", ["vrfy"])
         self.probe(server.ports["smtp"], "--as", "smtp", *self.trusted, code=FINE)
         self.probe(server.ports["smtps"], "--as", "submission", "--no-order", *self.trusted, code=FAULTY)
         self.assert_faults("tls-first-octet")
 
     def test_certificates(self):
         def start(pair):
-            server = OpenSmtpd(self, pair, {"s": self.SUBMISSION})
-            server.skip_without_tls("s")
-            return server.ports["s"]
+            return OpenSmtpd.of(self, pair=pair, listeners={"s": self.SUBMISSION}).ports["s"]
 
         self.assert_certificates(start)
 

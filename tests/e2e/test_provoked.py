@@ -12,7 +12,7 @@ import unittest
 
 from certificates import Authority
 from harness import SLOW, ServerCase, free_port, nodemailer, program, run, sallyport
-from peers import PASSWORD, USER, Exim, Postfix
+from mail_servers import PASSWORD, USER, Exim, Postfix, with_users
 
 CLIENTS = ("swaks", "curl", "smtplib", "nodemailer", "msmtp")
 LIMIT_S = 8  # for a client that waits for ever
@@ -236,7 +236,7 @@ class Provoked(ServerCase):
             }}
             domain "example.org" {{
                 route = keep
-                mailboxes = {{ ann, bob }}
+                mailboxes = {{ alice, bob }}
             }}
             {more}""", name=f"{name}.conf", data=name)
 
@@ -255,7 +255,7 @@ class Provoked(ServerCase):
 
     def test_postfix(self):
         access = ", ".join(f"{{{who}@example.org={text}}}" for who, text in REPLIES.items())
-        server = Postfix(self, self.pair, {
+        server = Postfix.of(self, pair=self.pair, users=with_users(self, "plain login"), listeners={
             "smtp": [], "submission": ["smtpd_sasl_auth_enable=yes", "smtpd_tls_security_level=encrypt"],
             "smtps": ["smtpd_sasl_auth_enable=yes", "smtpd_tls_wrappermode=yes"],
             "starttls-not-offered": ["smtpd_tls_security_level=none"],
@@ -274,12 +274,13 @@ class Provoked(ServerCase):
 
     def test_exim(self):
         rcpt = "".join(f"  {'defer' if text[0] == '4' else 'deny'} local_parts = {who}\n    message = {text.replace(':', '::')}\n" for who, text in REPLIES.items())
-        server = Exim(self, self.pair, main=f"{Exim.MAIN}\nmessage_size_limit = 100K\nrecipients_max = 2\nrecipients_max_reject = true\nacl_smtp_mail = acl_mail\n"
-                                            "acl_smtp_data = acl_data\n",
-                      rcpt=rcpt + Exim.RCPT.replace("ann : bob", "ann : bob : ^bob"),
-                      more="acl_mail:\n  deny senders = spammer@example.net\n    message = sender rejected\n  accept\n"
-                           "acl_data:\n  deny condition = ${if match{$h_subject:}{forbidden}}\n    message = This message contains content that is not wanted here\n  accept\n")
-        plain = Exim(self, self.pair, tls=False)
+        server = Exim.of(self, pair=self.pair, listeners={"smtp": "", "smtps": "smtps"},
+                         size="100K", main="recipients_max = 2\nrecipients_max_reject = true\nacl_smtp_mail = acl_mail\n"
+                                           "acl_smtp_data = acl_data\n",
+                         rcpt=rcpt + Exim.RCPT.replace("alice : bob", "alice : bob : ^bob"),
+                         acls="acl_mail:\n  deny senders = spammer@example.net\n    message = sender rejected\n  accept\n"
+                              "acl_data:\n  deny condition = ${if match{$h_subject:}{forbidden}}\n    message = This message contains content that is not wanted here\n  accept\n")
+        plain = Exim.of(self)
         ports = {"smtp": server.ports["smtp"], "submission": server.ports["smtp"], "smtps": server.ports["smtps"], "starttls-not-offered": plain.ports["smtp"],
                  "auth-needs-tls": server.ports["smtp"]}
         for name in ("greylisted", "mailbox-full", "mailbox-disabled", "ip-blocked", "mail-unauthenticated", "sender-refused", "content-refused", "too-many-recipients"):
