@@ -13,8 +13,8 @@ import warnings
 
 from certificates import Authority
 from harness import SALLYPORT, SLOW, ServerCase, free_port, run
-import test_world
 from name_server import NameServer, Zone
+from world import key_digest
 
 FINE, WARNED, FAULTY, UNREACHABLE, USAGE = 0, 1, 2, 3, 64
 
@@ -423,7 +423,7 @@ class Domains(AuthorityCase):
     def test_records(self):
         pair = self.authority.sign("mx1", "mx1.good.example", "DNS:mx1.good.example", days=60, usage="serverAuth")
         port = self.small(context=self.context(pair))
-        names = self.publish(port, test_world.key_digest(pair[0]), "_mta-sts.good TXT \"v=STSv1; id=a b;\"")
+        names = self.publish(port, key_digest(pair[0]), "_mta-sts.good TXT \"v=STSv1; id=a b;\"")
         self.assertEqual(self.domain(names, "good", port), FAULTY)
         self.assert_found(mx="ok", mx_one="note", dnssec="ok", dane="ok", sts_record="fault")
         self.assertEqual(self.domain(names, "null", port), FINE)
@@ -444,13 +444,13 @@ class Domains(AuthorityCase):
         port = self.small(context=self.context(pair))
         self.assertEqual(self.domain(self.publish(port, "00" * 32), "good", port), FAULTY)
         self.assert_found(dane_wrong="fault")
-        self.domain(self.publish(port, test_world.key_digest(pair[0]), signed=False), "good", port)
+        self.domain(self.publish(port, key_digest(pair[0]), signed=False), "good", port)
         self.assert_found(dane_insecure="warning", dnssec="note")
 
     def test_sts(self):
         pair = self.authority.sign("web", "mta-sts.good.example", "DNS:mta-sts.good.example,DNS:mx1.good.example", days=60, usage="serverAuth")
         port = self.small(context=self.context(pair))
-        names = self.publish(port, test_world.key_digest(pair[0]), "_mta-sts.good TXT \"v=STSv1; id=1;\"\nmta-sts.good A 127.0.98.7")
+        names = self.publish(port, key_digest(pair[0]), "_mta-sts.good TXT \"v=STSv1; id=1;\"\nmta-sts.good A 127.0.98.7")
         try:
             web = http.server.ThreadingHTTPServer(("127.0.98.7", 443), OfHttps)
         except PermissionError:
