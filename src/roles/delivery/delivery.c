@@ -240,13 +240,21 @@ static void take_attempt(struct delivery *d, struct os_edge *from, const struct 
         deliver(d, a);
 }
 
+/* What an operator has mended shows at once, and not when the DNS's memory of the fault is over. */
+static void dial_anew(struct delivery *d, const struct ipc_dial_anew *m)
+{
+    delivery_trouble_forget_all(d);
+    if (m->by_operator)
+        role_resolver_renew(d->role, &d->dns);
+}
+
 static void take_message(struct role *r, struct os_edge *from, const struct ipc_message *m)
 {
     struct delivery *d = obtain(r);
     if (m->type == IPC_TYPE_attempt)
         take_attempt(d, from, &m->as.attempt);
     else if (m->type == IPC_TYPE_dial_anew)
-        delivery_trouble_forget_all(d);
+        dial_anew(d, &m->as.dial_anew);
     else if (m->type == IPC_TYPE_credential)
         take_credential(d, &m->as.credential);
     else if (m->type == IPC_TYPE_document_here)

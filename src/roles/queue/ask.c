@@ -128,7 +128,7 @@ void queue_ask_step(struct queue *q)
     if (status || q->asks.cursor.end)
         end_walk(q);
     if (p.met)
-        queue_dial_anew(q);
+        queue_dial_anew(q, false);
     if (p.n)
         q->window.next_ms = 0;
     queue_destinations_sweep(q);

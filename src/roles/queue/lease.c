@@ -37,9 +37,10 @@ static struct os_edge *peer_of(const struct queue *q, const struct queue_destina
     return role_peer_for(q->role, IPC_DELIVERY, number);
 }
 
-void queue_dial_anew(struct queue *q)
+void queue_dial_anew(struct queue *q, bool by_operator)
 {
-    struct ipc_message m = {.type = IPC_TYPE_dial_anew, .as.dial_anew = {(uint64_t)q->wall_ms()}};
+    struct ipc_message m = {.type = IPC_TYPE_dial_anew,
+                            .as.dial_anew = {(uint64_t)q->wall_ms(), by_operator}};
     for (size_t i = 0; i < role_peer_n(q->role, IPC_DELIVERY); i++)
         (void)os_edge_send(role_peer(q->role, IPC_DELIVERY, i), &m); /* one that is gone has forgotten it */
 }

@@ -304,8 +304,9 @@ static inline struct sp_view queue_address(const struct queue_target *t)
 
 /* --- lease.c, settle.c, bounce.c ------------------------------------------------------------ */
 
-/* Let delivery dial addresses that it leaves alone because they failed: somebody wants to know now. */
-void queue_dial_anew(struct queue *q);
+/* Let delivery dial addresses that it leaves alone because they failed: somebody wants to know now. By the
+ * operator, who may have mended it: let it ask the DNS anew, too. */
+void queue_dial_anew(struct queue *q, bool by_operator);
 /* Give delivery what may go. */
 void queue_lease(struct queue *q);
 void queue_take_result(struct queue *q, struct os_edge *from, const struct ipc_attempt_result *result);

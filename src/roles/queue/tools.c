@@ -170,7 +170,7 @@ static void note_retried(void *ctx, uint64_t mail)
             ;
     for (void *value; !mail && sp_table_next(&q->window.sites, &at, &key, &value);)
         queue_site_reopen(q, value);
-    queue_dial_anew(q);
+    queue_dial_anew(q, true);
     q->window.next_ms = 0;
     os_later_ask(&q->turn);
 }
