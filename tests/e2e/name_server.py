@@ -1,5 +1,6 @@
 """A real authoritative name server on loopback: nsd, with zones signed by ldns-signzone. Both are peers (tools/debian-peers)."""
 import pathlib
+import re
 import socket
 import struct
 import subprocess
@@ -16,10 +17,13 @@ def program(package, path):
 
 
 class Zone:
-    """A zone's text without SOA and NS. signed: with DNSSEC; `spoil`: pairs (old, new), changed after signing."""
+    """A zone's text without SOA and NS. signed: with DNSSEC. Damage to a signed one: `spoil`: pairs (old, new), changed after signing;
+    `drop`: records that are left out, as a regular expression; `expired`: its signatures are of last year; `stranger`: they are by
+    another key than the anchor. `fails`: the file cannot be read, and the answer is SERVFAIL."""
 
-    def __init__(self, name, text, signed=False, spoil=()):
+    def __init__(self, name, text, signed=False, spoil=(), drop=None, expired=False, stranger=False, fails=False):
         self.name, self.text, self.signed, self.spoil = name, text, signed, spoil
+        self.drop, self.expired, self.stranger, self.fails = drop, expired, stranger, fails
 
 
 class NameServer:
@@ -41,27 +45,43 @@ class NameServer:
         self.stop()
         for zone in zones:
             self.write(zone)
-        self.anchor.write_text("".join(pathlib.Path(f"{key}.ds").read_text() for key in self.keys.values()))
+        self.anchor.write_text("".join(pathlib.Path(f"{key}.ds").read_text() for (_, of), key in self.keys.items() if of == "anchor"))
         self.start(zones)
 
     def write(self, zone):
         path = self.folder / f"{zone.name}.zone"
         path.write_text(f"$ORIGIN {zone.name}.\n$TTL 60\n{SOA}{zone.text}\n")
+        if zone.fails:
+            path.write_text("this is no zone\n")
         if not zone.signed:
             return
-        if zone.name not in self.keys:
-            keygen, env = program("ldns", "usr/bin/ldns-keygen")
-            made = run([keygen, "-k", "-a", "ECDSAP256SHA256", zone.name], env=env, cwd=self.folder, check=True)
-            self.keys[zone.name] = str(self.folder / made.stdout.strip())
+        key = self.key(zone.name, "anchor")
+        if zone.stranger:
+            key = self.key(zone.name, "stranger")
+        dates = ["-i", "20200101", "-e", "20200201"] if zone.expired else []
         signzone, env = program("ldns", "usr/bin/ldns-signzone")
         signed = self.folder / f"{zone.name}.signed"
-        run([signzone, "-f", str(signed), str(path), self.keys[zone.name]], env=env, cwd=self.folder, check=True)
+        run([signzone, *dates, "-f", str(signed), str(path), key], env=env, cwd=self.folder, check=True)
         text = signed.read_text()
         for old, new in zone.spoil:
             if old not in text:
                 raise AssertionError(f"{old!r} is not in the signed zone:\n{text}")
             text = text.replace(old, new)
+        if zone.drop:
+            lines = text.splitlines(keepends=True)
+            kept = [line for line in lines if not re.search(zone.drop, line)]
+            if kept == lines:
+                raise AssertionError(f"{zone.drop!r} is not in the signed zone:\n{text}")
+            text = "".join(kept)
         path.write_text(text)
+
+    def key(self, name, of):
+        """The key pair of a zone, made when it is first asked for."""
+        if (name, of) not in self.keys:
+            keygen, env = program("ldns", "usr/bin/ldns-keygen")
+            made = run([keygen, "-k", "-a", "ECDSAP256SHA256", name], env=env, cwd=self.folder, check=True)
+            self.keys[name, of] = str(self.folder / made.stdout.strip())
+        return self.keys[name, of]
 
     def start(self, zones):
         config = self.folder / "nsd.conf"

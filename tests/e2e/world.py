@@ -197,17 +197,19 @@ class Secured(World):
 
 
 class PolicyServer:
-    """https://mta-sts.DOMAIN/.well-known/mta-sts.txt; `text` None is a 404."""
+    """https://mta-sts.DOMAIN/.well-known/mta-sts.txt; `text` None is a 404. A dict: the text by host."""
 
-    def __init__(self, pair, text):
+    def __init__(self, pair, text, address="127.0.99.8", port=0):
         self.text, self.asked = text, []
         owner = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
                 owner.asked.append(self.path)
-                body = (owner.text or "").encode()
-                self.send_response(200 if owner.text else 404)
+                host = (self.headers["Host"] or "").split(":")[0]
+                text = owner.text.get(host) if isinstance(owner.text, dict) else owner.text
+                body = (text or "").encode()
+                self.send_response(200 if text else 404)
                 self.send_header("Content-Type", "text/plain")
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
@@ -216,7 +218,7 @@ class PolicyServer:
             def log_message(self, *_):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.99.8", 0), Handler)
+        self.server = http.server.ThreadingHTTPServer((address, port), Handler)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*pair)
         self.server.socket = context.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
