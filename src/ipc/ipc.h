@@ -205,7 +205,7 @@ enum ipc_end { IPC_ENDS(X) IPC_END_N };
     X(GOOD, "takes mail")                                                                                    \
     X(BUSY, "asks for less: a 4yz greeting, too many connections, too much mail")                            \
     X(DOWN, "cannot be reached, or refuses all at its greeting")                                             \
-    X(UNFOUND, "the DNS did not tell its servers: of this destination alone, whatever site it had")
+    X(UNFOUND, "its servers are not told, or its own policy names none of them: of this destination alone")
 
 #define X(n, ...) IPC_HEALTH_##n,
 enum ipc_health { IPC_HEALTHS(X) IPC_HEALTH_N };

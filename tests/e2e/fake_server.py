@@ -17,7 +17,8 @@ class Mail:
 class FakeServer:
     """`rcpt(address)` and `data(mail)` give a reply line, "250 ..." to accept, or None to hang up. `auth`: the mechanisms
     of EHLO, each with what is said to it at once. `keywords`: the others of EHLO. `chunk(size, last)` answers BDAT. With `lmtp`
-    each recipient has its own reply behind the message, `data(mail)` being called with that recipient alone."""
+    each recipient has its own reply behind the message, `data(mail)` being called with that recipient alone. `sayings`: replies
+    to other verbs, None to hang up; "" is the greeting."""
 
     def __init__(self, rcpt=lambda address: "250 2.1.5 Ok", data=lambda mail: "250 2.0.0 Ok", port=0, keep=True, auth=(),
                  keywords=("8BITMIME", "ENHANCEDSTATUSCODES", "PIPELINING"), chunk=lambda size, last: "250 2.0.0 Ok", lmtp=False,
@@ -37,9 +38,11 @@ class FakeServer:
         class Listener(socketserver.ThreadingTCPServer):
             allow_reuse_address, daemon_threads, request_queue_size = True, True, 256
 
+            address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+
         self.listener = Listener((host, port), Handler)
         self.port = self.listener.server_address[1]
-        self.address = f"{host}:{self.port}"
+        self.address = f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
         threading.Thread(target=self.listener.serve_forever, args=(0.05,), daemon=True).start()
 
     def serve(self, lines, connection):
@@ -61,7 +64,10 @@ class FakeServer:
                 sender, words = re.search(rb"<(.*?)>\s*(.*)", line).groups()
                 mail = Mail(sender.decode(), [], None, b"BODY=8BITMIME" in verb, words.decode().split())
                 chunked = b""
-                say("250 2.1.0 Ok")
+                reply = self.sayings.get("MAIL", "250 2.1.0 Ok")
+                if reply is None:
+                    return
+                say(reply)
             elif verb.startswith(b"RCPT TO:"):
                 address, words = (t.decode() for t in re.search(rb"<(.*)>\s*(.*)", line).groups())
                 reply = self.rcpt(address)

@@ -268,6 +268,10 @@ class MtaSts(Secured):
         self.assertIn("its MTA-STS policy names none of its mail servers", recipient["last_reply"])
         self.assertEqual(recipient["last_enhanced"], "4.7.5")
         self.assertEqual(hop.mails, [])
+        paused = server.wait_log("destination-paused", site="mx/one.example")  # that domain's, not of all with its servers
+        self.assertIn("its MTA-STS policy names none", paused["reply"])
+        self.send(server, "x@two.example")
+        hop.wait(1)
 
     def test_testing_demands_nothing_and_says_so(self):
         hop = self.host(1)

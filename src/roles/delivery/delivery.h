@@ -139,6 +139,7 @@ struct delivery_pool {
     size_t waiting_n;
     struct delivery_link *links;
     size_t link_n, dialling_n;
+    size_t extra_n; /* connections under way beyond one for each link */
     uint64_t taken_n;        /* attempts so far                                                   */
     uint64_t enough_till_ms; /* monotonic: the server has just refused one more connection         */
     bool retired;            /* of an earlier configuration: goes when its links are gone */
@@ -211,26 +212,24 @@ enum { DELIVERY_RECIPIENTS = 100 }; /* in one transaction; RFC 5321 4.5.3.1.8 */
 enum delivery_policy { DELIVERY_POLICIES(X) DELIVERY_POLICY_N };
 #undef X
 
-enum { DELIVERY_TLSA_MAX = 16 };
+enum { DELIVERY_TRIED_MAX = 8 }; /* connections that are tried for one link */
 
-/* From the hosts of a pool to a connection, one address after the other. */
+/* From the hosts of a pool to a connection: dial.h. */
 struct delivery_dial {
-    uint8_t order[DELIVERY_HOSTS_MAX]; /* hosts, the equal ones shuffled */
-    size_t host_at;                    /* the next in that order         */
-    size_t tried_n;                    /* connections so far             */
-    struct dns_query *query;
-    struct dns_lookup *lookup;
-    const struct delivery_host *host;
-    struct dns_addresses addresses;
-    size_t address_at;         /* the next of them                                    */
-    struct dns_addresses one;  /* the one that is dialled                              */
-    bool original;             /* TLSA records are asked for behind the name as it is, not for its alias */
-    char base[DNS_NAME_MAX + 1];
-    struct os_tls_tlsa tlsa[DELIVERY_TLSA_MAX];
-    struct sp_buf tlsa_data;
-    struct os_tls_expected expected;
-    enum delivery_policy policy;
-    struct client_options options;
+    uint8_t order[DELIVERY_HOSTS_MAX]; /* hosts, the equal ones shuffled          */
+    size_t order_n, order_at;          /* of them; behind those looked up so far  */
+    struct delivery_dial_host *hosts[DELIVERY_HOSTS_MAX]; /* looked up, in that order */
+    size_t open_n;                     /* hosts of which something is not known yet */
+    struct delivery_place *places;     /* addresses of the preference at hand, in the order of the race */
+    size_t place_n, untried_n;
+    struct delivery_racer *racers;     /* connections under way, the newest first */
+    size_t racer_n;
+    struct delivery_racer *winner;     /* the one that stands */
+    size_t tried_n;                    /* connections so far  */
+    struct os_timer turn;              /* the next address's  */
+    struct delivery_dial_host *spare_host; /* whose address was left alone for longest */
+    uint8_t spare_address;
+    uint64_t spare_ms;
     /* The first failure of those that tell most, which is told when all others fail too. */
     struct delivery_outcome failure;
     struct sp_buf failure_text;
@@ -242,7 +241,7 @@ struct delivery_link {
     struct delivery_link *next;
     struct delivery_pool *pool;
     struct delivery_dial dial;
-    struct client *client; /* NULL while names are looked up */
+    struct client *client; /* NULL until one of the addresses let us connect */
     struct delivery_attempt *attempt;
     struct sp_client_mail mail;
     struct sp_view recipients[DELIVERY_RECIPIENTS];
@@ -294,6 +293,7 @@ struct delivery {
     struct delivery_credential *credentials;
     struct delivery_done done;
     int64_t paired_ms; /* wall time since when this process and queue have known each other */
+    size_t extra_n; /* of all pools */
     bool stopping;
     struct os_timer grace;
     struct os_later tidy; /* pools that nobody needs any more, and the end */

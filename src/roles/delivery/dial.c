@@ -1,132 +1,125 @@
 /*
- * From the hosts of a pool to a connection that takes mail: hosts by preference, each one's addresses in
- * turn, what each must prove (RFC 7672, 8461), until one stands or none is left.
+ * From the hosts of a pool to a connection that takes mail: the hosts of one preference after those of the
+ * other, equal ones in random order, until one stands or none is left.
  *
  * An address that could not be reached lately is left out while there are others, so that a dead host costs
  * the mail of its neighbours nothing.
  */
 #include "roles/delivery/dial.h"
 #include "base/view.h"
+#include "os/clock.h"
 #include "os/heap.h"
 #include "os/log.h"
 
-#include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
 
 enum {
     LOOKUP_MS = 30000,
-    TRIED_MAX = 8,            /* connections for one link                                              */
-    CONNECT_MS = 30000,       /* for the last address there is                                         */
-    CONNECT_ONE_OF_MS = 5000, /* while there are others: IPv6 that leads nowhere must not cost minutes */
+    LOOKUP_ONE_OF_MS = 5000, /* while there are other hosts */
     TEXT_MAX = 2000,
     TLSA_OCTETS_MAX = 65536
 };
 
-/* --- a connection --------------------------------------------------------------------------------- */
-
-static void connect_client(struct delivery_link *l)
-{
-    struct delivery *d = l->pool->delivery;
-    l->client = client_new(d->role->base, d->dns, &l->dial.options, &delivery_link_handlers, l);
-    if (!l->client)
-        os_panic("delivery-hello", "the host name %s cannot stand in EHLO", l->pool->route->hello);
-}
-
-static void dial_address(struct delivery_link *l, const struct os_address *a, bool last)
-{
-    struct delivery_dial *dial = &l->dial;
-    const struct delivery_route *r = l->pool->route;
-    dial->one = (struct dns_addresses){.verdict = DNS_FOUND, .why = "", .addresses = {*a}, .n = 1};
-    dial->options = r->options;
-    dial->options.host = dial->host->name;
-    dial->options.addresses = &dial->one;
-    dial->options.connect_ms = last ? CONNECT_MS : CONNECT_ONE_OF_MS;
-    delivery_dial_set_tls(l);
-    if (dial->options.session.tls == SP_CLIENT_TLS_REQUIRED && !dial->options.tls) {
-        delivery_dial_note_host(l, "4.7.5", "TLS cannot be set up here; the log says why: route-tls", "");
-        delivery_dial_next_host(l);
-        return;
-    }
-    dial->tried_n++;
-    connect_client(l);
-}
-
-static bool is_only_choice(const struct delivery_link *l)
-{
-    const struct delivery_dial *dial = &l->dial;
-    return dial->host_at == l->pool->site.host_n && dial->tried_n == 0;
-}
-
-void delivery_dial_next_address(struct delivery_link *l)
-{
-    struct delivery_dial *dial = &l->dial;
-    const struct os_address *last_resort = NULL;
-    while (dial->address_at < dial->addresses.n && dial->tried_n < TRIED_MAX) {
-        const struct os_address *a = &dial->addresses.addresses[dial->address_at++];
-        bool last = dial->address_at == dial->addresses.n && dial->host_at == l->pool->site.host_n;
-        if (!delivery_dial_is_left_alone(l, a, false)) {
-            dial_address(l, a, last);
-            return;
-        }
-        if (!last_resort && !delivery_dial_is_left_alone(l, a, true))
-            last_resort = a;
-    }
-    /* Nothing better is left, and nothing was tried: somebody must find out when it is back. */
-    if (last_resort && is_only_choice(l)) {
-        dial_address(l, last_resort, true);
-        return;
-    }
-    delivery_dial_note_left_alone(l);
-    delivery_dial_next_host(l);
-}
-
-/* --- hosts ----------------------------------------------------------------------------------------- */
+/* --- a host ----------------------------------------------------------------------------------------- */
 
 static void take_addresses(void *ctx, const struct dns_addresses *found)
 {
-    struct delivery_link *l = ctx;
-    struct delivery_dial *dial = &l->dial;
-    dial->query = NULL;
-    dial->addresses = *found;
-    dial->addresses.why = "";
-    dial->address_at = 0;
-    if (found->verdict != DNS_FOUND) {
-        delivery_dial_note_host(l, dns_is_final(found->verdict) ? "4.4.4" : "4.4.3",
-                                dns_verdict_text(found->verdict), found->why);
-        delivery_dial_next_host(l);
+    struct delivery_dial_host *h = ctx;
+    h->query = NULL;
+    h->addresses = *found;
+    h->addresses.why = "";
+    if (found->verdict == DNS_FOUND) {
+        delivery_dial_find_policy(h);
         return;
     }
-    delivery_dial_find_policy(l, found);
+    delivery_dial_note_host(h, dns_is_final(found->verdict) ? "4.4.4" : "4.4.3",
+                            dns_verdict_text(found->verdict), found->why);
+    delivery_dial_host_known(h);
 }
 
-/* A server of this machine: there is nothing to look up, and nobody on the way. */
-static void dial_socket(struct delivery_link *l)
+static struct delivery_dial_host *host_new(struct delivery_link *l, const struct delivery_host *host)
 {
-    struct delivery_dial *dial = &l->dial;
-    const struct delivery_route *r = l->pool->route;
-    dial->options = r->options;
-    dial->options.path = r->socket;
-    dial->tried_n++;
-    dial->host_at++;
-    connect_client(l);
-}
-
-void delivery_dial_next_host(struct delivery_link *l)
-{
-    struct delivery_dial *dial = &l->dial;
     const struct delivery_pool *p = l->pool;
-    if (dial->host_at == p->site.host_n || dial->tried_n >= TRIED_MAX || l->abandoned) {
-        delivery_link_failed(l);
-        return;
-    }
-    if (p->route->socket) {
-        dial_socket(l);
-        return;
-    }
-    dial->host = &p->site.hosts[dial->order[dial->host_at++]];
-    dial->query = dns_addresses(p->delivery->dns, sp_view_of(dial->host->name), p->route->port, LOOKUP_MS,
-                                take_addresses, l);
+    struct delivery_dial_host *h = os_new(sizeof *h);
+    *h = (struct delivery_dial_host){.link = l, .host = host};
+    sp_buf_init(&h->tlsa_data, &os_heap, TLSA_OCTETS_MAX);
+    h->query = dns_addresses(p->delivery->dns, sp_view_of(host->name), p->route->port,
+                             p->site.host_n > 1 ? LOOKUP_ONE_OF_MS : LOOKUP_MS, take_addresses, h);
+    return h;
 }
+
+static void host_free(struct delivery_dial_host *h)
+{
+    if (!h)
+        return;
+    if (h->query)
+        dns_query_cancel(h->query);
+    if (h->lookup)
+        dns_lookup_cancel(h->lookup);
+    sp_buf_fini(&h->tlsa_data);
+    free(h);
+}
+
+/* --- hosts of one preference -------------------------------------------------------------------------- */
+
+static unsigned preference_at(const struct delivery_link *l, size_t at)
+{
+    return l->pool->site.hosts[l->dial.order[at]].preference;
+}
+
+/* Where the hosts of the preference at hand begin: they end at order_at. */
+static size_t first_of_preference(const struct delivery_link *l)
+{
+    size_t first = l->dial.order_at - 1;
+    while (first > 0 && preference_at(l, first - 1) == preference_at(l, first))
+        first--;
+    return first;
+}
+
+void delivery_dial_host_known(struct delivery_dial_host *h)
+{
+    struct delivery_link *l = h->link;
+    struct delivery_dial *dial = &l->dial;
+    if (--dial->open_n > 0)
+        return;
+    size_t first = first_of_preference(l), host_n = dial->order_at - first;
+    free(dial->places);
+    dial->places = os_new(host_n * DNS_ADDRESSES_MAX * sizeof *dial->places);
+    dial->place_n = delivery_dial_order(&dial->hosts[first], host_n, dial->places);
+    for (size_t i = 0; i < dial->place_n; i++)
+        dial->places[i].host = (uint8_t)(dial->places[i].host + first);
+    dial->untried_n = dial->place_n;
+    delivery_race_go_on(l);
+}
+
+static void ask_hosts(struct delivery_link *l)
+{
+    struct delivery_dial *dial = &l->dial;
+    size_t first = dial->order_at;
+    do {
+        dial->hosts[dial->order_at] = host_new(l, &l->pool->site.hosts[dial->order[dial->order_at]]);
+        dial->open_n++;
+        dial->order_at++;
+    } while (dial->order_at < dial->order_n && preference_at(l, dial->order_at) == preference_at(l, first));
+}
+
+void delivery_dial_next_hosts(struct delivery_link *l)
+{
+    struct delivery_dial *dial = &l->dial;
+    bool any = dial->order_at < dial->order_n && !l->abandoned;
+    if (any && l->pool->route->socket) {
+        dial->order_at = dial->order_n;
+        delivery_race_dial_socket(l);
+    } else if (any && dial->tried_n < DELIVERY_TRIED_MAX) {
+        ask_hosts(l);
+    } else if (dial->spare_host && dial->tried_n == 0 && !l->abandoned) {
+        delivery_race_dial_spare(l);
+    } else {
+        delivery_link_failed(l);
+    }
+}
+
+/* --- begin and end ----------------------------------------------------------------------------------- */
 
 /* Those of equal preference in random order (RFC 5321 5.1). */
 static void shuffle(struct delivery_dial *dial, const struct delivery_site *site)
@@ -142,45 +135,45 @@ static void shuffle(struct delivery_dial *dial, const struct delivery_site *site
         dial->order[i] = dial->order[other];
         dial->order[other] = (uint8_t)i;
     }
+    dial->order_n = site->host_n;
 }
+
+static void take_turn(void *ctx) { delivery_race_go_on(ctx); }
 
 void delivery_dial_begin(struct delivery_link *l)
 {
     sp_buf_init(&l->dial.failure_text, &os_heap, TEXT_MAX + 100);
-    sp_buf_init(&l->dial.tlsa_data, &os_heap, TLSA_OCTETS_MAX);
+    os_timer_init(&l->dial.turn, l->pool->delivery->role->base, take_turn, l);
     shuffle(&l->dial, &l->pool->site);
-    delivery_dial_next_host(l);
+    delivery_dial_next_hosts(l);
 }
 
-/* --- how it went ------------------------------------------------------------------------------------ */
-
-void delivery_dial_on(struct delivery_link *l, const struct client_verdict *v)
+static void forget_hosts(struct delivery_dial *dial, const struct delivery_dial_host *kept)
 {
-    /* What fails before a mail is given says nothing of the mail: it waits. */
-    const struct delivery_outcome o = {
-        .kind = IPC_OUTCOME_DEFERRED,
-        .code = v->code,
-        .enhanced = v->enhanced,
-        .reply = v->text,
-        .remote = v->remote,
-        .tls = strcmp(v->phase, "CONNECT") != 0 ? delivery_policy_word(l->dial.policy) : NULL};
-    if (!l->abandoned)
-        delivery_dial_note_address(l, v);
-    delivery_dial_note(l, &o, v->phase);
-    client_free(l->client);
-    l->client = NULL;
-    if (l->abandoned)
-        delivery_link_failed(l);
-    else
-        delivery_dial_next_address(l);
+    for (size_t i = 0; i < dial->order_at; i++) {
+        if (dial->hosts[i] == kept)
+            continue;
+        host_free(dial->hosts[i]);
+        dial->hosts[i] = NULL;
+    }
+    free(dial->places);
+    dial->places = NULL;
+    dial->place_n = dial->untried_n = 0;
+}
+
+void delivery_dial_done(struct delivery_link *l)
+{
+    struct delivery_dial *dial = &l->dial;
+    delivery_dial_forgive(dial->winner);
+    dial->winner->place = NULL;
+    dial->spare_host = NULL;
+    forget_hosts(dial, dial->winner->host);
 }
 
 void delivery_dial_end(struct delivery_dial *dial)
 {
-    if (dial->query)
-        dns_query_cancel(dial->query);
-    if (dial->lookup)
-        dns_lookup_cancel(dial->lookup);
+    delivery_race_end(dial);
+    forget_hosts(dial, NULL);
+    os_timer_fini(&dial->turn);
     sp_buf_fini(&dial->failure_text);
-    sp_buf_fini(&dial->tlsa_data);
 }

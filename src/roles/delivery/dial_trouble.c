@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { TEXT_MAX = 2000 };
+enum { TEXT_MAX = 2000, ANSWERED = 3 };
 
 /* --- what is told ------------------------------------------------------------------------------- */
 
@@ -16,7 +16,12 @@ enum { TEXT_MAX = 2000 };
  */
 static int weight_of(const char *phase)
 {
-    return strcmp(phase, "DNS") == 0 ? 1 : strcmp(phase, "CONNECT") == 0 ? 2 : 3;
+    return strcmp(phase, "DNS") == 0 ? 1 : strcmp(phase, "CONNECT") == 0 ? 2 : ANSWERED;
+}
+
+bool delivery_dial_was_answered(const struct delivery_dial *dial)
+{
+    return dial->phase && weight_of(dial->phase) == ANSWERED;
 }
 
 void delivery_dial_note(struct delivery_link *l, const struct delivery_outcome *o, const char *phase)
@@ -36,16 +41,16 @@ void delivery_dial_note(struct delivery_link *l, const struct delivery_outcome *
     dial->phase = phase;
 }
 
-void delivery_dial_note_host(struct delivery_link *l, const char *enhanced, const char *what, const char *why)
+void delivery_dial_note_host(struct delivery_dial_host *h, const char *enhanced, const char *what,
+                             const char *why)
 {
     char text[TEXT_MAX];
-    (void)snprintf(text, sizeof text, "host %.255s: %s%s%.900s", l->dial.host->name, what, *why ? ": " : "",
-                   why);
+    (void)snprintf(text, sizeof text, "host %.255s: %s%s%.900s", h->host->name, what, *why ? ": " : "", why);
     const struct delivery_outcome o = {.kind = IPC_OUTCOME_DEFERRED,
                                        .enhanced = sp_view_of(enhanced),
                                        .reply = sp_view_of(text),
                                        .remote = ""};
-    delivery_dial_note(l, &o, "DNS");
+    delivery_dial_note(h->link, &o, "DNS");
 }
 
 /* A server that says 4yz wants less of us; all else is a server that is not there for us. */
@@ -62,49 +67,57 @@ static struct sp_view key_of(const struct os_address *a, char text[OS_ADDRESS_TE
     return sp_view_of(text);
 }
 
-bool delivery_dial_is_left_alone(const struct delivery_link *l, const struct os_address *a, bool last_resort)
+/* What is known of it stands for what would come of dialling it. */
+static void note_left_alone(struct delivery_dial_host *h, const struct os_address *a,
+                            const struct delivery_trouble *t)
 {
-    char text[OS_ADDRESS_TEXT];
-    const struct delivery_trouble *t = delivery_trouble_find(l->pool->delivery, key_of(a, text));
-    return t && !last_resort && os_mono_ms() - t->last_ms < t->pause_ms;
-}
-
-void delivery_dial_note_left_alone(struct delivery_link *l)
-{
-    const struct os_address *a = &l->dial.addresses.addresses[0];
-    char text[OS_ADDRESS_TEXT], host[OS_ADDRESS_TEXT], remote[CLIENT_REMOTE_MAX];
-    if (l->dial.addresses.n == 0)
-        return;
-    const struct delivery_trouble *t = delivery_trouble_find(l->pool->delivery, key_of(a, text));
-    if (!t)
-        return;
+    char host[OS_ADDRESS_TEXT], remote[CLIENT_REMOTE_MAX];
     os_address_host(a, host);
-    (void)snprintf(remote, sizeof remote, "%.255s [%.64s]:%u", l->dial.host->name, host, os_address_port(a));
+    (void)snprintf(remote, sizeof remote, "%.255s [%.64s]:%u", h->host->name, host, os_address_port(a));
     const struct delivery_outcome o = {.kind = IPC_OUTCOME_DEFERRED,
                                        .enhanced = SP_LIT("4.4.1"),
                                        .reply = sp_buf_view(&t->text),
                                        .remote = remote};
-    delivery_dial_note(l, &o, "CONNECT");
+    delivery_dial_note(h->link, &o, "CONNECT");
 }
 
-void delivery_dial_note_address(const struct delivery_link *l, const struct client_verdict *v)
+bool delivery_dial_leave_alone(struct delivery_dial_host *h, uint8_t address)
 {
+    struct delivery_dial *dial = &h->link->dial;
+    const struct os_address *a = &h->addresses.addresses[address];
     char text[OS_ADDRESS_TEXT];
-    if (l->pool->route->socket || (strcmp(v->phase, "CONNECT") != 0 && strcmp(v->phase, "GREETING") != 0))
+    const struct delivery_trouble *t = delivery_trouble_find(h->link->pool->delivery, key_of(a, text));
+    if (!t || os_mono_ms() - t->last_ms >= t->pause_ms)
+        return false;
+    if (!dial->spare_host || t->last_ms < dial->spare_ms) {
+        dial->spare_host = h;
+        dial->spare_address = address;
+        dial->spare_ms = t->last_ms;
+    }
+    note_left_alone(h, a, t);
+    return true;
+}
+
+void delivery_dial_note_address(const struct delivery_racer *r, const struct client_verdict *v)
+{
+    const struct delivery_pool *p = r->link->pool;
+    char text[OS_ADDRESS_TEXT];
+    if (!r->host || (strcmp(v->phase, "CONNECT") != 0 && strcmp(v->phase, "GREETING") != 0))
         return;
-    struct sp_view key = key_of(&l->dial.one.addresses[0], text);
-    if (delivery_trouble_note(l->pool->delivery, key, v->text) && l->pool->site.host_n > 1)
+    bool news = delivery_trouble_note(p->delivery, key_of(&r->one.addresses[0], text), v->text);
+    if (news && (p->site.host_n > 1 || r->host->addresses.n > 1))
         os_log(OS_INFO, "host-down", OS_STR("remote", v->remote), OS_VIEW("why", v->text));
 }
 
-void delivery_dial_done(struct delivery_link *l)
+void delivery_dial_forgive(const struct delivery_racer *winner)
 {
-    const struct delivery_pool *p = l->pool;
+    const struct delivery_pool *p = winner->link->pool;
     char text[OS_ADDRESS_TEXT];
-    int64_t address_s = delivery_trouble_end(p->delivery, key_of(&l->dial.one.addresses[0], text));
-    int64_t pool_s = delivery_trouble_end(p->delivery, sp_view_of(p->name));
+    int64_t pool_s = delivery_trouble_end(p->delivery, sp_view_of(p->name)), address_s = -1;
+    if (winner->host)
+        address_s = delivery_trouble_end(p->delivery, key_of(&winner->one.addresses[0], text));
     int64_t lasted_s = address_s > pool_s ? address_s : pool_s;
     if (lasted_s >= 0)
         os_log(OS_INFO, "remote-back", OS_STR("route", p->route->name),
-               OS_STR("remote", client_remote(l->client)), OS_NUM("after-s", lasted_s));
+               OS_STR("remote", client_remote(winner->client)), OS_NUM("after-s", lasted_s));
 }

@@ -25,6 +25,8 @@ bool delivery_link_is_idle(const struct delivery_link *l)
     return l->client && !l->attempt && client_is_ready(l->client);
 }
 
+static struct delivery_link *link_of(struct delivery_racer *r) { return r->link; }
+
 static enum ipc_outcome_kind kind_of(enum sp_client_fate fate)
 {
     switch (fate) {
@@ -103,7 +105,7 @@ static int read_block(struct delivery_link *l, uint64_t offset, struct sp_view *
 
 static int give_content(void *ctx, uint64_t offset, struct sp_view *piece_out)
 {
-    struct delivery_link *l = ctx;
+    struct delivery_link *l = link_of(ctx);
     if (l->attempt->fd >= 0)
         return read_block(l, offset, piece_out);
     *piece_out = sp_view_from(l->attempt->content, (size_t)offset);
@@ -141,7 +143,7 @@ static void keep_crowd(struct delivery_link *l, size_t recipient, const struct c
 
 static void take_outcome(void *ctx, size_t recipient, const struct client_verdict *v)
 {
-    struct delivery_link *l = ctx;
+    struct delivery_link *l = link_of(ctx);
     struct delivery_outcome o = outcome_of(l, v);
     if (was_crowded(v)) {
         keep_crowd(l, recipient, v);
@@ -155,7 +157,7 @@ static void take_outcome(void *ctx, size_t recipient, const struct client_verdic
 
 static void end_mail(void *ctx)
 {
-    struct delivery_link *l = ctx;
+    struct delivery_link *l = link_of(ctx);
     struct delivery_attempt *a = l->attempt;
     l->mail_n++;
     a->health = l->lost ? IPC_HEALTH_UNTOLD : IPC_HEALTH_GOOD;
@@ -174,7 +176,7 @@ static void end_mail(void *ctx)
 static void describe_tls(struct delivery_link *l)
 {
     const struct os_tls_facts *tls = client_tls(l->client);
-    const char *policy = delivery_policy_word(l->dial.policy);
+    const char *policy = delivery_policy_word(delivery_dial_policy(&l->dial));
     if (tls)
         (void)snprintf(l->tls, sizeof l->tls, "%s, %s, %s", policy, tls->version,
                        tls->peer_verified ? "verified" : "not verified");
@@ -186,14 +188,16 @@ static void describe_tls(struct delivery_link *l)
 static void log_up(const struct delivery_link *l)
 {
     const struct os_tls_facts *tls = client_tls(l->client);
+    const struct sasl_credentials *login = l->pool->route->options.credentials;
     os_log(OS_INFO, "remote-connected", OS_STR("route", l->pool->route->name),
-           OS_STR("remote", client_remote(l->client)), OS_STR("policy", delivery_policy_word(l->dial.policy)),
+           OS_STR("remote", client_remote(l->client)),
+           OS_STR("policy", delivery_policy_word(delivery_dial_policy(&l->dial))),
            OS_STR("tls", tls ? tls->version : "no"), OS_STR("cipher", tls ? tls->cipher : NULL),
            OS_STR("certificate", tls ? tls->peer_name : NULL),
            OS_STR("verified", !tls                 ? NULL
                               : tls->peer_verified ? "yes"
                                                    : "no"),
-           OS_VIEW("user", l->dial.options.credentials ? l->dial.options.credentials->user : SP_LIT("")));
+           OS_VIEW("user", login ? login->user : SP_LIT("")));
 }
 
 static void log_end(const struct delivery_link *l, const struct client_verdict *v)
@@ -215,7 +219,7 @@ static void log_failed(const struct delivery_link *l)
 
 static void take_next(void *ctx)
 {
-    struct delivery_link *l = ctx;
+    struct delivery_link *l = link_of(ctx);
     struct delivery_pool *p = l->pool;
     if (!l->was_ready) {
         p->dialling_n--;
@@ -257,7 +261,6 @@ static void remove_link(struct delivery_link *l)
     p->dialling_n -= !l->was_ready;
     if (l->attempt)
         delivery_pool_give_back(p, l->attempt);
-    client_free(l->client);
     delivery_dial_end(&l->dial);
     os_timer_fini(&l->idle);
     sp_buf_fini(&l->crowd_text);
@@ -289,9 +292,9 @@ void delivery_link_failed(struct delivery_link *l)
 
 static void end_link(void *ctx, const struct client_verdict *v)
 {
-    struct delivery_link *l = ctx;
+    struct delivery_link *l = link_of(ctx);
     if (!l->was_ready) {
-        delivery_dial_on(l, v);
+        delivery_race_lost(ctx, v);
         return;
     }
     log_end(l, v);
@@ -315,7 +318,9 @@ void delivery_link_abandon(struct delivery_link *l, struct sp_view why)
  * for. */
 static void take_note(void *ctx, const struct client_note *n)
 {
-    const struct delivery_link *l = ctx;
+    const struct delivery_link *l = link_of(ctx);
+    if (n->type == CLIENT_NOTE_UP)
+        delivery_race_won(ctx);
     if (n->type == CLIENT_NOTE_AUTH)
         os_log(OS_INFO, "remote-auth", OS_STR("route", l->pool->route->name),
                OS_STR("remote", client_remote(l->client)), OS_STR("why", n->text));

@@ -116,7 +116,7 @@ static struct delivery_link *find_idle(const struct delivery_pool *p)
 static bool may_dial(const struct delivery_pool *p)
 {
     bool works = p->link_n > p->dialling_n;
-    return !p->retired && p->link_n < p->connections && p->waiting_n > p->dialling_n &&
+    return !p->retired && p->link_n + p->extra_n < p->connections && p->waiting_n > p->dialling_n &&
            (!works || os_mono_ms() >= p->enough_till_ms);
 }
 

@@ -30,6 +30,7 @@ static void give(struct delivery_search *s, struct delivery_attempt *a, const st
             text, sizeof text,
             "domain %.255s: its MTA-STS policy names none of its mail servers, of which the first is %.255s",
             s->name, all->hosts[0].name);
+        a->health = IPC_HEALTH_UNFOUND;
         settle_one(a, IPC_OUTCOME_DEFERRED, "4.7.5", text);
     } else if (site.require_tls && !site.secure && !site.sts) {
         /* RFC 8689 4.2.1: a certificate for a name that anybody may have put into the DNS proves nothing. */
