@@ -7,7 +7,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 
 
 def sources():
-    files = [p for folder in ("src/smtp", "src/message", "src/roles/smtpd", "src/dns") for p in (ROOT / folder).glob("*.[ch]")]
+    files = [p for folder in ("src/smtp", "src/message", "src/roles/smtpd", "src/roles/delivery", "src/dns") for p in (ROOT / folder).glob("*.[ch]")]
     return "\n".join(p.read_text() for p in files)
 
 
@@ -56,6 +56,14 @@ class Rfc(unittest.TestCase):
                 self.assertTrue(f'X({name}, "' in rules, row)
             for phase in re.findall(r"`([A-Z_]+) x ", where):
                 self.assertTrue(re.search(rf"X\({phase}, [A-Z_]+, [A-Z]+, ", rules), row)
+
+    def test_every_section_of_the_table_has_its_row(self):
+        states = (ROOT / "docs/server-states.md").read_text()
+        ordered = set(re.findall(r"\b(\d{4}) (\d[\d.]*)(?= \()", states[states.index("\n## Sections"):]))
+        self.assertGreater(len(ordered), 25)
+        named = {(rfc, section) for rfc, sections in re.findall(r"^\| (\d{4}) ([\d., ]+?) \|", self.page, re.M)
+                 for section in sections.split(", ")}
+        self.assertEqual(sorted(ordered - named), [])
 
     def test_every_row_is_shown(self):
         for row in self.rows + self.choices:
