@@ -3,6 +3,7 @@
 #include "cli/options.h"
 #include "os/clock.h"
 #include "os/control.h"
+#include "os/heap.h"
 #include "os/lock.h"
 
 #include <errno.h>
@@ -117,4 +118,34 @@ void way_in_become_oneself(void)
     (void)!seteuid(getuid());
     (void)!setegid(getgid());
     (void)prctl(PR_SET_DUMPABLE, 1); /* as before: the kernel had taken it away with the first change */
+}
+
+/* --- a file in it ------------------------------------------------------------------------------- */
+
+static int open_part(const struct way_in_file *f, int part, void *ctx)
+{
+    int code = way_in_become_owner(f->command, part, f->owned, f->owned_name);
+    if (code)
+        return code;
+    struct sp_buf error;
+    sp_buf_init(&error, &os_heap, 4096);
+    int status = f->open(ctx, part, &error);
+    if (status && status != SP_ERR_ABSENT)
+        code = cli_fault(f->command, status == SP_ERR_RANGE ? EX_CONFIG : EX_IOERR, "%s/%s/%s: %.*s", f->data,
+                         f->part, f->file, (int)error.len, error.p ? (const char *)error.p : "");
+    sp_buf_fini(&error);
+    return code;
+}
+
+int way_in_open_file(const struct way_in *d, const struct way_in_file *f, void *ctx)
+{
+    int part = openat(d->folder, f->part, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (part < 0 && errno == ENOENT)
+        return EX_OK; /* of a version that had none */
+    if (part < 0)
+        return cli_fault(f->command, errno == EACCES ? EX_NOPERM : EX_IOERR, "cannot open %s/%s: %s", f->data,
+                         f->part, strerror(errno));
+    int code = open_part(f, part, ctx);
+    close(part);
+    return code;
 }

@@ -3,6 +3,7 @@
 #ifndef CLI_WAY_IN_H
 #define CLI_WAY_IN_H
 
+#include "base/buf.h"
 #include "ipc/ipc.h"
 
 /* The way in. */
@@ -34,5 +35,18 @@ void way_in_close(struct way_in *d);
  */
 int way_in_become_owner(const char *command, int folder, const char *file, const char *what);
 void way_in_become_oneself(void);
+
+/* A database of a role, for a tool that came in without a server. */
+struct way_in_file {
+    const char *command, *data; /* for faults                                                     */
+    const char *part, *file;    /* "queue", "queue.db"                                            */
+    const char *owned;          /* in the part: its owner is who makes what is new; see above     */
+    const char *owned_name;     /* for the fault                                                  */
+    /* SP_ERR_ABSENT: it was never made, which is no fault; SP_ERR_RANGE: of a newer program. error: why not. */
+    int (*open)(void *ctx, int part, struct sp_buf *error);
+};
+
+/* EX_OK, also where the part or the file was never made, or the sysexits code after the fault was printed. */
+int way_in_open_file(const struct way_in *d, const struct way_in_file *f, void *ctx);
 
 #endif

@@ -7,10 +7,7 @@
 #include "os/heap.h"
 #include "roles/queue/control.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -63,22 +60,22 @@ static void ask_store(struct queue_store *s, const struct ipc_message *request)
         answer_nothing(s, request);
 }
 
+static int open_database(void *ctx, int part, struct sp_buf *error)
+{
+    struct queue_store *s = ctx;
+    return store_open(&(struct store_options){.folder = part}, error, &s->store);
+}
+
 static int open_store(struct queue_store *s, const char *data)
 {
-    struct sp_buf error;
-    int queue = openat(s->way.folder, "queue", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (queue < 0)
-        return cli_fault("queue", errno == EACCES ? EX_NOPERM : EX_IOERR, "cannot open %s/queue: %s", data,
-                         strerror(errno));
-    sp_buf_init(&error, &os_heap, 4096);
-    int code = way_in_become_owner("queue", queue, "queue.db", "queue/queue.db");
-    int status = code ? SP_OK : store_open(&(struct store_options){.folder = queue}, &error, &s->store);
-    if (status && status != SP_ERR_ABSENT)
-        code = cli_fault("queue", status == SP_ERR_RANGE ? EX_CONFIG : EX_IOERR, "%s/queue/queue.db: %.*s",
-                         data, (int)error.len, error.p ? (const char *)error.p : "");
-    sp_buf_fini(&error);
-    close(queue);
-    return code;
+    const struct way_in_file file = {.command = "queue",
+                                     .data = data,
+                                     .part = "queue",
+                                     .file = "queue.db",
+                                     .owned = "queue.db",
+                                     .owned_name = "queue/queue.db",
+                                     .open = open_database};
+    return way_in_open_file(&s->way, &file, s);
 }
 
 /* --- both ----------------------------------------------------------------------------------- */

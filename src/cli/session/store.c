@@ -6,12 +6,8 @@
 #include "os/heap.h"
 #include "roles/console/control.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sysexits.h>
-#include <unistd.h>
 
 struct session_store {
     struct way_in way;
@@ -47,25 +43,22 @@ static void ask_traces(struct session_store *s, const struct ipc_message *reques
         s->done = (struct ipc_session_done){.answer = by_id ? IPC_SESSION_UNKNOWN_ID : IPC_SESSION_DONE};
 }
 
-static int open_traces(struct session_store *s, const char *data)
+static int open_database(void *ctx, int part, struct sp_buf *error)
 {
-    struct sp_buf error;
-    int console = openat(s->way.folder, "console", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (console < 0 && errno == ENOENT)
-        return EX_OK; /* of a version that kept none */
-    if (console < 0)
-        return cli_fault("session", errno == EACCES ? EX_NOPERM : EX_IOERR, "cannot open %s/console: %s",
-                         data, strerror(errno));
-    sp_buf_init(&error, &os_heap, 4096);
-    int code = way_in_become_owner("session", console, ".", "the folder console");
-    int status = code ? SP_OK : traces_open(console, false, &error, &s->traces);
-    if (status && status != SP_ERR_ABSENT)
-        code = cli_fault("session", status == SP_ERR_RANGE ? EX_CONFIG : EX_IOERR,
-                         "%s/console/sessions.db: %.*s", data, (int)error.len,
-                         error.p ? (const char *)error.p : "");
-    sp_buf_fini(&error);
-    close(console);
-    return code;
+    struct session_store *s = ctx;
+    return traces_open(part, false, error, &s->traces);
+}
+
+static int open_kept(struct session_store *s, const char *data)
+{
+    const struct way_in_file file = {.command = "session",
+                                     .data = data,
+                                     .part = "console",
+                                     .file = "sessions.db",
+                                     .owned = ".",
+                                     .owned_name = "the folder console",
+                                     .open = open_database};
+    return way_in_open_file(&s->way, &file, s);
 }
 
 /* --- both ----------------------------------------------------------------------------------- */
@@ -77,7 +70,7 @@ struct session_store *session_store_open(const char *data, int *code_out)
     if (*code_out == EX_OK && s->way.socket >= 0)
         s->talk = talk_new(s->way.socket, IPC_CONSOLE, take_answer, s);
     else if (*code_out == EX_OK)
-        *code_out = open_traces(s, data);
+        *code_out = open_kept(s, data);
     if (*code_out == EX_OK)
         return s;
     session_store_close(s);
