@@ -151,6 +151,9 @@ struct config_limits {
     bool auth_slow_down; /* false: addresses and users are not slowed down after failed AUTH */
 };
 
+/* Which failures of mail from strangers are told to their senders, who may be forged. */
+enum config_strangers { CONFIG_STRANGERS_NOT_SPAM, CONFIG_STRANGERS_ALL, CONFIG_STRANGERS_NONE };
+
 /* queue { ... } */
 struct config_queue {
     uint32_t retry_first_s;    /* after the first failure; doubles                 */
@@ -160,6 +163,8 @@ struct config_queue {
     uint32_t back_off_first_s; /* of a destination in trouble; doubles           */
     uint32_t back_off_most_s;
     uint32_t attempts; /* leases at once, in all                           */
+    enum config_strangers return_to_strangers;
+    uint32_t stranger_reports; /* an hour to one domain; 0: any number            */
 };
 
 /* Who of this machine may put mail into the maildrop. */

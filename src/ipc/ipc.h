@@ -134,6 +134,9 @@ enum ipc_submit_why { IPC_SUBMIT_NOS(X) IPC_SUBMIT_NO_N };
     X(ATTEMPT, "attempt", "an attempt is under way", "its end")                                              \
     X(NEXT, "next", "it is due, and nothing is in its way", "it is tried in a moment")                       \
     X(HELD, "held", "it is held until somebody decides", "queue release, queue remove")                      \
+    X(UNRETURNED, "unreturned",                                                                              \
+      "it was refused, and its sender, who may be forged, is not told; it goes when its time is over",       \
+      "queue bounce, queue release, queue remove")                                                           \
     X(SENDER, "sender", "its sender wants it sent later (FUTURERELEASE)", "that time, or queue retry")       \
     X(TIME, "time", "the last attempt failed, and it has a pause before the next",                           \
       "that time, or queue retry")                                                                           \

@@ -241,6 +241,14 @@ const struct reference_provider *reference_provider_find(struct sp_view id);
  */
 const struct reference_signature *reference_signature_find(int code, struct sp_view text);
 
+/*
+ * Does this refusal judge the message or who sends it (spam, content, policy, blocklists), so that a forged sender must
+ * not be told of it? Not one that says who or what cannot be reached, and none of logging in, of TLS or of relaying.
+ *
+ *   code, text  as of reference_explain
+ */
+bool reference_is_judgement(int code, struct sp_view text);
+
 /* Does the signature go with this enhanced code? */
 struct reference_enhanced;
 bool reference_signature_has(const struct reference_signature *signature, const struct reference_enhanced *enhanced);

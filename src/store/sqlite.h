@@ -13,7 +13,8 @@
     "m.id, m.received_ms, m.session, m.client, m.user, m.sender, m.size, r.number, r.address, r.route, "     \
     "r.state, r.attempts, r.next_ms, r.last_ms, r.last_code, r.last_enhanced, r.last_reply, r.last_remote, " \
     "m.body, m.smtputf8, m.requiretls, m.ret, m.envid, m.auth, m.by_mode, m.by_trace, m.by_ms, "             \
-    "m.hold_until_ms, m.priority, r.notify, r.orcpt, r.warned, r.parked, r.last_tls"
+    "m.hold_until_ms, m.priority, r.notify, r.orcpt, r.warned, r.parked, r.last_tls, m.stranger, "             \
+    "r.unreturned"
 
 #define SQLITE_STORE_OPEN_STATES "('queued', 'deferred', 'held')"
 
@@ -24,9 +25,9 @@
     X(ROLLBACK, "ROLLBACK")                                                                                  \
     X(ADD_MAIL,                                                                                              \
       "INSERT INTO mail (id, received_ms, session, client, user, sender, size, content, body, "              \
-      "smtputf8, requiretls, ret, envid, auth, by_mode, by_trace, by_ms, hold_until_ms, priority) "          \
-      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, "            \
-      "?19)")                                                                                                \
+      "smtputf8, requiretls, ret, envid, auth, by_mode, by_trace, by_ms, hold_until_ms, priority, "          \
+      "stranger) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, "            \
+      "?19, ?20)")                                                                                                \
     X(ADD_RECIPIENT, "INSERT INTO recipient (mail, number, address, route, state, next_ms, last_reply, "     \
                      "notify, orcpt, parked) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")              \
     X(DUE, "SELECT " SQLITE_STORE_COLUMNS                                                                    \
@@ -39,7 +40,7 @@
       "SELECT number FROM recipient WHERE mail = ?1 AND state IN " SQLITE_STORE_OPEN_STATES " LIMIT ?2")     \
     X(SETTLE, "UPDATE recipient SET state = ?3, attempts = attempts + ?4, next_ms = ?5, last_ms = ?6, "      \
               "last_code = ?7, last_enhanced = ?8, last_reply = ?9, last_remote = ?10, parked = NULL, "      \
-              "warned = max(warned, ?11), last_tls = ?12 "                                                   \
+              "warned = max(warned, ?11), last_tls = ?12, unreturned = ?13 "                                                   \
               "WHERE mail = ?1 AND number = ?2 AND state IN " SQLITE_STORE_OPEN_STATES)                      \
     X(REMOVE_RECIPIENTS, "DELETE FROM recipient WHERE mail = ?1")                                            \
     X(IS_SPOOLED, "SELECT content IS NULL FROM mail WHERE id = ?1")                                          \

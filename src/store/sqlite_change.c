@@ -34,6 +34,7 @@ static int add_mail(struct sqlite_store *s, const struct store_mail *mail, const
     else
         (void)sqlite3_bind_zeroblob(st, 8, 0);
     sqlite_bind_mail_parameters(st, 9, &mail->parameters);
+    database_bind_number(st, 20, mail->stranger);
     return sqlite_run(s, st);
 }
 
@@ -139,6 +140,7 @@ static int settle_one(struct sqlite_store *s, uint64_t mail, const struct store_
     database_bind_text(st, 10, one->remote);
     database_bind_number(st, 11, one->warned);
     database_bind_text(st, 12, one->tls);
+    database_bind_number(st, 13, one->unreturned);
     int status = sqlite_run(s, st);
     return status == SP_ERR_EXISTS ? sqlite_fail(s) : status;
 }

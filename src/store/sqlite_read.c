@@ -25,6 +25,7 @@ void sqlite_row(sqlite3_stmt *st, struct store_mail *mail_out, struct store_reci
         .sender = database_text(st, 5),
         .size = (uint64_t)sqlite3_column_int64(st, 6),
         .parameters = sqlite_mail_parameters(st, 18),
+        .stranger = sqlite3_column_int(st, 34),
     };
     *recipient_out = (struct store_recipient){
         .number = (uint32_t)sqlite3_column_int64(st, 7),
@@ -42,6 +43,7 @@ void sqlite_row(sqlite3_stmt *st, struct store_mail *mail_out, struct store_reci
         .warned = sqlite3_column_int(st, 31),
         .parked = database_text(st, 32),
         .tls = database_text(st, 33),
+        .unreturned = sqlite3_column_int(st, 35),
     };
 }
 

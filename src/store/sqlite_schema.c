@@ -91,6 +91,10 @@ static const char *const migrations[] = {
 
     /* What must be there in time. */
     "CREATE INDEX mail_by ON mail (by_ms) WHERE by_ms > 0;\n",
+
+    /* Whose sender may be forged, and who is not told of what. */
+    "ALTER TABLE mail ADD COLUMN stranger INTEGER NOT NULL DEFAULT 0 CHECK (stranger IN (0, 1));\n"
+    "ALTER TABLE recipient ADD COLUMN unreturned INTEGER NOT NULL DEFAULT 0 CHECK (unreturned IN (0, 1));\n",
 };
 
 #define X(n, sql) [SQLITE_##n##_STMT] = sql,

@@ -42,6 +42,7 @@ struct store_mail {
     struct sp_view client;  /* address; empty for messages of our own        */
     struct sp_view user;    /* authenticated as, or empty                    */
     struct sp_view sender;  /* empty for the null reverse-path               */
+    bool stranger;          /* who brought it has not logged in and may not relay: the sender may be forged */
     uint64_t size;          /* octets of content                             */
     struct sp_mail_parameters parameters;
 };
@@ -57,6 +58,7 @@ struct store_recipient {
     uint32_t code;   /* of the last reply; 0: there was none          */
     struct sp_view enhanced, reply, remote, tls;
     bool warned;           /* its sender was told of the delay              */
+    bool unreturned;       /* HELD: it has failed, and its sender is not told */
     struct sp_view parked; /* waits for this destination, not for next_ms; empty: it does not */
     struct sp_rcpt_parameters parameters;
 };
@@ -69,6 +71,7 @@ struct store_settlement {
     enum store_state state;
     bool attempted;  /* counts as an attempt                          */
     bool warned;     /* its sender is told of the delay               */
+    bool unreturned; /* HELD: it has failed, and its sender is not told */
     int64_t next_ms; /* when state waits                              */
     int64_t last_ms;
     uint32_t code;

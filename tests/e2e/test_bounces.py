@@ -1,11 +1,12 @@
 """Reports as their readers see them: Python's email package, and a parser of bounces that lists use."""
 import email
 import email.policy
+import json
 import os
 import subprocess
 
 from fake_server import FakeServer
-from harness import ROOT, ServerCase, peer, program, wait_for
+from harness import ROOT, ServerCase, free_port, peer, program, wait_for
 
 READ = """
 use Mail::DeliveryStatus::BounceParser;
@@ -101,3 +102,141 @@ class Bounces(ServerCase):
         _, status, _ = found["message/delivery-status", "text/rfc822-headers"]
         self.assertEqual([status.get_payload()[1][k] for k in ("Final-Recipient", "Action", "Status")],
                          ["rfc822; fine@far.example", "relayed", "2.0.0"])
+
+
+CONFIG = """hostname = "mx.near.example"
+data = "{data}"
+smtpd-processes = 1
+auth-processes = 1
+delivery-processes = 1
+default-route = "out"
+route "out" {{
+    kind = relay
+    host = "127.0.0.1"
+    port = {port}
+    tls = off
+}}
+domain "near.example" {{
+    route = "out"
+    {domain}
+}}
+queue {{
+    {queue}
+}}
+listener "outside" {{
+    address = "127.0.0.1:0"
+    tls = off
+}}
+listener "inside" {{
+    address = "127.0.0.1:0"
+    tls = off
+    relay-from = {{ "127.0.0.0/8" }}
+}}
+"""
+
+
+class Strangers(ServerCase):
+    """Senders that anybody may have written."""
+
+    def start(self, queue="", domain="", **options):
+        out = FakeServer(**{"rcpt": lambda address: "550 5.1.1 nobody" if address.startswith("gone") else "250 2.1.5 Ok",
+                            "data": lambda mail: "554 5.7.1 This is spam" if mail.sender else "250 2.0.0 Ok", **options})
+        self.addCleanup(out.stop)
+        return out, self.configure(CONFIG.format(data=self.folder / "data", port=out.port, queue=queue, domain=domain))
+
+    def send(self, server, listener, recipient="a@near.example", sender="victim@far.example", words=""):
+        with server.talk(listener) as c:
+            c.hello()
+            c.command(f"MAIL FROM:<{sender}>{words}", 250)
+            c.command(f"RCPT TO:<{recipient}>", 250)
+            c.command("DATA", 354)
+            c.raw(b"Subject: buy\r\n\r\nnow\r\n.\r\n")
+            return c.expect(250).lines[0].split()[-1]
+
+    def why(self, server, queue_id):
+        return json.loads(server.run("queue", "why", queue_id, "--json").stdout)
+
+    def test_spam_of_a_stranger_is_kept_for_the_operator(self):
+        out, server = self.start()
+        kept = self.send(server, "outside")
+        server.wait_log("mail-held", id=kept)
+        reason, = self.why(server, kept)
+        self.assertEqual((reason["rule"], reason["state"]), ("unreturned", "held"))
+        self.assertIn("This is spam", reason["last_reply"])
+        self.assertIn("queue bounce", server.run("queue", "why", kept).stdout)
+        own = self.send(server, "inside")  # of our own network: it is told
+        server.wait_log("mail-bounced", id=own)
+        gone = self.send(server, "outside", "gone@near.example")  # no judgement of the message: it is told, as the RFC wants
+        server.wait_log("mail-bounced", id=gone)
+        self.assertEqual([m.recipients for m in out.wait(2) if m.sender == ""], [["victim@far.example"]] * 2)
+        self.assertEqual(len(json.loads(server.run("queue", "list", "--json").stdout)), 1)
+        server.run("queue", "bounce", kept)
+        server.wait_log("mail-bounced", id=kept)
+        self.assertEqual(len([m for m in out.wait(3) if m.sender == ""]), 3)
+
+    def test_it_goes_when_its_time_is_over(self):
+        out, server = self.start(queue="retry-first = 5s\n    expire = 10s")
+        kept = self.send(server, "outside")
+        server.wait_log("mail-held", id=kept)
+        line = server.wait_log("mail-dropped", id=kept, seconds=40)
+        self.assertIn("not told", line["note"])
+        self.assertEqual(out.mails, [])
+        self.assertEqual(json.loads(server.run("queue", "list", "--json").stdout), [])
+
+    def test_released_spam_is_tried_again(self):
+        verdicts = iter(["554 5.7.1 This is spam", "250 2.0.0 Ok"])
+        out, server = self.start(data=lambda mail: next(verdicts))
+        kept = self.send(server, "outside")
+        server.wait_log("mail-held", id=kept)
+        server.run("queue", "release", kept)
+        server.wait_log("mail-delivered", id=kept)
+
+    def test_a_stranger_gets_the_header_alone(self):
+        out, server = self.start()
+        server.wait_log("mail-bounced", id=self.send(server, "outside", "gone@near.example", words=" RET=FULL"))
+        server.wait_log("mail-bounced", id=self.send(server, "inside", "gone@near.example", words=" RET=FULL"))
+        stranger, own = out.wait(2)
+        self.assertIn(b"text/rfc822-headers", stranger.content)
+        self.assertNotIn(b"now\r\n", stranger.content)
+        self.assertIn(b"now\r\n", own.content)
+
+    def test_none_is_told(self):
+        out, server = self.start(queue="return-to-strangers = none")
+        kept = self.send(server, "outside", "gone@near.example")
+        server.wait_log("mail-held", id=kept)
+        self.assertEqual(self.why(server, kept)[0]["rule"], "unreturned")
+
+
+class Chains(ServerCase):
+    """Two servers that hand everything on to each other: each message goes round until it has been through too many."""
+
+    def test_never_a_report_of_a_report(self):
+        ports, servers = [free_port(), free_port()], []
+        for i, name in enumerate(("one", "two")):
+            text = CONFIG.format(data=self.folder / name, port=ports[1 - i], domain="", queue="")
+            text = text.replace("near.example", f"{name}.example")
+            text = f'"127.0.0.1:{ports[i]}"'.join(text.rsplit('"127.0.0.1:0"', 1))  # of the listener that lets each other relay
+            servers.append(self.configure(text, name=f"{name}.conf", data=name))
+
+        def logs(event):
+            return [line for server in servers for line in server.logs(event)]
+
+        with servers[0].talk("inside") as c:
+            c.hello()
+            for sender in ("a@far.example", ""):
+                for notify in ("", " NOTIFY=NEVER", " NOTIFY=SUCCESS,FAILURE,DELAY"):
+                    c.command(f"MAIL FROM:<{sender}> RET=FULL", 250)
+                    c.command(f"RCPT TO:<b@away.example>{notify}", 250)
+                    c.command("DATA", 354)
+                    c.raw(b"Subject: x\r\nAuto-Submitted: auto-generated\r\n\r\nx\r\n.\r\n")
+                    c.expect(250)
+        # Six messages end, and the two reports that two of those with a sender are worth.
+        wait_for(lambda: len(logs("mail-failed")) == 8, "the end of all", seconds=90)
+        wait_for(lambda: len(logs("mail-undeliverable")) == 5, "three messages without a sender, and two reports")
+        for server in servers:
+            server.accept_log("mail-undeliverable")
+            server.accept_log("mail-not-stored", reason="mail-loop")
+            self.assertEqual(json.loads(server.run("queue", "list", "--json").stdout), [])
+        bounced = logs("mail-bounced")
+        self.assertEqual([line["to"] for line in bounced], ["a@far.example"] * 2)
+        self.assertFalse({line["bounce"] for line in bounced} & {line["id"] for line in bounced}, "a report was reported")

@@ -14,21 +14,28 @@ static void everybody(struct bench *b, enum ipc_health health, enum ipc_end end)
 
 static size_t attempts(struct bench *b) { return b->delivery[0].attempts + b->delivery[1].attempts; }
 
-/* Send a message with what its sender asks. */
-static void submit(struct bench *b, struct sp_mail_parameters mail, struct sp_rcpt_parameters rcpt)
+/* Send a message to n recipients with what its sender asks. */
+static void submit_from(struct bench *b, struct sp_mail_parameters mail, struct sp_rcpt_parameters rcpt,
+                        bool stranger, size_t n)
 {
     struct sp_buf list;
     size_t before = b->smtpd.n;
     sp_buf_init(&list, &os_heap, 1 << 20);
-    struct ipc_recipient r = {
-        .address = SP_LIT("b@example.net"), .route = SP_LIT("relay"), .parameters = rcpt};
-    assert_int_equal(ipc_add_recipient(&list, &r), SP_OK);
+    for (size_t i = 0; i < n; i++) {
+        char address[64] = "b@example.net";
+        if (i > 0)
+            (void)snprintf(address, sizeof address, "b%zu@example.net", i);
+        struct ipc_recipient r = {
+            .address = sp_view_of(address), .route = SP_LIT("relay"), .parameters = rcpt};
+        assert_int_equal(ipc_add_recipient(&list, &r), SP_OK);
+    }
     struct ipc_submit s = {.tag = ++b->next_tag,
                            .id = ++b->next_id,
                            .received_ms = (uint64_t)bench_now_ms,
                            .session = SP_LIT("s1"),
                            .client = SP_LIT("127.0.0.1"),
                            .sender = SP_LIT("a@example.org"),
+                           .stranger = stranger,
                            .recipients = sp_buf_view(&list),
                            .parameters = mail,
                            .size = sizeof BENCH_CONTENT - 1,
@@ -40,19 +47,26 @@ static void submit(struct bench *b, struct sp_mail_parameters mail, struct sp_rc
     bench_settle(b);
 }
 
-/* Did an attempt with the null sender come, and does its content hold this? */
-static bool reported(struct bench *b, const char *text)
+static void submit(struct bench *b, struct sp_mail_parameters mail, struct sp_rcpt_parameters rcpt)
 {
+    submit_from(b, mail, rcpt, false, 1);
+}
+
+/* How many attempts with the null sender came whose content holds this? */
+static size_t count_reports(struct bench *b, const char *text)
+{
+    size_t n = 0;
     for (size_t i = 0; i < BENCH_DELIVERIES; i++)
         for (size_t k = 0; k < BENCH_SEEN_MAX; k++) {
             const struct bench_seen *seen = &b->delivery[i].seen[k];
             const struct ipc_attempt *a = &seen->m.as.attempt;
-            if (seen->m.type == IPC_TYPE_attempt && seen->octets && a->sender.len == 0 &&
-                memmem(a->content.p, a->content.len, text, strlen(text)))
-                return true;
+            n += seen->m.type == IPC_TYPE_attempt && seen->octets && a->sender.len == 0 &&
+                 memmem(a->content.p, a->content.len, text, strlen(text)) != NULL;
         }
-    return false;
+    return n;
 }
+
+static bool reported(struct bench *b, const char *text) { return count_reports(b, text) > 0; }
 
 static void watch(struct bench *b)
 {
@@ -208,6 +222,140 @@ static void test_the_time_that_a_sender_gives_is_kept(void **state)
     }
 }
 
+/* What is said to a stranger's sender, by configuration and by what the next server said. */
+static void test_a_stranger_is_spared_what_was_judged(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *key, *reply;
+        bool stranger, told;
+        uint8_t notify;
+    } rows[] = {{"", "550 5.7.1 this is spam", true, false, 0},
+                {"", "550 5.7.1 this is spam", false, true, 0},
+                {"", "550 5.1.1 no such user", true, true, 0},
+                {"", "552 5.2.2 mailbox full", true, true, 0},
+                {"return-to-strangers = all\n", "550 5.7.1 this is spam", true, true, 0},
+                {"return-to-strangers = none\n", "550 5.1.1 no such user", true, false, 0},
+                {"return-to-strangers = none\n", "550 5.1.1 no such user", false, true, 0}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char text[256];
+        (void)snprintf(text, sizeof text, "queue {\nexpire = 5h\n%s}", rows[i].key);
+        struct bench *b = bench_new(text);
+        bench_deliver(b, IPC_OUTCOME_FAILED, 550, rows[i].reply);
+        submit_from(b, (struct sp_mail_parameters){0}, (struct sp_rcpt_parameters){0}, rows[i].stranger, 1);
+        assert_int_equal(reported(b, "Action: failed\r\n"), rows[i].told);
+        struct bench_listing l = bench_list(b);
+        assert_int_equal(l.n, rows[i].told ? 0 : 1);
+        if (!rows[i].told) {
+            assert_int_equal(l.last.state, STORE_HELD);
+            assert_true(l.last.unreturned);
+            assert_string_equal(l.reply, rows[i].reply);
+            bench_pass(b, 5 * 3600000 - 1000);
+            watch(b);
+            assert_int_equal(bench_list(b).n, 1);
+            bench_pass(b, 1000);
+            watch(b); /* it goes, and nobody is told */
+            assert_int_equal(bench_list(b).n, 0);
+            assert_false(reported(b, "Action: "));
+        }
+        bench_free(b);
+    }
+}
+
+/* Who wants no report of failures needs nothing to be kept. */
+static void test_nothing_is_kept_that_nobody_would_be_told_of(void **state)
+{
+    (void)state;
+    struct bench *b = bench_new(QUICK);
+    bench_deliver(b, IPC_OUTCOME_FAILED, 550, "550 5.7.1 this is spam");
+    submit_from(b, (struct sp_mail_parameters){0}, (struct sp_rcpt_parameters){.notify = SP_NOTIFY_NEVER},
+                true, 1);
+    assert_int_equal(bench_list(b).n, 0);
+    bench_free(b);
+}
+
+static void test_an_operator_returns_what_was_kept(void **state)
+{
+    (void)state;
+    struct bench *b = bench_new(QUICK);
+    bench_deliver(b, IPC_OUTCOME_FAILED, 550, "550 5.7.1 this is spam");
+    submit_from(b, (struct sp_mail_parameters){.ret = SP_RET_FULL}, (struct sp_rcpt_parameters){0}, true, 1);
+    assert_int_equal(bench_list(b).n, 1);
+    assert_int_equal(queue_give_up(bench_queue(b), b->next_id, SP_LIT("by hand")), SP_OK);
+    bench_settle(b);
+    assert_true(reported(b, "by hand"));
+    /* Of what a stranger wrote the header alone goes to who may be somebody else. */
+    assert_false(reported(b, "Body."));
+    assert_int_equal(bench_list(b).n, 0);
+    bench_free(b);
+}
+
+/* Nor is a stranger told that judged mail is late; when it expires it is gone with the next look. */
+static void test_a_stranger_is_spared_delays(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *reply;
+        bool told;
+    } rows[] = {{"451 4.7.1 your mail looks like spam", false}, {"450 4.2.0 later", true}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct bench *b = bench_new(QUICK);
+        bench_deliver(b, IPC_OUTCOME_DEFERRED, 451, rows[i].reply);
+        submit_from(b, (struct sp_mail_parameters){0}, (struct sp_rcpt_parameters){0}, true, 1);
+        bench_pass(b, 3600000);
+        watch(b);
+        assert_int_equal(reported(b, "Action: delayed\r\n"), rows[i].told);
+        for (int k = 0; k < 12 && bench_list(b).n > 0; k++) {
+            bench_pass(b, 3600000);
+            watch(b);
+        }
+        assert_int_equal(reported(b, "Action: failed\r\n"), rows[i].told);
+        bench_free(b);
+    }
+}
+
+/* Reports to one domain are bounded by the hour; the next hour is another. */
+static void test_strangers_of_one_domain_get_so_many_reports(void **state)
+{
+    (void)state;
+    struct bench *b = bench_new("queue {\nstranger-reports = 3\n}");
+    bench_deliver(b, IPC_OUTCOME_FAILED, 550, "550 5.1.1 no such user");
+    for (int i = 0; i < 5; i++)
+        submit_from(b, (struct sp_mail_parameters){0}, (struct sp_rcpt_parameters){0}, true, 2);
+    assert_int_equal(count_reports(b, "Action: failed\r\n"), 3);
+    assert_int_equal(bench_list(b).n, 4);
+    submit(b, (struct sp_mail_parameters){0},
+           (struct sp_rcpt_parameters){0}); /* who has logged in is not counted */
+    assert_int_equal(count_reports(b, "Action: failed\r\n"), 4);
+    bench_pass(b, 3600000);
+    submit_from(b, (struct sp_mail_parameters){0}, (struct sp_rcpt_parameters){0}, true, 1);
+    assert_int_equal(count_reports(b, "Action: failed\r\n"), 5);
+    bench_free(b);
+}
+
+/* A message whose recipients fill several pages of the walk makes one report of each kind. */
+static void test_one_message_that_is_late_makes_one_report(void **state)
+{
+    (void)state;
+    for (int by = 0; by < 2; by++) {
+        struct bench *b = bench_new(QUICK);
+        struct sp_mail_parameters mail = {.by = by ? SP_BY_NOTIFY : SP_BY_UNSAID,
+                                          .by_ms = by ? bench_now_ms + 600000 : 0,
+                                          .hold_until_ms = 0};
+        bench_deliver(b, IPC_OUTCOME_DEFERRED, 450, "450 4.2.0 later");
+        submit_from(b, mail, (struct sp_rcpt_parameters){0}, false, 950);
+        /* No further attempt, which would find it by itself. */
+        for (size_t i = 0; i < BENCH_DELIVERIES; i++)
+            b->delivery[i].deliver = false;
+        bench_now_ms += by ? 600000 : 3600000;
+        watch(b);
+        assert_int_equal(count_reports(b, "Action: delayed\r\n"), 1);
+        watch(b);
+        assert_int_equal(count_reports(b, "Action: delayed\r\n"), 1);
+        bench_free(b);
+    }
+}
+
 static void test_urgent_mail_goes_first(void **state)
 {
     (void)state;
@@ -237,6 +385,12 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_what_is_never_tried_is_late_and_expires),
     cmocka_unit_test(test_the_time_that_a_sender_gives_is_kept),
     cmocka_unit_test(test_urgent_mail_goes_first),
+    cmocka_unit_test(test_a_stranger_is_spared_what_was_judged),
+    cmocka_unit_test(test_nothing_is_kept_that_nobody_would_be_told_of),
+    cmocka_unit_test(test_an_operator_returns_what_was_kept),
+    cmocka_unit_test(test_a_stranger_is_spared_delays),
+    cmocka_unit_test(test_strangers_of_one_domain_get_so_many_reports),
+    cmocka_unit_test(test_one_message_that_is_late_makes_one_report),
 };
 
 TAP_MAIN(tests)

@@ -142,6 +142,7 @@ static struct acceptance *acceptance_new(struct os_edge *from, const struct ipc_
                                   .client = keep(&a->text, m->client),
                                   .user = keep(&a->text, m->user),
                                   .sender = keep(&a->text, m->sender),
+                                  .stranger = m->stranger != 0,
                                   .size = m->size,
                                   .parameters = m->parameters};
     a->mail.parameters.envid = keep(&a->text, m->parameters.envid);

@@ -32,7 +32,7 @@ static void judge(const struct queue_control *c, const struct store_mail *mail,
                   const struct store_recipient *r, struct ipc_queue_reason *reason)
 {
     if (r->state == STORE_HELD) {
-        reason->rule = IPC_QUEUE_RULE_HELD;
+        reason->rule = r->unreturned ? IPC_QUEUE_RULE_UNRETURNED : IPC_QUEUE_RULE_HELD;
     } else if (!store_state_waits(r->state)) {
         reason->rule = IPC_QUEUE_RULE_DONE;
     } else if (r->next_ms > c->now_ms && !r->parked.len) {

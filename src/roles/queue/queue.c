@@ -128,6 +128,7 @@ void queue_free(struct queue *q)
     queue_window_fini(q);
     sp_table_fini(&q->leases);
     sp_table_fini(&q->deaths);
+    sp_table_fini(&q->strangers.told);
     os_later_fini(&q->turn);
     struct os_timer *timers[] = {&q->due, &q->idle, &q->again, &q->report, &q->grace};
     for (size_t i = 0; i < sizeof timers / sizeof *timers; i++)
@@ -168,6 +169,7 @@ static void start(struct role *r)
     os_random(&q->last_lease, sizeof q->last_lease);
     sp_table_init(&q->leases, &os_heap, seed);
     sp_table_init(&q->deaths, &os_heap, seed);
+    sp_table_init(&q->strangers.told, &os_heap, seed);
     queue_batch_init(q);
     queue_window_init(q);
     os_later_init(&q->turn, r->base, end_turn, q);

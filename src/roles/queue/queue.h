@@ -11,6 +11,7 @@
  *   lease.c     to delivery: attempts, and what became of them
  *   settle.c    what became of recipients, written down; retries and expiry
  *   settle_report.c  whom that has to be told
+ *   strangers.c  and whom not: senders that may be forged
  *   report.c    reports to the sender: failed, late, delivered
  *   watch.c     what has waited too long
  *   ask.c       ETRN: what waits for a domain is tried now
@@ -321,6 +322,8 @@ struct queue_outcome {
     bool at_once;   /* due again now                            */
     bool attempted; /* counts as an attempt                     */
     bool hold;      /* not to be tried any more, but kept       */
+    bool returned;  /* FAILED: its sender is told, a stranger too    */
+    bool silent;    /* FAILED: nobody is told                        */
     bool unchanged; /* DEFERRED: waits as before, for: */
     int64_t next_ms, last_ms;
     enum ipc_end end; /* of DELIVERED                             */
@@ -350,6 +353,19 @@ void queue_settle_forget(struct queue *q);
 SP_MUST_USE int queue_report(struct queue *q, const struct store_mail *mail,
                              const struct message_dsn_recipient *recipients, size_t n,
                              struct queue_item **item_out, uint64_t *id_out);
+
+/* --- strangers.c ---------------------------------------------------------------------------- */
+
+/* Reports to strangers, by the domain of who gets them, since a time. */
+struct queue_strangers {
+    struct sp_table told;
+    int64_t since_ms;
+};
+
+/* Is this outcome nothing that the sender of the message may be told, since it may be forged? */
+bool queue_stranger_is_spared(const struct queue *q, const struct store_mail *mail, const struct queue_outcome *o);
+/* Count one more report to it. false: its domain has had enough for this hour. */
+bool queue_stranger_count(struct queue *q, const struct store_mail *mail);
 
 /* --- watch.c -------------------------------------------------------------------------------- */
 
@@ -441,6 +457,7 @@ struct queue {
     struct sp_table leases; /* lease -> item under way                    */
     uint64_t last_lease;
     struct sp_table deaths; /* message -> attempts whose process went away */
+    struct queue_strangers strangers;
     struct queue_settling *unsettled;
     struct queue_spool *spools;
     struct queue_tools *tools;

@@ -80,11 +80,12 @@ static int read_content(struct queue *q, uint64_t mail, size_t most, struct sp_b
 }
 
 /* All of it comes back when its sender asks for that, and only of what failed (RFC 3461 4.3); never of what
- * may not be seen on its way (RFC 8689 5). */
+ * may not be seen on its way (RFC 8689 5), and nothing of what a stranger wrote goes to who may be somebody
+ * else. */
 static bool wants_whole(const struct store_mail *mail, const struct message_dsn_recipient *recipients)
 {
     return recipients[0].action == MESSAGE_DSN_FAILED && mail->parameters.ret == SP_RET_FULL &&
-           mail->parameters.body != SP_BODY_BINARYMIME && !mail->parameters.require_tls &&
+           mail->parameters.body != SP_BODY_BINARYMIME && !mail->parameters.require_tls && !mail->stranger &&
            mail->size <= WHOLE_MOST;
 }
 

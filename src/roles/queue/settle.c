@@ -89,7 +89,8 @@ static void decide(const struct queue *q, const struct queue_item *item, const s
     const struct queue_outcome *o = &one->outcome;
     int64_t end = queue_settle_end(q, &item->mail);
     one->next_ms = STORE_NEVER;
-    one->expired = one->by_expired = one->late = false;
+    one->expired = one->by_expired = one->late = one->unreturned = false;
+    one->silent = o->silent;
     if (o->hold) {
         one->state = STORE_HELD;
     } else if (o->kind == IPC_OUTCOME_DELIVERED) {
@@ -122,10 +123,12 @@ static int write_down(struct queue *q, struct queue_settling *s)
     for (const struct queue_target *t = item->targets; t; t = t->next, i++) {
         const struct queue_outcome *o = &s->ones[i].outcome;
         decide(q, item, t, &s->ones[i], now);
+        queue_settle_spare(q, s, t, &s->ones[i]);
         list[i] = (struct store_settlement){.number = t->number,
                                             .state = s->ones[i].state,
                                             .attempted = o->attempted,
                                             .warned = s->ones[i].late,
+                                            .unreturned = s->ones[i].unreturned,
                                             .next_ms = s->ones[i].next_ms,
                                             .last_ms = o->unchanged ? o->last_ms : now,
                                             .code = o->code,
@@ -156,14 +159,17 @@ static void log_one(struct queue *q, const struct queue_settling *s, const struc
     sp_buf_init(&next, &os_heap, 64);
     if (one->next_ms != STORE_NEVER)
         (void)sp_buf_add_rfc3339(&next, one->next_ms, false); /* fits */
-    const char *note = one->expired                     ? "expired"
+    const char *note = one->unreturned ? "refused; its sender may be forged and is not told"
+                       : o->silent     ? "its time is over; its sender may be forged and is not told"
+                       : one->expired  ? "expired"
                        : o->kind == IPC_OUTCOME_UNKNOWN ? "may be delivered twice"
                                                         : NULL;
-    os_log(OS_INFO, events[one->state], OS_STR("id", id.text), OS_VIEW("session", s->item->mail.session),
-           OS_VIEW("recipient", queue_address(t)), OS_VIEW("route", queue_route(s->item)),
-           OS_VIEW("remote", o->remote), OS_VIEW("tls", o->tls), OS_VIEW("reply", o->reply),
-           OS_NUM("attempts", t->attempts + o->attempted), OS_VIEW("next", sp_buf_view(&next)),
-           OS_STR("note", note), OS_STR("finished", s->gone ? "yes" : NULL));
+    os_log(OS_INFO, o->silent ? "mail-dropped" : events[one->state], OS_STR("id", id.text),
+           OS_VIEW("session", s->item->mail.session), OS_VIEW("recipient", queue_address(t)),
+           OS_VIEW("route", queue_route(s->item)), OS_VIEW("remote", o->remote), OS_VIEW("tls", o->tls),
+           OS_VIEW("reply", o->reply), OS_NUM("attempts", t->attempts + o->attempted),
+           OS_VIEW("next", sp_buf_view(&next)), OS_STR("note", note),
+           OS_STR("finished", s->gone ? "yes" : NULL));
     sp_buf_fini(&next);
     q->counters.delivered += one->state == STORE_DELIVERED;
     q->counters.deferred += one->state == STORE_DEFERRED;
@@ -288,7 +294,8 @@ int queue_give_up(struct queue *q, uint64_t mail, struct sp_view why)
         status = store_list(q->store, &cursor, PAGE, give_up_one, &g);
     if (!g.item)
         return status;
-    struct queue_outcome outcome = {.kind = IPC_OUTCOME_FAILED, .enhanced = SP_LIT("5.3.0"), .reply = why};
+    struct queue_outcome outcome = {
+        .kind = IPC_OUTCOME_FAILED, .returned = true, .enhanced = SP_LIT("5.3.0"), .reply = why};
     queue_settle(q, g.item, &outcome, 1);
     queue_batch_commit(q);
     return q->failing ? SP_ERR_IO : status;

@@ -9,7 +9,9 @@ struct settled {
     enum store_state state;
     int64_t next_ms;
     bool expired, by_expired;
-    bool late; /* its sender is told now */
+    bool late;       /* its sender is told now                 */
+    bool silent;     /* nobody is told                         */
+    bool unreturned; /* HELD: it has failed, and nobody is told */
 };
 
 struct queue_settling {
@@ -18,6 +20,7 @@ struct queue_settling {
     struct queue_item *item;
     bool absent; /* the message was removed meanwhile */
     bool gone;   /* it is finished                    */
+    enum { SETTLE_UNCOUNTED, SETTLE_TOLD, SETTLE_ENOUGH } strangers; /* see queue_stranger_count */
     /* By action. How many recipients it is about, the report's id, and the item that goes into the window. */
     struct {
         size_t n;
@@ -27,6 +30,12 @@ struct queue_settling {
     struct sp_buf text;
     struct settled ones[]; /* item->target_n */
 };
+
+/* What the sender is told of it: MESSAGE_DSN_ACTION_N: nothing (RFC 3461 4.1). */
+enum message_dsn_action queue_settle_action(const struct queue_item *item, const struct queue_target *t,
+                                            const struct settled *one);
+/* What was decided of a target, changed where its sender may be forged. */
+void queue_settle_spare(struct queue *q, struct queue_settling *s, const struct queue_target *t, struct settled *one);
 
 /* Until when it is tried. */
 int64_t queue_settle_end(const struct queue *q, const struct store_mail *mail);

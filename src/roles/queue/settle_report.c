@@ -8,12 +8,13 @@
 
 #include <stdlib.h>
 
-/* What the sender is told of it: MESSAGE_DSN_ACTION_N: nothing (RFC 3461 4.1). */
-static enum message_dsn_action action_of(const struct queue_item *item, const struct queue_target *t,
-                                         const struct settled *one)
+enum message_dsn_action queue_settle_action(const struct queue_item *item, const struct queue_target *t,
+                                            const struct settled *one)
 {
     uint8_t notify = t->parameters.notify;
     bool final = one->outcome.end == IPC_END_FINAL;
+    if (one->silent)
+        return MESSAGE_DSN_ACTION_N;
     /* That nobody can be told of a report is for the log. */
     if (one->state == STORE_FAILED &&
         (notify == 0 || notify & SP_NOTIFY_FAILURE || item->mail.sender.len == 0))
@@ -64,7 +65,7 @@ int queue_settle_report(struct queue *q, struct queue_settling *s, int64_t now)
     for (unsigned a = 0; a < MESSAGE_DSN_ACTION_N && !status; a++) {
         size_t n = 0, i = 0;
         for (const struct queue_target *t = item->targets; t; t = t->next, i++)
-            if (action_of(item, t, &s->ones[i]) == (enum message_dsn_action)a)
+            if (queue_settle_action(item, t, &s->ones[i]) == (enum message_dsn_action)a)
                 list[n++] = told(q, item, t, &s->ones[i], (enum message_dsn_action)a, now);
         s->reports[a].n = n;
         if (n)

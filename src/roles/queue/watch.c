@@ -30,7 +30,9 @@ struct found {
 struct walk {
     struct queue *q;
     int64_t now;
-    bool young; /* a message came that is too young for all */
+    bool young;           /* a message came that is too young for all */
+    uint64_t mails[PAGE]; /* that were noted */
+    size_t n;
     struct found *found;
 };
 
@@ -87,27 +89,44 @@ static void add(struct walk *w, const struct store_mail *mail, const struct stor
                                 .next_ms = r->next_ms,
                                 .last_ms = r->last_ms,
                                 .code = r->code};
+    if (r->unreturned)
+        *o = (struct queue_outcome){.kind = IPC_OUTCOME_FAILED, .silent = true, .code = r->code};
     o->enhanced = keep(&f->text, r->enhanced);
     o->reply = keep(&f->text, r->reply.len ? r->reply : SP_LIT("no attempt could be made yet"));
     o->remote = keep(&f->text, r->remote);
     o->tls = keep(&f->text, r->tls);
 }
 
+/* What it is about this recipient: nothing, or a reason to look at the message. */
+static bool is_found(const struct walk *w, const struct store_mail *mail, const struct store_recipient *r)
+{
+    struct queue *q = w->q;
+    bool over = queue_is_over(q, mail, w->now);
+    if (r->state == STORE_HELD)
+        return r->unreturned && over;
+    if (!store_state_waits(r->state))
+        return false;
+    /* What is due at its end anyway is judged by that attempt. */
+    over = over && (r->parked.len || r->next_ms + PAUSE_MS < w->now);
+    return (over || queue_is_late(q, mail, r->warned, w->now)) && !queue_is_under_way(q, mail->id, r->number);
+}
+
 static void judge(void *ctx, const struct store_mail *mail, const struct store_recipient *r)
 {
     struct walk *w = ctx;
-    struct queue *q = w->q;
-    if (!store_state_waits(r->state))
-        return;
-    /* What is due at its end anyway is judged by that attempt. */
-    bool over = queue_is_over(q, mail, w->now) && (r->parked.len || r->next_ms + PAUSE_MS < w->now);
-    if (!over && !queue_is_late(q, mail, r->warned, w->now))
-        return;
-    if (!queue_is_under_way(q, mail->id, r->number))
+    if (is_found(w, mail, r))
         add(w, mail, r);
 }
 
-static void judge_by_age(void *ctx, const struct store_mail *mail, const struct store_recipient *r)
+/* Note the message of a recipient that has waited too long: recipients of one come one after another. */
+static void note(void *ctx, const struct store_mail *mail, const struct store_recipient *r)
+{
+    struct walk *w = ctx;
+    if ((w->n == 0 || w->mails[w->n - 1] != mail->id) && is_found(w, mail, r))
+        w->mails[w->n++] = mail->id; /* a page has no more */
+}
+
+static void note_by_age(void *ctx, const struct store_mail *mail, const struct store_recipient *r)
 {
     struct walk *w = ctx;
     const struct config_queue *c = &w->q->role->config->queue;
@@ -115,7 +134,21 @@ static void judge_by_age(void *ctx, const struct store_mail *mail, const struct 
     if (w->now - mail->received_ms < (int64_t)least_s * 1000)
         w->young = true;
     else
-        judge(ctx, mail, r);
+        note(ctx, mail, r);
+}
+
+/* All that a message has, however many pages hold it: its sender gets one report. */
+static int judge_noted(struct walk *w)
+{
+    int status = SP_OK;
+    for (size_t i = 0; i < w->n && (!status || status == SP_ERR_ABSENT); i++) {
+        struct store_cursor cursor = {.mail = w->mails[i], .only = true};
+        do
+            status = store_list(w->q->store, &cursor, PAGE, judge, w);
+        while (!status && !cursor.end);
+    }
+    w->n = 0;
+    return status == SP_ERR_ABSENT ? SP_OK : status; /* removed meanwhile */
 }
 
 static void free_found(struct found *f)
@@ -160,10 +193,12 @@ void queue_watch_step(struct queue *q)
     queue_batch_commit(q); /* what is being settled is not to be met as waiting */
     int status = SP_OK;
     if (watch->pages == 0)
-        status = store_late(q->store, w.now, PAGE, judge, &w);
+        status = store_late(q->store, w.now, PAGE, note, &w);
+    status = status ? status : judge_noted(&w);
     settle_found(&w);
     if (!status)
-        status = store_list(q->store, &watch->cursor, PAGE, judge_by_age, &w);
+        status = store_list(q->store, &watch->cursor, PAGE, note_by_age, &w);
+    status = status ? status : judge_noted(&w);
     settle_found(&w);
     watch->pages++;
     if (status)

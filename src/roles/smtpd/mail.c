@@ -8,6 +8,7 @@
 #include "roles/smtpd/policy.h"
 #include "roles/smtpd/room.h"
 #include "roles/smtpd/session.h"
+#include "roles/smtpd/terms.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -346,6 +347,8 @@ static void fill_submit(const struct mail *m, struct ipc_submit *out)
                                .client = sp_view_of(s->client),
                                .user = sp_view_of(s->user),
                                .sender = sp_buf_view(&m->sender),
+                               .stranger = !sp_server_is_authenticated(s->engine) &&
+                                           !terms_may_relay(s->terms, &s->address),
                                .parameters = m->parameters,
                                .recipients = sp_buf_view(&m->recipients),
                                .size = m->size,
