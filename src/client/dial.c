@@ -80,7 +80,7 @@ static void try_next(struct client *c, const char *why)
     if (c->freed)
         return;
     if (c->reached)
-        client_fail_here(c, SP_CLIENT_RETRY, "HANDSHAKE", "4.4.2", sp_view_of(text));
+        client_fail_here(c, SP_CLIENT_RETRY, "HANDSHAKE", "4.7.5", sp_view_of(text));
     if (c->address < c->addresses.n)
         connect_address(c);
     else

@@ -243,7 +243,8 @@ void sp_client_eof(struct sp_client *s, struct sp_view why)
 {
     if (why.len == 0)
         why = SP_LIT("connection closed by the server");
-    smtp_client_end(s, CLIENT_IN_EOF, "4.4.2", why);
+    /* RFC 3463: 4.7.5, cryptographic failure, so that nobody takes a wrong certificate for a bad line. */
+    smtp_client_end(s, CLIENT_IN_EOF, s->phase == CLIENT_HANDSHAKE ? "4.7.5" : "4.4.2", why);
 }
 
 int sp_client_quit(struct sp_client *s, uint64_t now_ms)

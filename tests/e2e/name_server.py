@@ -17,9 +17,9 @@ def program(package, path):
 
 
 class Zone:
-    """A zone's text without SOA and NS. signed: with DNSSEC. Damage to a signed one: `spoil`: pairs (old, new), changed after signing;
+    """A zone's text without SOA, its NS and those of zones below it. signed: with DNSSEC. Damage to a signed one: `spoil`: pairs (old, new), changed after signing;
     `drop`: records that are left out, as a regular expression; `expired`: its signatures are of last year; `stranger`: they are by
-    another key than the anchor. `fails`: the file cannot be read, and the answer is SERVFAIL."""
+    another key than the zone above or the anchor says. `fails`: the file cannot be read, and the answer is SERVFAIL."""
 
     def __init__(self, name, text, signed=False, spoil=(), drop=None, expired=False, stranger=False, fails=False):
         self.name, self.text, self.signed, self.spoil = name, text, signed, spoil
@@ -27,8 +27,8 @@ class Zone:
 
 
 class NameServer:
-    """nsd in the foreground for a folder and its zones. `address` is "127.0.0.1:PORT"; `anchor` a file with the keys of the
-    signed zones."""
+    """nsd in the foreground for a folder and its zones, of which one may stand above others. `address` is "127.0.0.1:PORT"; `anchor` a
+    file with the keys of the signed zones, but of those below another signed one."""
 
     def __init__(self, folder, zones, port=None):
         self.folder = pathlib.Path(folder)
@@ -43,14 +43,21 @@ class NameServer:
     def set(self, zones):
         """Serve these zones from now on; the keys of zones stay the same."""
         self.stop()
+        signed = [zone for zone in zones if zone.signed]
         for zone in zones:
-            self.write(zone)
-        self.anchor.write_text("".join(pathlib.Path(f"{key}.ds").read_text() for (_, of), key in self.keys.items() if of == "anchor"))
+            self.write(zone, [child for child in zones if child.name.endswith("." + zone.name)])
+        tops = [z for z in signed if not any(z.name.endswith("." + other.name) for other in signed)]
+        self.anchor.write_text("".join(map(self.ds, tops)))
         self.start(zones)
 
-    def write(self, zone):
+    def ds(self, zone):
+        """What vouches for a zone's key, from above."""
+        return pathlib.Path(self.key(zone.name, "anchor") + ".ds").read_text()
+
+    def write(self, zone, children):
         path = self.folder / f"{zone.name}.zone"
-        path.write_text(f"$ORIGIN {zone.name}.\n$TTL 60\n{SOA}{zone.text}\n")
+        below = "".join(f"{child.name}. NS ns.{zone.name}.\n" + (self.ds(child) if child.signed and zone.signed else "") for child in children)
+        path.write_text(f"$ORIGIN {zone.name}.\n$TTL 60\n{SOA}{zone.text}\n{below}")
         if zone.fails:
             path.write_text("this is no zone\n")
         if not zone.signed:
