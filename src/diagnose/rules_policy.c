@@ -12,101 +12,6 @@ static bool is(struct judgement *j, enum diagnose_cause_id id, double confidence
     return true;
 }
 
-/* Providers gave registered enhanced codes a meaning of their own: their words are asked first. */
-static bool judge_words(const struct session *s, const struct reply *r, struct judgement *j)
-{
-    const char *t = r->text;
-    if (enhanced_is(r, 7, 28) || diagnose_has(t, "unusual rate"))
-        return is(j, DIAGNOSE_SERVER_LIMITS, 0.9);
-    if (diagnose_has(
-            t,
-            "cannot find your hostname|ptr record|reverse dns|rdns|reverse hostname|reverse host|bad helo|no "
-            "ptr|fcrdns|ib108|reverse lookup") ||
-        enhanced_is(r, 7, 25) || enhanced_is(r, 7, 506))
-        return is(j, DIAGNOSE_NO_REVERSE_DNS, 0.93);
-    if (diagnose_has(t, "greylist|graylist|grey list|gray list|grey-list|postgrey"))
-        return is(j, DIAGNOSE_GREYLISTED, 0.97);
-    if (diagnose_has(t, "not owned by user|sendasdenied|send as|not owned by|not permitted to send as|not "
-                        "allowed to send as|"
-                        "sender address rejected: not logged in|sender*does not match*auth|does not belong "
-                        "to|from address*not allowed|"
-                        "sender*mismatch|not authorized to send on behalf|not have permissions to send "
-                        "as|must match*login|"
-                        "sender is not allowed|is not allowed to use|sender verify failed for auth|not "
-                        "allowed to send from") ||
-        enhanced_is(r, 7, 60) || enhanced_is(r, 2, 252))
-        return is(j, DIAGNOSE_SENDER_NOT_ALLOWED, 0.93);
-    if (diagnose_has(t, "bare lf|bare <lf>|bare line|bare newline|bare cr|bare <cr>|bare linefeed|stray "
-                        "lf|invalid line ending") ||
-        enhanced_is(r, 6, 11))
-        return is(j, DIAGNOSE_BARE_LINE_FEED, 0.95);
-    if (diagnose_has(t, "null mx|nullmx|does not accept mail|domain*accepts no mail|does not accept email") ||
-        r->code == 556)
-        return is(j, DIAGNOSE_NULL_MX, 0.93);
-    if (diagnose_has(t, "smtputf8|non-ascii address|internationali") ||
-        (r->class && r->subject == 6 && r->detail >= 7 && r->detail <= 10))
-        return is(j, DIAGNOSE_SMTPUTF8_NEEDED, 0.93);
-    if (diagnose_has(t, "too many hops|hop count|routing loop|mail loop|loops "
-                        "back|looping|exceeded*hops|loop detected|too many received") ||
-        enhanced_is(r, 4, 6) || enhanced_is(r, 4, 14))
-        return is(j, DIAGNOSE_MAIL_LOOP, 0.93);
-    if (diagnose_has(t,
-                     "daily*limit|daily*quota|sending limit|sending quota|message*per "
-                     "day|hourly*limit|limit for message recipients|outbound*limit|"
-                     "submission quota|submissionquota|exceeded*messages per|sending rate|monthly*limit") ||
-        (enhanced_is(r, 4, 5) && r->code == 550) || enhanced_is(r, 1, 90))
-        return is(j, DIAGNOSE_SENDING_QUOTA, 0.88);
-    if (diagnose_has(t, "relay*denied|relaying denied|unable to relay|relay*not permitted|relaying not|not "
-                        "permitted to relay|relay*prohibited|"
-                        "relay not|we do not relay|not local|no relay|relay*disallowed|cannot relay|relay "
-                        "from|not a gateway|"
-                        "open relay|relay access|relaying is|relay is|authenticat*relay|"
-                        "domain is not hosted|not hosted here|rcpthosts|not our customer"))
-        return is(j, DIAGNOSE_RELAY_DENIED, 0.93);
-    if ((diagnose_has(t, "dmarc|spf|dkim|unauthenticated|sender policy framework|authenticate with "
-                         "either|not aligned|authentication checks|"
-                         "requires all senders to authenticate|fails authentication|arc ") &&
-         !(r->code == 530)) ||
-        (r->class && r->subject == 7 &&
-         ((r->detail >= 20 && r->detail <= 24) || r->detail == 26 || r->detail == 27 || r->detail == 30 ||
-          r->detail == 32 || r->detail == 509)))
-        return is(j, DIAGNOSE_MAIL_UNAUTHENTICATED, 0.92);
-    if (diagnose_has(t,
-                     "blocked using|spamhaus|dnsbl|dns blacklist| rbl|rbl |block "
-                     "list|blocklist|blacklist|black list|barracuda|sorbs|s3150|[bl2|poor reputation|"
-                     "low reputation|banned sending|banned sender|listed at|listed in|listed by|listed on|is "
-                     "listed|spamcop|ip address*blocked|client host*blocked|bad reputation|reputation of") ||
-        (r->class && r->subject == 7 && (r->detail == 511 || (r->detail >= 606 && r->detail <= 649))))
-        return is(j, DIAGNOSE_IP_BLOCKED, 0.92);
-    if (diagnose_has(t, "too many recipients|too much recipients|recipient limit|maximum recipients|max "
-                        "recipients|recipients exceeded|number of recipients|maximum number of "
-                        "recipients|multiple destination domains") ||
-        enhanced_is(r, 5, 3))
-        return is(j, DIAGNOSE_TOO_MANY_RECIPIENTS, 0.93);
-    if (diagnose_has(t, "mailbox is full|mailbox full|over quota|overquota|over-quota|quota "
-                        "exceed|exceeded*quota|out of storage|storage allocation|disk quota|quota "
-                        "full|exceeds*quota|inbox is full|insufficient quota|not enough*mailbox") ||
-        enhanced_is(r, 2, 2))
-        return is(j, DIAGNOSE_MAILBOX_FULL, 0.93);
-    if (diagnose_has(t, "insufficient system storage|insufficient storage|disk full|no space|out of "
-                        "disk|insufficient disk|system storage") ||
-        enhanced_is(r, 3, 1))
-        return is(j, DIAGNOSE_SERVER_STORAGE, 0.88);
-    if (enhanced_is(r, 3, 4) || enhanced_is(r, 2, 3) ||
-        diagnose_has(t, "message size|too big|too large|size limit|maximum size|size "
-                        "exceeds|exceeds*size|exceeded*size|max*message size|oversize|message*exceed|larger "
-                        "than|fixed maximum") ||
-        (r->code == 552 && s->caps.size > 0 && s->declared_size > s->caps.size))
-        return is(j, DIAGNOSE_MESSAGE_TOO_LARGE, 0.93);
-    if (diagnose_has(t, "sender address rejected: domain not found|unresolvable|sender domain|domain of "
-                        "sender|sender*not found|sender*does not exist|sender*does not "
-                        "resolve|sender*dns|domain*sender*exist|cannot resolve*sender|unroutable "
-                        "sender|sender address has null mx|domain must exist|sender verify") ||
-        (enhanced_is(r, 1, 8) && !diagnose_has(t, "outbound")))
-        return is(j, DIAGNOSE_SENDER_DOMAIN_NOT_FOUND, 0.92);
-    return false;
-}
-
 static bool judge_recipient(const struct session *s, const struct reply *r, struct judgement *j)
 {
     const char *t = r->text;
@@ -226,7 +131,7 @@ bool diagnose_judge_policy(const struct session *s, const struct reply *r, struc
         (r->verb == VERB_MAIL || r->verb == VERB_RCPT || r->verb == VERB_NONE || r->code == 555) &&
         !diagnose_has(t, "smtputf8"))
         return is(j, DIAGNOSE_BAD_PARAMETERS, r->code == 555 ? 0.95 : 0.85);
-    if (judge_words(s, r, j) || judge_recipient(s, r, j) || judge_limits(s, r, j))
+    if (diagnose_judge_words(s, r, j) || judge_recipient(s, r, j) || judge_limits(s, r, j))
         return true;
     if (r->verb == VERB_CONNECT)
         return is(j, r->code / 100 == 4 ? DIAGNOSE_SERVER_LIMITS : DIAGNOSE_REFUSED_AT_GREETING, 0.85);

@@ -169,7 +169,7 @@ struct judgement {
     const struct place *place; /* NULL: the reply's own */
 };
 typedef bool judge_fn(const struct session *s, const struct reply *r, struct judgement *j);
-judge_fn diagnose_judge_auth, diagnose_judge_order, diagnose_judge_tls, diagnose_judge_policy, diagnose_judge_general;
+judge_fn diagnose_judge_auth, diagnose_judge_order, diagnose_judge_tls, diagnose_judge_policy, diagnose_judge_words, diagnose_judge_general;
 
 /* sasl.c */
 void diagnose_auth_command(struct session *s, struct sp_view text, const struct place *place);

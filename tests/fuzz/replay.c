@@ -2,7 +2,9 @@
  * A fuzz target without a fuzzer: each seed of its corpus, each of them cut at every octet, and a bounded
  * number of random changes of them, the same in every run. `./dev fuzz` goes on from there.
  *
- *     fuzz-replay-NAME FOLDER
+ *     fuzz-replay-NAME FOLDER [NTH]
+ *
+ * With NTH only each NTH cut and change: for a target that takes its time.
  */
 #include "tap.h"
 
@@ -20,7 +22,7 @@ static struct seed {
     uint8_t *octets;
     size_t len;
 } seeds[SEEDS_MAX];
-static size_t seed_n;
+static size_t seed_n, nth = 1;
 static uint64_t dice = 0x9e3779b97f4a7c15u;
 
 static size_t roll(size_t below)
@@ -74,7 +76,7 @@ static void takes_each_seed_cut_anywhere(void **state)
 {
     (void)state;
     for (size_t i = 0; i < seed_n; i++)
-        for (size_t n = 0; n < seeds[i].len && n < CUT_MAX; n++)
+        for (size_t n = 0; n < seeds[i].len && n < CUT_MAX; n += nth)
             run(seeds[i].octets, n);
 }
 
@@ -112,7 +114,7 @@ static void takes_changed_seeds(void **state)
 {
     static uint8_t octets[2 * SEED_OCTETS];
     (void)state;
-    for (int i = 0; i < CHANGES; i++) {
+    for (size_t i = 0; i < CHANGES; i += nth) {
         const struct seed *s = &seeds[roll(seed_n)];
         size_t len = s->len;
         memcpy(octets, s->octets, len);
@@ -132,7 +134,9 @@ static const struct CMUnitTest tests[] = {
 
 int main(int argc, char **argv)
 {
-    if (argc != 2)
+    if (argc != 2 && argc != 3)
+        return 64;
+    if (argc == 3 && (nth = strtoul(argv[2], NULL, 10)) == 0)
         return 64;
     read_seeds(argv[1]);
     cmocka_set_message_output(CM_OUTPUT_TAP);
