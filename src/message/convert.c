@@ -132,7 +132,10 @@ static void end_header(struct message_convert *c, struct sp_buf *out)
     bool much = is_too_much(c, m.encoding), multipart = sp_view_eq_nocase(m.type, SP_LIT("multipart"));
     bool message = sp_view_eq_nocase(m.type, SP_LIT("message")) &&
                    sp_view_eq_nocase(m.subtype, SP_LIT("rfc822")) && m.encoding != MESSAGE_ENCODED;
-    bool text = sp_view_eq_nocase(m.type, SP_LIT("text")) || m.type.len == 0;
+    /* message/global and its relatives are lines of text, which may be encoded (RFC 6532 3.7, 6533 6). */
+    bool global =
+        sp_view_eq_nocase(m.type, SP_LIT("message")) && sp_view_starts_nocase(m.subtype, SP_LIT("global"));
+    bool text = sp_view_eq_nocase(m.type, SP_LIT("text")) || m.type.len == 0 || global;
     const char *plain = c->to == MESSAGE_TO_SEVEN_BIT ? "7bit" : "8bit";
     if (has_eight_bit(header) && c->to == MESSAGE_TO_SEVEN_BIT)
         refuse(c, "5.6.3", "the message cannot be converted: a header has octets over 127");

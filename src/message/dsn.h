@@ -3,9 +3,10 @@
  * has arrived. RFC 6522 (multipart/report), 3464 (message/delivery-status), 6533 (the same in UTF-8), 3834
  * (Auto-Submitted).
  *
- * The report is plain ASCII with lines below 998 octets, whatever the message and the replies held, so that any
- * server takes it, with two exceptions: a whole message is given back as it is, and where an address is UTF-8,
- * which only a sender who knows SMTPUTF8 has used, the report is UTF-8 too.
+ * The report is plain ASCII with lines below 998 octets, whatever the message and the replies held, so that
+ * any server takes it, with three exceptions: a whole message is given back as it is; a header in UTF-8 is
+ * given back as message/global-headers, and a whole message with one as message/global; and where an address
+ * is UTF-8, which only a sender who knows SMTPUTF8 has used, the report is UTF-8 too.
  */
 #ifndef MESSAGE_DSN_H
 #define MESSAGE_DSN_H
@@ -22,7 +23,7 @@ enum message_dsn_action { MESSAGE_DSN_ACTIONS(X) MESSAGE_DSN_ACTION_N };
 
 struct message_dsn_recipient {
     struct sp_view address;
-    struct sp_view orcpt;    /* as RCPT said it, "rfc822;address"; empty: it did not          */
+    struct sp_view orcpt; /* as RCPT said it, "rfc822;address"; empty: it did not          */
     enum message_dsn_action action;
     uint32_t code;           /* of the decisive reply; 0: there was none                    */
     struct sp_view enhanced; /* "5.1.1"; may be empty                                       */

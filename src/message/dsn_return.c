@@ -1,6 +1,7 @@
 /* What comes back of the message: its header, or all of it. */
 #include "message/dsn_own.h"
 
+#include "base/utf8.h"
 #include "base/view.h"
 #include "message/encode.h"
 
@@ -56,20 +57,36 @@ static void add_quoted_printable(struct sp_buf *out, struct sp_view text)
     message_encode_end(&e, out);
 }
 
-bool dsn_add_returned(const struct dsn_writing *w)
+static bool has_high(struct sp_view text)
 {
-    enum form form = w->d->whole ? form_of(w->d->content) : OTHER;
-    if (form != OTHER) {
-        bool plain = form == PLAIN;
-        dsn_add_part(w, w->utf8 ? "Content-Type: message/global\r\nContent-Transfer-Encoding: 8bit\r\n"
-                        : plain ? "Content-Type: message/rfc822\r\n"
-                                : "Content-Type: message/rfc822\r\nContent-Transfer-Encoding: 8bit\r\n");
-        sp_buf_add(w->out, w->d->content);
-        return !plain;
-    }
-    struct sp_view header = header_of(w->d->content);
-    form = form_of(header);
-    if (w->utf8 && form != OTHER) {
+    for (size_t i = 0; i < text.len; i++)
+        if (text.p[i] >= 0x80)
+            return true;
+    return false;
+}
+
+/* A header in UTF-8 makes it a message/global, to whom it ever goes (RFC 6532 3.7). Octets that are no UTF-8
+ * are of no charset that could be named. */
+static bool is_global(const struct dsn_writing *w, struct sp_view header)
+{
+    return w->utf8 || (has_high(header) && sp_utf8_is(header));
+}
+
+/* 8bit wherever it may be (RFC 6532 3.7, 6533 6): a server without 8BITMIME is given it encoded, see
+ * convert.h. */
+static bool add_whole(const struct dsn_writing *w, bool global, enum form form)
+{
+    dsn_add_part(w, global          ? "Content-Type: message/global\r\nContent-Transfer-Encoding: 8bit\r\n"
+                    : form == PLAIN ? "Content-Type: message/rfc822\r\n"
+                                    : "Content-Type: message/rfc822\r\nContent-Transfer-Encoding: 8bit\r\n");
+    sp_buf_add(w->out, w->d->content);
+    return form != PLAIN;
+}
+
+static bool add_header(const struct dsn_writing *w, bool global, struct sp_view header)
+{
+    enum form form = form_of(header);
+    if (global && form != OTHER) {
         dsn_add_part(w, "Content-Type: message/global-headers\r\nContent-Transfer-Encoding: 8bit\r\n");
         sp_buf_add(w->out, header);
         return true;
@@ -83,4 +100,12 @@ bool dsn_add_returned(const struct dsn_writing *w)
     else
         add_quoted_printable(w->out, header);
     return false;
+}
+
+bool dsn_add_returned(const struct dsn_writing *w)
+{
+    struct sp_view header = header_of(w->d->content);
+    enum form form = w->d->whole ? form_of(w->d->content) : OTHER;
+    bool global = is_global(w, header);
+    return form != OTHER ? add_whole(w, global, form) : add_header(w, global, header);
 }

@@ -3,6 +3,7 @@ import email
 import email.policy
 import json
 import os
+import quopri
 import subprocess
 
 from fake_server import FakeServer
@@ -133,6 +134,52 @@ listener "inside" {{
     relay-from = {{ "127.0.0.0/8" }}
 }}
 """
+
+
+class Utf8(ServerCase):
+    """A message with a header in UTF-8, between addresses in ASCII (RFC 6532, 6533)."""
+
+    CONTENT = "Subject: thư từ\r\nX-Long: {long}\r\n\r\nxin chào\r\n".format(long="ấ" * 60)
+
+    def report(self, keywords, ret):
+        out = FakeServer(keywords=keywords, rcpt=lambda address: "550 5.1.1 nobody" if "gone" in address else "250 2.1.5 Ok")
+        self.addCleanup(out.stop)
+        server = self.serve("--relay", out.address, data=f"data-{len(keywords)}-{ret}")
+        with server.talk() as c:
+            c.hello()
+            c.command(f"MAIL FROM:<writer@far.example> BODY=8BITMIME RET={ret}", 250)
+            c.command("RCPT TO:<gone@far.example>", 250)
+            c.command("DATA", 354)
+            c.raw(self.CONTENT.encode() + b".\r\n")
+            c.expect(250)
+        mail, = out.wait(1)
+        return mail
+
+    def test_it_comes_back_as_it_was(self):
+        for ret, kind in (("FULL", "message/global"), ("HDRS", "message/global-headers")):
+            mail = self.report(("8BITMIME", "PIPELINING"), ret)
+            report = email.message_from_bytes(mail.content, policy=email.policy.SMTPUTF8)
+            self.assertEqual([d for part in report.walk() for d in part.defects], [])
+            text, status, returned = report.iter_parts()
+            self.assertEqual((status.get_content_type(), returned.get_content_type(), returned["Content-Transfer-Encoding"]),
+                             ("message/delivery-status", kind, "8bit"))
+            inner, = returned.get_payload()
+            self.assertEqual(inner["Subject"], "thư từ")
+            self.assertIn(self.CONTENT.encode() if ret == "FULL" else self.CONTENT.encode().split(b"\r\n\r\n")[0], mail.content)
+            self.assertTrue(mail.body)
+            self.assertNotIn("SMTPUTF8", mail.mail_words)
+
+    def test_a_server_without_8bitmime_gets_it_encoded(self):
+        for ret, kind in (("FULL", "message/global"), ("HDRS", "message/global-headers")):
+            mail = self.report(("PIPELINING",), ret)
+            self.assertTrue(mail.content.isascii())
+            part = mail.content.split(f"Content-Type: {kind}\r\n".encode())[1]
+            head, _, rest = part.partition(b"\r\n\r\n")
+            self.assertIn(b"Content-Transfer-Encoding: quoted-printable", head)
+            returned = quopri.decodestring(rest.split(b"\r\n--=_sallyport")[0])
+            self.assertIn("Subject: thư từ".encode(), returned)
+            self.assertEqual("xin chào".encode() in returned, ret == "FULL")
+            self.assertLess(max(map(len, mail.content.split(b"\r\n"))), 78 + 20)
 
 
 class Strangers(ServerCase):

@@ -207,13 +207,13 @@ static void test_a_header_beyond_ascii_is_quoted(void **state)
     (void)state;
     struct message_dsn d = report_of(&one, 1);
     struct sp_buf out;
-    d.content = SP_LIT("Subject: caf\xc3\xa9 = 2 \r\nX: y\r\n\r\nbody \xff");
+    d.content = SP_LIT("Subject: caf\xe9 = 2 \r\nX: y\r\n\r\nbody \xff");
     sp_buf_init(&out, &heap, 1 << 20);
     assert_int_equal(message_add_dsn(&out, &d, NULL), SP_OK);
     check_form(&out, false);
-    assert_true(has(
-        &out,
-        "Content-Transfer-Encoding: quoted-printable\r\n\r\nSubject: caf=C3=A9 =3D 2=20\r\nX: y\r\n\r\n--"));
+    assert_true(
+        has(&out,
+            "Content-Transfer-Encoding: quoted-printable\r\n\r\nSubject: caf=E9 =3D 2=20\r\nX: y\r\n\r\n--"));
     assert_false(has(&out, "body"));
     sp_buf_fini(&out);
 }
@@ -309,6 +309,41 @@ static void test_a_whole_message_comes_back_as_it_is(void **state)
     sp_buf_fini(&out);
 }
 
+/* RFC 6532 and 6533: what holds a header in UTF-8 is global, though all addresses are ASCII. */
+static void test_a_header_in_utf8_comes_back_as_global(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *content, *part;
+        bool whole;
+    } rows[] = {
+        {"Subject: caf\xc3\xa9\r\n\r\nx\r\n",
+         "Content-Type: message/global-headers\r\nContent-Transfer-Encoding: 8bit\r\n\r\nSubject: "
+         "caf\xc3\xa9\r\n\r\n--",
+         false},
+        {"Subject: caf\xc3\xa9\r\n\r\nx\r\n",
+         "Content-Type: message/global\r\nContent-Transfer-Encoding: 8bit\r\n\r\nSubject: "
+         "caf\xc3\xa9\r\n\r\nx\r\n\r\n--",
+         true},
+        {"Subject: caf\xe9\r\n\r\nx\r\n",
+         "Content-Type: message/rfc822\r\nContent-Transfer-Encoding: 8bit\r\n\r\nSubject: caf\xe9\r\n", true},
+        /* What is no text in lines: its header alone. */
+        {"Subject: caf\xc3\xa9\r\n\r\nbare\rreturn\r\n", "Content-Type: message/global-headers\r\n", true},
+        {"Subject: bare\rcaf\xc3\xa9\r\n\r\n",
+         "Content-Type: text/rfc822-headers\r\nContent-Transfer-Encoding: quoted", true},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct sp_buf out;
+        struct message_dsn_form form;
+        report_on(MESSAGE_DSN_FAILED, sp_view_of(rows[i].content), rows[i].whole, &out, &form);
+        assert_true(has(&out, rows[i].part));
+        assert_true(has(&out, "Content-Type: message/delivery-status\r\n"));
+        assert_int_equal(form.eight_bit, i != 4);
+        assert_false(form.utf8); /* it needs no SMTPUTF8: the header of a part within a part is content */
+        sp_buf_fini(&out);
+    }
+}
+
 static void test_an_address_in_utf8_makes_a_global_report(void **state)
 {
     (void)state;
@@ -359,6 +394,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_strangers_cannot_break_the_form),
     cmocka_unit_test(test_what_is_not_a_status_is_replaced),
     cmocka_unit_test(test_a_header_beyond_ascii_is_quoted),
+    cmocka_unit_test(test_a_header_in_utf8_comes_back_as_global),
     cmocka_unit_test(test_a_large_header_is_cut_at_a_line),
     cmocka_unit_test(test_each_action_says_what_it_is),
     cmocka_unit_test(test_a_whole_message_comes_back_as_it_is),
