@@ -1,8 +1,10 @@
 """A queue under strain: a receiver that fails in every way, a dead one beside it, and a store that is full from the start."""
 import collections
 import contextlib
+import email
 import json
 import random
+import re
 import sqlite3
 import time
 
@@ -50,6 +52,16 @@ CONFIG = """
     }}
 """
 
+# The way of reports, where they are to be received.
+HOME = """
+    route "home" {{
+        kind = relay
+        host = "127.0.0.1"
+        port = {home}
+        tls = off
+    }}
+"""
+
 
 def memory_kib(pid):
     """Of its own: resident, without what it shares."""
@@ -67,14 +79,18 @@ class Accounted(ServerCase):
 
     def test_every_message_is_accounted_for(self):
         """20 % of the answers are 4yz, 5 % of the recipients are refused for good, 1 % of the connections are dropped, half of
-        those after the dot. In the end each message is delivered or bounced: none is lost, and none is delivered twice but where
-        the connection was lost after the dot."""
+        those after the dot; some recipients are put off for ever. In the end each message, by its id, is in one place: delivered
+        at the receiver, or returned in a report that its sender got, or in the queue with the reason. None is lost, and none is
+        delivered twice but where the connection was lost after the dot."""
         dice, torn = random.Random(20), set()
-        for_good = {f"r{i}@far.example" for i in range(MESSAGES) if i % 20 == 7}
+        refused = {f"r{i}@far.example" for i in range(MESSAGES) if i % 20 == 7}
+        put_off = {f"r{i}@far.example" for i in range(MESSAGES) if i % (MESSAGES // 100) == 3}
 
         def rcpt(address):
-            if address in for_good:
+            if address in refused:
                 return "550 5.1.1 no such user"
+            if address in put_off:
+                return "450 4.2.2 mailbox full"
             chance = dice.random()
             return None if chance < 0.005 else "450 4.2.0 later" if chance < 0.15 else "250 2.1.5 Ok"
 
@@ -87,21 +103,48 @@ class Accounted(ServerCase):
                 return None
             return "451 4.3.0 later" if chance < 0.07 else "250 2.0.0 Ok"
 
-        out = FakeServer(rcpt=rcpt, data=data)
+        out, home = FakeServer(rcpt=rcpt, data=data), FakeServer()
         self.addCleanup(out.stop)
-        server = self.configure(CONFIG.format(out=out.port, dead=free_port(), first="1s", most="2s"))
-        self.submit(server, [f"r{i}@far.example" for i in range(MESSAGES)])
+        self.addCleanup(home.stop)
+        server = self.configure(HOME.format(home=home.port) +
+                                CONFIG.format(out=out.port, dead=free_port(), first="1s", most="2s")
+                                .replace('route = "hold"', 'route = "home"'))
+        addresses = [f"r{i}@far.example" for i in range(MESSAGES)]
+        ids = dict(zip(addresses, self.submit(server, addresses)))
 
-        def open_ones():
-            return server.run("queue", "list", "--domain", "far.example", timeout=120).stdout
-        wait_for(lambda: open_ones().startswith("no message") or "is empty" in open_ones(), "the last delivery", 600)
-        counts = collections.Counter(r for mail in out.mails for r in mail.recipients)
-        wanted = {f"r{i}@far.example" for i in range(MESSAGES)} - for_good
-        self.assertEqual(set(counts), wanted)
-        twice = {r for r, n in counts.items() if n > 1}
-        self.assertLessEqual(twice, torn)
-        reports = [m for m in server.queue() if m["sender"] == ""]  # they are held here
-        self.assertEqual(len(reports), len(for_good))
+        def messages():
+            return json.loads(server.run("queue", "status", "--json").stdout)["messages"]
+        wait_for(lambda: messages() == len(put_off), "all but those that are put off to be done", 600)
+        # Whoever is put off has been told so by now, each of them.
+        wait_for(lambda: all(m["recipients"][0]["last_reply"] for m in server.queue()), "a reason for each", 120)
+        delivered = collections.Counter((self.received_id(mail.content), r) for mail in out.mails for r in mail.recipients)
+        returned = collections.Counter(self.returned(mail) for mail in home.mails)
+        queued = {(m["id"], r["address"]): r for m in server.queue() for r in m["recipients"]}
+
+        for address in addresses:
+            it = (ids[address], address)
+            places = [name for name, place in (("delivered", delivered), ("returned", returned), ("queued", queued))
+                      if it in place]
+            self.assertEqual(places, ["returned" if address in refused else "queued" if address in put_off else "delivered"], it)
+        # And nothing else is anywhere.
+        self.assertEqual(len(delivered) + len(returned) + len(queued), MESSAGES)
+        self.assertEqual([r for r in queued.values() if r["state"] != "deferred" or "mailbox full" not in r["last_reply"]], [])
+        self.assertEqual([it for it, n in returned.items() if n > 1], [])
+        self.assertLessEqual({address for (_, address), n in delivered.items() if n > 1}, torn)
+
+    @staticmethod
+    def received_id(content):
+        """Our id of a message, from the Received field that we wrote."""
+        return re.search(rb"\bid ([0-9a-z]{13})\b", content).group(1).decode()
+
+    def returned(self, mail):
+        """(id, recipient) of the message that a report is about."""
+        self.assertEqual((mail.sender, mail.recipients), ("", ["writer@local.example"]))
+        report = email.message_from_bytes(mail.content)
+        status, original = report.get_payload()[1:3]
+        about = status.get_payload()[1]
+        self.assertEqual((about["Action"], about["Status"]), ("failed", "5.1.1"))
+        return self.received_id(original.as_bytes()), about["Final-Recipient"].split(";")[1].strip()
 
     def test_a_dead_destination_with_a_long_queue_delays_nobody(self):
         out = FakeServer()

@@ -17,10 +17,12 @@ import subprocess
 import tempfile
 import threading
 import time
+import types
 import unittest
 
 from fake_server import FakeServer
-from harness import SLOW, Server, ServerCase, queue_id, wait_for
+from harness import SLOW, Server, ServerCase, queue_id, sallyport, wait_for
+from power import Disk, Recorder, octets
 
 ALONE = True
 TIMEOUT = 900
@@ -244,6 +246,65 @@ class Durability(ServerCase):
         wait_for(lambda: server.queue() == [], "the queue to be empty", 120)
         self.assertEqual({t: n for t, n in arrived.items() if n != 1}, {})
         self.assertEqual(set(arrived), set(load.promises))
+
+
+class PowerCut(ServerCase):
+    """What was promised is on the disk when the promise leaves: the power may be cut at any moment behind it."""
+
+    MESSAGES = 60 * SCALE
+    CUTS = 25 * SCALE
+
+    def test_what_was_promised_is_there_after_a_power_cut(self):
+        seed = int(os.environ.get("SALLYPORT_SEED") or time.time_ns() % 1000000)
+        print(f"# SALLYPORT_SEED={seed}", flush=True)
+        dice = random.Random(seed)
+        server = self.serve()
+        server.run("queue", "list")
+        disk = Disk(server.data)
+        recorder = Recorder(server.role_pids("queue") + server.role_pids("smtpd"), self.folder / "record")
+        try:
+            contents_sent = self.send(server, dice)
+        finally:
+            recorder.stop()
+        events = recorder.events()
+        promises = [m.decode() for e in events if e.call == "sendto" and "<" in e.arguments
+                    for m in re.findall(rb"Queued as (\w{13})", octets(e.arguments))]
+        self.assertEqual(sorted(promises), sorted(contents_sent))
+        self.assertTrue([e for e in events if e.call.startswith("rename")], "no message went through a file")
+
+        cuts, promised = set(dice.sample(range(len(events)), self.CUTS)) | {len(events) - 1}, []
+        # Right behind a promise is the moment that matters most.
+        behind = [i for i, e in enumerate(events) if e.call == "sendto" and b"Queued as" in octets(e.arguments)]
+        cuts |= set(dice.sample(behind, min(len(behind), self.CUTS)))
+        for at, event in enumerate(events):
+            disk.take(event)
+            if event.call == "sendto":
+                promised += [m.decode() for m in re.findall(rb"Queued as (\w{13})", octets(event.arguments))]
+            if at not in cuts:
+                continue
+            for how in (None, dice):
+                after = self.folder / "after"
+                disk.leave(after, how)
+                self.check(after, {i: contents_sent[i] for i in promised}, f"cut behind event {at} of {len(events)}")
+
+    def send(self, server, dice):
+        """Messages one after another, some through a file; id -> content."""
+        sent = {}
+        with server.talk(timeout=120) as c:
+            c.hello()
+            for i in range(self.MESSAGES):
+                content = f"Subject: {i}\r\n\r\n".encode() + FILLER * (1300 if i % 10 == 3 else dice.randrange(1, 60))
+                sent[c.mail(content)] = content
+        return sent
+
+    def check(self, folder, promises, where):
+        done = sallyport("queue", "list", "--json", "--data", str(folder), check=False)
+        self.assertEqual(done.returncode, 0, f"{where}: {done.output}")
+        there = {m["id"] for m in json.loads(done.stdout)}
+        self.assertEqual(set(promises) - there, set(), f"{where}: promised, and not there")
+        stored = contents(types.SimpleNamespace(data=folder))
+        for queue_id_, content in promises.items():
+            self.assertTrue(stored[queue_id_].endswith(content), f"{where}: {queue_id_} is not whole")
 
 
 class GroupCommit(ServerCase):
