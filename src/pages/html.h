@@ -35,9 +35,16 @@ void pages_html_put(FILE *to, const char *text);
 
 /* Text of the catalogue, on one line: `code` is marked, and linked where it names a page. */
 void pages_html_inline(struct pages_html *html, const char *text);
+void pages_html_words(struct pages_html *html, const char *text, size_t len);
 
 /* "codes/334.html", below the folder of a language. */
 void pages_url(const struct pages_subject *subject, char url_out[PAGES_URL_MAX]);
 void pages_url_of_pair(const struct reference_pair *pair, char url_out[PAGES_URL_MAX]);
+
+/* The page that a piece of code names: "334", "AUTH", "AUTH LOGIN" no, "334 / 503" the comparison. false: none. */
+bool pages_url_of_name(const struct pages_html *html, const char *name, char url_out[PAGES_URL_MAX]);
+
+/* "codes" */
+const char *pages_folder(enum pages_kind kind);
 
 #endif
