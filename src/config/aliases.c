@@ -8,6 +8,7 @@
 
 enum {
     NAME_MAX = 64,      /* RFC 5321 4.5.3.1.1 */
+    LOCAL_MAX = 130,    /* the same in quotes, each octet behind a backslash */
     ADDRESS_MAX = 254,  /* RFC 5321 4.5.3.1.3, without <> */
     TARGETS_MAX = 10000 /* of one name */
 };
@@ -98,6 +99,24 @@ static bool read_name(struct sp_view word, uint8_t out[NAME_MAX], size_t *len_ou
 
 /* --- targets -------------------------------------------------------------------------------- */
 
+/* What may stand before the @ of an address: it goes into RCPT as it is. RFC 5321 4.1.2, 6531 3.3. */
+static bool is_local_part(struct sp_view v)
+{
+    static const char special[] = "()<>[]:;@\\,\" ";
+    bool quoted = v.len > 1 && v.p[0] == '"' && v.p[v.len - 1] == '"';
+    size_t end = quoted ? v.len - 1 : v.len;
+    if (v.len == 0 || v.len > LOCAL_MAX)
+        return false;
+    for (size_t i = quoted; i < end; i++) {
+        if (quoted && v.p[i] == '\\' && ++i == end)
+            return false;
+        uint8_t c = v.p[i];
+        if (c < 0x20 || c == 0x7f || (!quoted && memchr(special, c, sizeof special - 1)))
+            return false;
+    }
+    return true;
+}
+
 static void add_target(struct reading *r, struct sp_view word)
 {
     uint8_t name[NAME_MAX];
@@ -106,8 +125,9 @@ static void add_target(struct reading *r, struct sp_view word)
         fault(r, " is a program, a file or a list; a target is a name of this domain, or an address", word);
         return;
     }
-    bool known =
-        at == word.len ? read_name(word, name, &len) : at > 0 && at + 1 < word.len && word.len <= ADDRESS_MAX;
+    bool known = at == word.len ? read_name(word, name, &len)
+                                : is_local_part(sp_view_sub(word, 0, at)) && at + 1 < word.len &&
+                                      word.len <= ADDRESS_MAX;
     for (size_t i = at; i < word.len && known; i++)
         known = word.p[i] > ' ' && word.p[i] != 0x7f && word.p[i] != '"' && (i == at || word.p[i] != '@');
     if (!known) {
@@ -117,9 +137,9 @@ static void add_target(struct reading *r, struct sp_view word)
     } else if (r->targets->n++ == TARGETS_MAX) {
         fault(r, " and what follows are more than 10000 targets of one name", word);
     } else if (r->targets->n <= TARGETS_MAX) {
-        /* os_heap never says no */
-        (void)sp_buf_add(&r->targets->list,
-                         at == word.len ? sp_view_make(name, len) : sp_view_sub(word, 0, at));
+        /* A name in quotes stays so: it may hold an @. os_heap never says no. */
+        bool plain = at == word.len && word.p[0] != '"';
+        (void)sp_buf_add(&r->targets->list, plain ? sp_view_make(name, len) : sp_view_sub(word, 0, at));
         for (size_t i = at; i < word.len; i++)
             (void)sp_buf_add_u8(&r->targets->list, sp_ascii_lower(word.p[i]));
         (void)sp_buf_add_u8(&r->targets->list, '\n');

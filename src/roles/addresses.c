@@ -127,6 +127,7 @@ struct resolving {
     void *ctx;
     struct sp_table met; /* aliases that were opened, and targets that were told, by address */
     size_t told, depth;
+    bool living; /* one of those that were told exists, as far as can be known here */
     bool tangled;
 };
 
@@ -139,13 +140,15 @@ static bool meet(struct resolving *r, struct sp_view address)
     return true;
 }
 
-static void tell(struct resolving *r, struct sp_view address, const struct config_route *route)
+/* dead: it is a mailbox of ours that does not exist. */
+static void tell(struct resolving *r, struct sp_view address, const struct config_route *route, bool dead)
 {
     if (r->told == ADDRESSES_TARGETS_MAX)
         r->tangled = true;
     if (r->tangled || !meet(r, address))
         return;
     r->told++;
+    r->living = r->living || !dead;
     if (r->take)
         r->take(r->ctx, address, route ? route : config_find_route(r->config, SP_LIT("hold")));
 }
@@ -172,7 +175,8 @@ static void resolve_target(struct resolving *r, const struct config_domain *d, s
                            struct sp_view target)
 {
     uint8_t text[ADDRESS_MAX], small[LOCAL_MAX];
-    size_t at = target.len;
+    bool name_in_quotes = target.len > 0 && target.p[target.len - 1] == '"'; /* no domain ends so */
+    size_t at = name_in_quotes ? 0 : target.len;
     while (at > 0 && target.p[at - 1] != '@')
         at--;
     struct sp_view domain = at > 0 ? sp_view_from(target, at) : sp_view_of(d->name);
@@ -180,11 +184,11 @@ static void resolve_target(struct resolving *r, const struct config_domain *d, s
     const struct config_domain *there = config_find_domain(r->config, domain);
     struct sp_view whole = at > 0 ? target : join(local, domain, 0, text);
     if (there == d && sp_view_eq(plain(local, small), name)) {
-        tell(r, whole, d->route); /* itself: the mailbox of that name */
+        tell(r, whole, d->route, false); /* itself: the mailbox of that name */
         return;
     }
     if (!there) {
-        tell(r, whole, config_route_for(r->config, r->sender, whole));
+        tell(r, whole, config_route_for(r->config, r->sender, whole), false);
         return;
     }
     if (r->depth == ADDRESSES_DEPTH_MAX) {
@@ -193,7 +197,7 @@ static void resolve_target(struct resolving *r, const struct config_domain *d, s
     }
     r->depth++;
     if (!resolve_name(r, there, local, whole))
-        tell(r, whole, there->route); /* no such mailbox: its delivery will say so, and to whom it matters */
+        tell(r, whole, there->route, true); /* its delivery will say so, and to whom it matters */
     r->depth--;
 }
 
@@ -221,7 +225,7 @@ static bool find_name(struct resolving *r, const struct config_domain *d, struct
         return true;
     if (!has_mailbox(d, name))
         return false;
-    tell(r, whole, d->route);
+    tell(r, whole, d->route, false);
     return true;
 }
 
@@ -261,7 +265,8 @@ enum addresses_answer addresses_resolve(
     sp_table_init(&r.met, &os_heap, 0);
     bool known = resolve_name(&r, d, local, address);
     sp_table_fini(&r.met);
-    if (!known)
+    /* Who only stands for nobody is told so now, not in a report afterwards. */
+    if (!known || (r.told > 0 && !r.living && !r.tangled))
         return ADDRESSES_UNKNOWN;
     return r.tangled || r.told == 0 ? ADDRESSES_TANGLED : ADDRESSES_HERE;
 }

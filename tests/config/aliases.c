@@ -48,11 +48,11 @@ static void test_all_forms(void **state)
                                     "info: sales,\n"
                                     "    info-archive\n"
                                     "\t\"a, b\"@example.com\n"
-                                    "\"odd: name\" : ann\n"
+                                    "\"odd: name\" : ann, \"x@y\"\n"
                                     "last:x");
     stands(a, "sales", "ann\nbob@example.net\n");
     stands(a, "info", "sales\ninfo-archive\n\"a, b\"@example.com\n");
-    stands(a, "odd: name", "ann\n");
+    stands(a, "odd: name", "ann\n\"x@y\"\n"); /* it holds an @, and is no address */
     stands(a, "last", "x\n");
     stands(a, "ann", "");
     assert_int_equal(config_aliases_count(a), 4);
@@ -79,6 +79,43 @@ static void test_all_faults_are_said(void **state)
     bad("a: x@y@z, b c\n", "f:1: x@y@z is neither a name nor an address such as ann@example.net\n"
                            "f:1: b c is neither a name nor an address such as ann@example.net\n");
     bad("a:\n", "f:1: a has no targets\n");
+    /* What goes into RCPT as it is may not end the command, nor be anything but a mailbox. */
+    bad("a: x\rRCPT@example.net\n",
+        "f:1: x?RCPT@example.net is neither a name nor an address such as ann@example.net\n");
+    bad("a: x y@example.net\n",
+        "f:1: x y@example.net is neither a name nor an address such as ann@example.net\n");
+    bad("a: <x@example.net>\n",
+        "f:1: <x@example.net> is neither a name nor an address such as ann@example.net\n");
+    bad("a: \"x\"y@example.net\n",
+        "f:1: \"x\"y@example.net is neither a name nor an address such as ann@example.net\n");
+    bad("a: \"x\033\"@example.net\n",
+        "f:1: \"x?\"@example.net is neither a name nor an address such as ann@example.net\n");
+}
+
+/* A file without measure is read in a moment, and said to be wrong where it is. */
+static void test_files_without_measure(void **state)
+{
+    (void)state;
+    struct sp_buf text, error;
+    struct config_aliases *a = NULL;
+    sp_buf_init(&text, &os_heap, 64 << 20);
+    sp_buf_init(&error, &os_heap, 4096);
+    sp_buf_add_str(&text, "a:");
+    for (int i = 0; i < 10001; i++)
+        sp_buf_add_str(&text, "x,");
+    sp_buf_add_str(&text, "\nlong: ");
+    for (int i = 0; i < 1000000; i++)
+        sp_buf_add_u8(&text, 'y');
+    sp_buf_add(&text, SP_LIT("\nnul\0: x\nz: a\0b\n"));
+    assert_int_equal(sp_buf_status(&text), SP_OK);
+    assert_int_equal(config_aliases_parse("f", sp_buf_view(&text), &error, &a), SP_ERR_SYNTAX);
+    sp_buf_add_u8(&error, 0);
+    static const char *const said[] = {"f:1: x and what follows are more than 10000 targets of one name\n",
+                                       "f:2: yyyy", "f:3: nul? is no name", "f:4: a?b is neither"};
+    for (size_t i = 0; i < sizeof said / sizeof *said; i++)
+        assert_non_null(strstr((const char *)error.p, said[i]));
+    sp_buf_fini(&error);
+    sp_buf_fini(&text);
 }
 
 static void test_garbage_never_harms(void **state)
@@ -102,8 +139,8 @@ static void test_garbage_never_harms(void **state)
     }
 }
 
-static const struct CMUnitTest tests[] = {cmocka_unit_test(test_all_forms),
-                                          cmocka_unit_test(test_all_faults_are_said),
-                                          cmocka_unit_test(test_garbage_never_harms)};
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_all_forms), cmocka_unit_test(test_all_faults_are_said),
+    cmocka_unit_test(test_files_without_measure), cmocka_unit_test(test_garbage_never_harms)};
 
 TAP_MAIN(tests)

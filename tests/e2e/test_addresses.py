@@ -150,6 +150,26 @@ class Addresses(ServerCase):
         self.send(server, "team@example.org")
         wait_for(lambda: self.boxes() == ["ann", "ann", "ann", "bob"], "ann again")
 
+    def test_a_row_of_a_database_speaks_of_itself_alone(self):
+        path, config = self.folder / "aliases.db", self.folder / "c.conf"
+        config.write_text(CONFIG.format(folder=self.folder, port=25, aliases=path))
+        with contextlib.closing(sqlite3.connect(path)) as db, db:
+            db.execute("CREATE TABLE alias (name TEXT, target TEXT)")
+
+        def check(*rows):
+            with contextlib.closing(sqlite3.connect(path)) as db, db:
+                db.execute("DELETE FROM alias")
+                db.executemany("INSERT INTO alias VALUES (?, ?)", rows)
+            return sallyport("check", "-c", str(config), check=False)
+        for name, target in (("team", "ann\nbob: thief@far.example"), ("team\nbob", "ann"), ("team: thief@far.example #", "ann"),
+                             ('"x": thief@far.example, "', "ann"), ("team", "ann # no"), ("team", "ann, bob"), ("team", "ann\0bob"),
+                             ("team", None), (None, "ann"), ("team", "")):
+            done = check((name, target))
+            self.assertEqual(done.returncode, os.EX_CONFIG, (name, target, done.output))
+            self.assertIn("a row holds one name and one target", done.stderr)
+        done = check(("Team", "ann"), ("team", '"a, # b"@far.example'), ("zz", "bob"), ('"x: y"', "bob"), ("TEAM", "bob"))
+        self.assertEqual(done.returncode, 0, done.output)
+
     def test_a_faulty_file_is_refused_with_its_lines(self):
         (self.folder / "aliases").write_text("sales ann\na: |/bin/sh\n")
         config = self.folder / "c.conf"

@@ -125,6 +125,46 @@ static void test_circles_end(void **state)
     assert_int_equal(ask("desk@example.net"), ADDRESSES_UNKNOWN); /* the older generation is gone */
 }
 
+/* What all targets of an alias lack is known when the recipient is named: no report has to say it. */
+static void test_who_stands_for_nobody_is_nobody(void **state)
+{
+    (void)state;
+    take(2, "example.net",
+         "ghost: gone\nghosts: ghost, lost@plain.example\nsome: gone, carol\nfar: gone, x@far.example\n");
+    addresses_use(addresses, 2);
+    assert_int_equal(ask("ghost@example.net"), ADDRESSES_UNKNOWN);
+    assert_int_equal(ask("ghosts@example.net"), ADDRESSES_UNKNOWN);
+    goes("some@example.net", "gone@example.net>lmtp carol@example.net>lmtp "); /* the others still get it */
+    goes("far@example.net", "gone@example.net>lmtp x@far.example>mx ");
+}
+
+/* Forms that a hostile, or a careless, file may give its names. */
+static void test_quoted_and_long_names(void **state)
+{
+    (void)state;
+    char many[32768] = "many:";
+    for (int i = 0; i < 1500; i++)
+        (void)snprintf(many + strlen(many), sizeof many - strlen(many), " t%d@far.example,", i);
+    take(2, "example.net", "\"a b\": carol\n\"x@y\": carol\nth\xc6\xb0: carol\nback: \"a b\", \"x@y\"\n");
+    take(2, "example.org", strcat(many, " t0@far.example\n"));
+    addresses_use(addresses, 2);
+    goes("\"a b\"@example.net", "carol@example.net>lmtp ");
+    goes("\"A\\ B\"@example.net", "carol@example.net>lmtp ");
+    goes("\"x@y\"@example.net", "carol@example.net>lmtp ");
+    goes("th\xc6\xb0@example.net", "carol@example.net>lmtp ");
+    goes("back@example.net", "carol@example.net>lmtp ");
+    char name[400];
+    memset(name, 'a', 300);
+    (void)snprintf(name + 300, 100, "@example.net");
+    assert_int_equal(ask(name), ADDRESSES_UNKNOWN);
+    assert_int_equal(ask("\"@example.net"), ADDRESSES_UNKNOWN);
+    assert_int_equal(ask("\"\"@example.net"), ADDRESSES_UNKNOWN);
+    assert_int_equal(ask("+@example.net"), ADDRESSES_UNKNOWN);
+    assert_int_equal(addresses_resolve(addresses, config, SP_LIT("many"), SP_LIT("example.org"),
+                                       SP_LIT("many@example.org"), SP_LIT(""), NULL, NULL),
+                     ADDRESSES_HERE);
+}
+
 static void test_details_and_catch_alls(void **state)
 {
     (void)state;
@@ -141,6 +181,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(test_mailboxes_stand_for_themselves, set_up, tear_down),
     cmocka_unit_test_setup_teardown(test_aliases_are_opened_through_all_domains, set_up, tear_down),
     cmocka_unit_test_setup_teardown(test_circles_end, set_up, tear_down),
+    cmocka_unit_test_setup_teardown(test_who_stands_for_nobody_is_nobody, set_up, tear_down),
+    cmocka_unit_test_setup_teardown(test_quoted_and_long_names, set_up, tear_down),
     cmocka_unit_test_setup_teardown(test_details_and_catch_alls, set_up, tear_down),
 };
 
