@@ -2,11 +2,10 @@
 import socket
 import unittest
 
-import test_world
 from fake_server import FakeServer
 from harness import wait_for
 from name_server import Zone
-from test_world import key_digest
+from world import SIGNED, Secured, World, key_digest
 
 
 class Blackhole:
@@ -46,7 +45,7 @@ class Fallover:
     """What the worlds of this file share. `zone`: more of the zone example."""
 
     def publish_more(self, text, **options):
-        self.names.set([Zone("example", test_world.SIGNED + text, signed=True, **options)])
+        self.names.set([Zone("example", SIGNED + text, signed=True, **options)])
 
     def blackhole(self, host):
         hole = Blackhole(host, self.port)
@@ -59,7 +58,7 @@ class Fallover:
         return server
 
 
-class Race(test_world.World, Fallover):
+class Race(World, Fallover):
     def test_ipv6_goes_first(self):
         self.publish_more("dual AAAA ::1\ndual A 127.0.99.1\nboth6 MX 10 dual\n")
         six, four = self.at("::1"), self.host(1)
@@ -137,7 +136,7 @@ class Race(test_world.World, Fallover):
         self.assertEqual(most, 4)
 
 
-class Proof(test_world.Secured, Fallover):
+class Proof(Secured, Fallover):
     """Each host is judged by its own records, whoever wins."""
 
     def world(self, digest):
@@ -162,6 +161,108 @@ class Proof(test_world.Secured, Fallover):
         ident = self.send(server, "x@equals.example")
         self.assertIn("fits none of its TLSA records", self.deferred(server, ident)["last_reply"])
         self.assertEqual(self.stored("x@equals.example"), [])
+
+
+class Detour(World, Fallover):
+    """The next host, for recipients that one will not have now."""
+
+    def test_a_refused_sender_goes_on(self):
+        first, second = self.host(1, sayings={"MAIL": "451 4.3.0 not now"}), self.host(2)
+        server = self.relay()
+        ident = self.send(server, "x@both.example")
+        self.assertEqual(second.wait(1)[0].recipients, ["x@both.example"])
+        server.wait_log("next-host", id=ident, after=f"mx1.example [127.0.99.1]:{self.port}", why="451 4.3.0 not now")
+        server.wait_log("mail-delivered", id=ident, remote=f"mx2.example [127.0.99.2]:{self.port}")
+        self.assertEqual(len([line for line in first.lines if line.upper().startswith(b"MAIL")]), 1)
+        self.assertEqual(server.logs("mail-deferred"), [])
+
+    def test_each_recipient_has_its_own_way(self):
+        replies = {"later": "450 4.2.1 not now", "never": "550 5.1.1 nobody"}
+        first = self.host(1, rcpt=lambda address: replies.get(address.split("@")[0], "250 2.1.5 Ok"))
+        second = self.host(2)
+        server = self.relay()
+        ident = self.send(server, "good@both.example", "later@both.example", "never@both.example")
+        self.assertEqual(first.wait(1)[0].recipients, ["good@both.example"])
+        self.assertEqual(second.wait(1)[0].recipients, ["later@both.example"])
+        server.wait_log("mail-failed", id=ident, recipient="never@both.example")
+        server.wait_log("mail-delivered", id=ident, recipient="later@both.example")
+
+    def test_greylisted_everywhere_waits_with_the_word_of_the_best(self):
+        first = self.host(1, rcpt=lambda _: "450 4.7.1 greylisted by one")
+        second = self.host(2, rcpt=lambda _: "450 4.7.1 greylisted by two")
+        server = self.relay()
+        ident = self.send(server, "x@both.example")
+        recipient = self.deferred(server, ident)
+        self.assertEqual(recipient["last_reply"], "450 4.7.1 greylisted by one")
+        self.assertIn("mx1.example", recipient["last_remote"])
+        self.assertIn("mx1.example", server.run("queue", "show", ident).stdout)
+        for hop in (first, second):
+            self.assertTrue(any(line.upper().startswith(b"RCPT") for line in hop.lines))
+        self.assertEqual(server.logs("destination-paused"), [], "hosts that speak are no trouble of the destination")
+
+    def test_no_more_than_two(self):
+        for n in (1, 2, 3):
+            self.host(n, rcpt=lambda _: "450 4.2.0 not now")
+        server = self.relay()
+        self.send(server, "x@equal.example")
+        server.wait_log("mail-deferred")
+        events = [line["event"] for line in server.logs()]
+        attempt = events[:events.index("mail-deferred")]
+        self.assertEqual(attempt.count("remote-connected"), 2)
+        self.assertEqual(attempt.count("next-host"), 1)
+
+    def test_a_next_host_that_is_dead_changes_nothing(self):
+        self.publish_more("half MX 10 mx1\nhalf MX 20 dead\n")
+        self.host(1, rcpt=lambda _: "450 4.2.0 not now")
+        server = self.relay()
+        ident = self.send(server, "x@half.example")
+        recipient = self.deferred(server, ident)
+        self.assertEqual(recipient["last_reply"], "450 4.2.0 not now")
+        server.wait_log("next-host-failed", id=ident)
+        self.assertEqual(server.logs("remote-failed"), [])
+
+    def test_a_next_host_that_says_never(self):
+        self.host(1, rcpt=lambda _: "450 4.2.0 not now")
+        self.host(2, rcpt=lambda _: "550 5.1.1 nobody")
+        server = self.relay()
+        ident = self.send(server, "x@both.example")
+        self.assertEqual(server.wait_log("mail-failed", id=ident)["reply"], "550 5.1.1 nobody")
+
+    def test_a_message_refused_for_now_goes_on(self):
+        first, second = self.host(1, data=lambda _: "452 4.3.1 no room"), self.host(2)
+        server = self.relay()
+        self.send(server, "x@both.example")
+        second.wait(1)
+        self.assertEqual(first.mails, [])
+
+    def test_a_connection_lost_before_the_dot_goes_on(self):
+        self.host(1, rcpt=lambda _: None)
+        second = self.host(2)
+        server = self.relay()
+        ident = self.send(server, "x@both.example")
+        second.wait(1)
+        server.wait_log("next-host", id=ident)
+
+    def test_a_connection_lost_behind_the_dot_does_not(self):
+        self.host(1, data=lambda _: None)
+        second = self.host(2)
+        server = self.relay()
+        ident = self.send(server, "x@both.example")
+        server.wait_log("mail-deferred", id=ident, note="may be delivered twice")
+        self.assertEqual(second.lines, [])
+        self.assertEqual(server.logs("next-host"), [])
+
+    def test_over_one_connection_the_best_host_keeps_the_mail_that_it_takes(self):
+        """Of twenty mails half are refused by the first: they go to the second, the others stay."""
+        first = self.host(1, rcpt=lambda a: "450 4.2.0 not now" if a.startswith("odd") else "250 2.1.5 Ok")
+        second = self.host(2)
+        server = self.relay(route="connections = 1")
+        for i in range(10):
+            self.send(server, f"odd{i}@both.example")
+            self.send(server, f"even{i}@both.example")
+        self.assertTrue(all(m.recipients[0].startswith("even") for m in first.wait(10)))
+        self.assertTrue(all(m.recipients[0].startswith("odd") for m in second.wait(10)))
+        self.assertEqual(server.logs("mail-deferred"), [])
 
 
 if __name__ == "__main__":

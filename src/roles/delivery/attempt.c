@@ -130,6 +130,7 @@ void delivery_attempt_settle(struct delivery_attempt *a, size_t target, const st
 {
     struct delivery_target *t = &a->targets[target];
     uint8_t store[ENHANCED_MAX];
+    o = delivery_detour_telling(t, o);
     if (t->settled)
         os_panic("delivery-twice", "a second outcome for a recipient of %s", a->id_text);
     struct ipc_outcome outcome = {
@@ -174,6 +175,8 @@ void delivery_attempt_drop(struct delivery_attempt *a)
 {
     if (a->fd >= 0)
         close(a->fd);
+    for (size_t i = 0; i < a->target_n; i++)
+        delivery_detour_forget(&a->targets[i]);
     sp_buf_fini(&a->outcomes);
     free(a);
 }

@@ -153,7 +153,7 @@ static void renew_routes(struct delivery *d)
 {
     struct delivery_attempt *list = NULL, **end = &list, *a;
     for (struct delivery_pool *p = d->pools; p; p = p->next) {
-        while ((a = delivery_pool_next(p)))
+        while ((a = delivery_pool_take_back(p)))
             end = chain(end, a);
         delivery_pool_retire(p);
     }
@@ -166,6 +166,7 @@ static void renew_routes(struct delivery *d)
         list = a->next;
         a->next = NULL;
         a->site = "";
+        delivery_detour_restart(a);
         deliver(d, a);
     }
 }
@@ -175,7 +176,7 @@ static void bury_pools(struct delivery *d)
 {
     struct delivery_pool **at = &d->pools, *p;
     while ((p = *at)) {
-        if (p->link_n == 0 && !p->waiting) {
+        if (p->link_n == 0 && !p->waiting && !p->detours) {
             *at = p->next;
             delivery_pool_free(p);
         } else {
@@ -327,7 +328,7 @@ static void stop(struct role *r, uint32_t grace_ms)
         delivery_attempt_finish(a);
     }
     for (struct delivery_pool *p = d->pools; p; p = p->next) {
-        delivery_pool_settle_waiting(p, UINT64_MAX, &untried, IPC_HEALTH_UNTOLD);
+        delivery_pool_settle_all(p, &untried);
         delivery_pool_retire(p);
     }
     os_timer_init(&d->grace, r->base, give_up, d);

@@ -18,7 +18,8 @@ struct delivery_target {
     uint64_t recipient; /* number in the store */
     struct sp_view address;
     struct sp_rcpt_parameters parameters;
-    bool settled;
+    bool settled, postponed;    /* postponed: another host is asked when this one is through */
+    struct delivery_kept *kept; /* what a host said of it that another may say otherwise     */
 };
 
 struct delivery_attempt {
@@ -38,7 +39,9 @@ struct delivery_attempt {
     uint32_t connections;    /* that the queue allows to the destination at the moment */
     enum ipc_health health;  /* of the destination, as this attempt met it */
     const char *site;        /* key of the pool that had it; "" before. Lives as long as the pool, which outlives it */
+    uint32_t seen;           /* hosts of the pool's site that would not have all of it, as bits */
     size_t target_n, open_n; /* open: without an outcome */
+    size_t postponed_n;      /* of them                  */
     struct delivery_target targets[];
 };
 
@@ -137,8 +140,11 @@ struct delivery_pool {
     uint32_t connections; /* as the queue last allowed */
     struct delivery_attempt *waiting, **waiting_end;
     size_t waiting_n;
+    struct delivery_attempt *detours, **detours_end; /* that wait for a host that has not seen them */
     struct delivery_link *links;
     size_t link_n, dialling_n;
+    size_t detour_link_n, dialling_detour_n; /* of these, for detours */
+    bool making_room;                        /* a link leaves for one */
     size_t extra_n; /* connections under way beyond one for each link */
     uint64_t taken_n;        /* attempts so far                                                   */
     uint64_t enough_till_ms; /* monotonic: the server has just refused one more connection         */
@@ -155,10 +161,35 @@ void delivery_pool_feed(struct delivery_pool *p);
 void delivery_pool_retire(struct delivery_pool *p);
 void delivery_pool_forget_queue(struct delivery_pool *p, const struct os_edge *queue);
 
-/* Settle what waits, of the first `number` attempts that the pool took; all with UINT64_MAX. */
+/* Settle what waits, of the first `number` attempts that the pool took, but for detours. */
 void delivery_pool_settle_waiting(struct delivery_pool *p, uint64_t number, const struct delivery_outcome *o,
                                   enum ipc_health health);
-struct delivery_attempt *delivery_pool_next(struct delivery_pool *p);
+/* Settle all that waits. */
+void delivery_pool_settle_all(struct delivery_pool *p, const struct delivery_outcome *o);
+/* The next attempt for a link that is ready; NULL: none. */
+struct delivery_attempt *delivery_pool_next(struct delivery_pool *p, const struct delivery_link *l);
+/* Any that waits, to take it elsewhere. */
+struct delivery_attempt *delivery_pool_take_back(struct delivery_pool *p);
+void delivery_pool_detour(struct delivery_pool *p, struct delivery_attempt *a);
+/* Must the link leave, so that a detour has a connection within the limit? */
+bool delivery_pool_needs_room(const struct delivery_pool *p);
+
+/* --- detour.c: the next host, for recipients that one will not have now ------------------------------------- */
+
+/* Settle the target of the link's attempt, or keep the outcome until another host has spoken. */
+void delivery_detour_settle(struct delivery_link *l, size_t target, const struct delivery_outcome *o);
+/* All open targets of the link's attempt are postponed: it leaves the link for another host. */
+void delivery_detour_begin(struct delivery_link *l);
+/* Has the link's host not seen it? */
+bool delivery_detour_fits(const struct delivery_link *l, const struct delivery_attempt *a);
+/* No other host can be reached: what was kept counts. */
+void delivery_detour_failed(struct delivery_link *l);
+/* What hosts have said stays; which they were does not count any more. */
+void delivery_detour_restart(struct delivery_attempt *a);
+/* Of the outcome and what was kept, the one that tells more. */
+const struct delivery_outcome *delivery_detour_telling(const struct delivery_target *t,
+                                                       const struct delivery_outcome *o);
+void delivery_detour_forget(struct delivery_target *t);
 
 /* --- search.c: from a domain to its site ---------------------------------------------------------------- */
 
@@ -251,6 +282,8 @@ struct delivery_link {
     size_t crowded_n, taken_n;
     char tls[64];    /* "dane, TLSv1.3, verified" */
     bool lost;       /* before anything of this mail was answered             */
+    bool unreadable; /* the content, not the host, is what failed             */
+    uint32_t avoided; /* hosts that have seen its attempts: it is for detours; 0: for ordinary mail */
     bool was_ready;  /* it has come as far as to take mail                    */
     bool abandoned;  /* no further address is tried                           */
     uint64_t born;   /* attempts that the pool had taken when it was dialled  */
@@ -262,7 +295,8 @@ struct delivery_link {
 };
 
 /* link.c */
-void delivery_link_open(struct delivery_pool *p);
+/* For a detour, which may then not be NULL, or for the mail that waits. */
+void delivery_link_open(struct delivery_pool *p, struct delivery_attempt *detour);
 bool delivery_link_is_idle(const struct delivery_link *l);
 void delivery_link_begin(struct delivery_link *l, struct delivery_attempt *a);
 void delivery_link_leave(struct delivery_link *l); /* QUIT, when idle */

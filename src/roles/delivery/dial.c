@@ -112,7 +112,7 @@ void delivery_dial_next_hosts(struct delivery_link *l)
         delivery_race_dial_socket(l);
     } else if (any && dial->tried_n < DELIVERY_TRIED_MAX) {
         ask_hosts(l);
-    } else if (dial->spare_host && dial->tried_n == 0 && !l->abandoned) {
+    } else if (dial->spare_host && dial->tried_n == 0 && !l->abandoned && !l->avoided) {
         delivery_race_dial_spare(l);
     } else {
         delivery_link_failed(l);
@@ -122,20 +122,22 @@ void delivery_dial_next_hosts(struct delivery_link *l)
 /* --- begin and end ----------------------------------------------------------------------------------- */
 
 /* Those of equal preference in random order (RFC 5321 5.1). */
-static void shuffle(struct delivery_dial *dial, const struct delivery_site *site)
+static void shuffle(struct delivery_link *l)
 {
+    struct delivery_dial *dial = &l->dial;
     uint8_t random[DELIVERY_HOSTS_MAX];
     os_random(random, sizeof random);
-    for (size_t i = 0; i < site->host_n; i++) {
-        size_t first = i;
-        dial->order[i] = (uint8_t)i;
-        while (first > 0 && site->hosts[first - 1].preference == site->hosts[i].preference)
+    for (size_t host = 0; host < l->pool->site.host_n; host++) {
+        if (l->avoided >> host & 1)
+            continue;
+        size_t last = dial->order_n++, first = last;
+        dial->order[last] = (uint8_t)host;
+        while (first > 0 && preference_at(l, first - 1) == preference_at(l, last))
             first--;
-        size_t other = first + random[i] % (i - first + 1);
-        dial->order[i] = dial->order[other];
-        dial->order[other] = (uint8_t)i;
+        size_t other = first + random[host] % (last - first + 1);
+        dial->order[last] = dial->order[other];
+        dial->order[other] = (uint8_t)host;
     }
-    dial->order_n = site->host_n;
 }
 
 static void take_turn(void *ctx) { delivery_race_go_on(ctx); }
@@ -144,7 +146,7 @@ void delivery_dial_begin(struct delivery_link *l)
 {
     sp_buf_init(&l->dial.failure_text, &os_heap, TEXT_MAX + 100);
     os_timer_init(&l->dial.turn, l->pool->delivery->role->base, take_turn, l);
-    shuffle(&l->dial, &l->pool->site);
+    shuffle(l);
     delivery_dial_next_hosts(l);
 }
 

@@ -64,7 +64,7 @@ void delivery_link_begin(struct delivery_link *l, struct delivery_attempt *a)
     l->crowded_n = l->taken_n = 0;
     l->lost = false;
     for (size_t i = 0; i < a->target_n && n < DELIVERY_RECIPIENTS; i++) {
-        if (a->targets[i].settled)
+        if (a->targets[i].settled || a->targets[i].postponed)
             continue;
         l->crowded[n] = false;
         l->targets[n] = i;
@@ -95,6 +95,7 @@ static int read_block(struct delivery_link *l, uint64_t offset, struct sp_view *
         n = pread(l->attempt->fd, l->block, BLOCK, (off_t)offset);
     while (n < 0 && errno == EINTR);
     if (n < 0 || (n == 0 && offset < l->attempt->size)) {
+        l->unreadable = true;
         os_log(OS_WARN, "content-unreadable", OS_STR("id", l->attempt->id_text),
                OS_STR("why", n < 0 ? strerror(errno) : "the file is shorter than the message"));
         return SP_ERR_IO;
@@ -151,7 +152,7 @@ static void take_outcome(void *ctx, size_t recipient, const struct client_verdic
         l->lost = true;
     } else {
         l->taken_n += v->fate == SP_CLIENT_DELIVERED;
-        delivery_attempt_settle(l->attempt, l->targets[recipient], &o);
+        delivery_detour_settle(l, l->targets[recipient], &o);
     }
 }
 
@@ -163,10 +164,12 @@ static void end_mail(void *ctx)
     a->health = l->lost ? IPC_HEALTH_UNTOLD : IPC_HEALTH_GOOD;
     for (size_t i = 0; i < l->mail.recipient_n && l->taken_n == 0 && !l->lost; i++)
         if (l->crowded[i])
-            delivery_attempt_settle(a, l->targets[i], &l->crowd);
+            delivery_detour_settle(l, l->targets[i], &l->crowd);
     if (a->open_n == 0) {
         l->attempt = NULL;
         delivery_attempt_finish(a);
+    } else if (a->open_n == a->postponed_n) {
+        delivery_detour_begin(l);
     }
 }
 
@@ -223,15 +226,18 @@ static void take_next(void *ctx)
     struct delivery_pool *p = l->pool;
     if (!l->was_ready) {
         p->dialling_n--;
+        p->dialling_detour_n -= l->avoided != 0;
         l->was_ready = true;
         describe_tls(l);
         log_up(l);
         delivery_dial_done(l);
     }
-    struct delivery_attempt *a = l->attempt ? l->attempt : delivery_pool_next(p);
+    struct delivery_attempt *a = l->attempt ? l->attempt : delivery_pool_next(p, l);
+    bool makes_room = !a && delivery_pool_needs_room(p);
+    p->making_room = p->making_room || makes_room;
     if (a)
         delivery_link_begin(l, a);
-    else if (p->retired || p->delivery->stopping)
+    else if (p->retired || p->delivery->stopping || l->avoided || makes_room)
         client_quit(l->client);
     else
         os_timer_set(&l->idle, IDLE_MS);
@@ -259,6 +265,9 @@ static void remove_link(struct delivery_link *l)
     *at = l->next;
     p->link_n--;
     p->dialling_n -= !l->was_ready;
+    p->detour_link_n -= l->avoided != 0;
+    p->dialling_detour_n -= l->avoided && !l->was_ready;
+    p->making_room = false;
     if (l->attempt)
         delivery_pool_give_back(p, l->attempt);
     delivery_dial_end(&l->dial);
@@ -281,6 +290,11 @@ static void over(struct delivery_link *l)
 void delivery_link_failed(struct delivery_link *l)
 {
     struct delivery_pool *p = l->pool;
+    if (l->avoided) {
+        delivery_detour_failed(l);
+        over(l);
+        return;
+    }
     if (!l->abandoned)
         log_failed(l);
     if (p->link_n == p->dialling_n)
@@ -335,16 +349,20 @@ const struct client_handlers delivery_link_handlers = {
     .ended = end_link,
 };
 
-void delivery_link_open(struct delivery_pool *p)
+void delivery_link_open(struct delivery_pool *p, struct delivery_attempt *detour)
 {
     struct delivery_link *l = os_new(sizeof *l);
     l->pool = p;
     l->born = p->taken_n;
     l->next = p->links;
+    l->attempt = detour;
+    l->avoided = detour ? detour->seen : 0;
     os_timer_init(&l->idle, p->delivery->role->base, leave_when_idle, l);
     sp_buf_init(&l->crowd_text, &os_heap, CLIENT_TEXT_MAX + 64);
     p->links = l;
     p->link_n++;
     p->dialling_n++;
+    p->detour_link_n += detour != NULL;
+    p->dialling_detour_n += detour != NULL;
     delivery_dial_begin(l);
 }

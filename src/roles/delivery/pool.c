@@ -57,6 +57,7 @@ struct delivery_pool *delivery_pool_of(struct delivery_route *route, const struc
     *p = (struct delivery_pool){
         .next = d->pools, .delivery = d, .route = route, .site = *site, .connections = route->connections};
     p->waiting_end = &p->waiting;
+    p->detours_end = &p->detours;
     p->name = os_new(strlen(route->name) + sizeof site->hosts[0].name + 1);
     (void)sprintf(p->name, "%s %s", route->name, site->hosts[0].name); /* there is room for both */
     p->key = make_key(route, site);
@@ -75,17 +76,48 @@ void delivery_pool_free(struct delivery_pool *p)
 
 /* --- the line ----------------------------------------------------------------------------------- */
 
-struct delivery_attempt *delivery_pool_next(struct delivery_pool *p)
+static struct delivery_attempt *take_first(struct delivery_attempt **first, struct delivery_attempt ***end)
 {
-    struct delivery_attempt *a = p->waiting;
+    struct delivery_attempt *a = *first;
     if (!a)
         return NULL;
-    p->waiting = a->next;
-    if (!p->waiting)
-        p->waiting_end = &p->waiting;
+    *first = a->next;
+    if (!*first)
+        *end = first;
     a->next = NULL;
-    p->waiting_n--;
     return a;
+}
+
+static struct delivery_attempt *take_waiting(struct delivery_pool *p)
+{
+    struct delivery_attempt *a = take_first(&p->waiting, &p->waiting_end);
+    p->waiting_n -= a != NULL;
+    return a;
+}
+
+static struct delivery_attempt *take_fitting_detour(struct delivery_pool *p, const struct delivery_link *l)
+{
+    for (struct delivery_attempt **at = &p->detours; *at; at = &(*at)->next)
+        if (delivery_detour_fits(l, *at)) {
+            bool last = !(*at)->next;
+            struct delivery_attempt *a = take_first(at, &p->detours_end);
+            if (last)
+                p->detours_end = at;
+            return a;
+        }
+    return NULL;
+}
+
+struct delivery_attempt *delivery_pool_next(struct delivery_pool *p, const struct delivery_link *l)
+{
+    struct delivery_attempt *a = take_fitting_detour(p, l);
+    return a || l->avoided ? a : take_waiting(p);
+}
+
+struct delivery_attempt *delivery_pool_take_back(struct delivery_pool *p)
+{
+    struct delivery_attempt *a = take_first(&p->detours, &p->detours_end);
+    return a ? a : take_waiting(p);
 }
 
 static void append(struct delivery_pool *p, struct delivery_attempt *a)
@@ -96,8 +128,19 @@ static void append(struct delivery_pool *p, struct delivery_attempt *a)
     p->waiting_n++;
 }
 
+static void append_detour(struct delivery_pool *p, struct delivery_attempt *a)
+{
+    a->next = NULL;
+    *p->detours_end = a;
+    p->detours_end = &a->next;
+}
+
 void delivery_pool_give_back(struct delivery_pool *p, struct delivery_attempt *a)
 {
+    if (a->seen) {
+        append_detour(p, a);
+        return;
+    }
     a->next = p->waiting;
     if (!p->waiting)
         p->waiting_end = &a->next;
@@ -105,39 +148,74 @@ void delivery_pool_give_back(struct delivery_pool *p, struct delivery_attempt *a
     p->waiting_n++;
 }
 
-static struct delivery_link *find_idle(const struct delivery_pool *p)
+static bool has_room(const struct delivery_pool *p)
 {
-    for (struct delivery_link *l = p->links; l; l = l->next)
-        if (delivery_link_is_idle(l))
-            return l;
-    return NULL;
+    return !p->retired && p->link_n + p->extra_n < p->connections;
 }
 
 static bool may_dial(const struct delivery_pool *p)
 {
     bool works = p->link_n > p->dialling_n;
-    return !p->retired && p->link_n + p->extra_n < p->connections && p->waiting_n > p->dialling_n &&
+    return has_room(p) && p->waiting_n > p->dialling_n - p->dialling_detour_n &&
            (!works || os_mono_ms() >= p->enough_till_ms);
+}
+
+/* Its connections are all at hosts that have seen the mail. */
+bool delivery_pool_needs_room(const struct delivery_pool *p)
+{
+    return p->detours && !has_room(p) && p->detour_link_n == 0 && !p->making_room;
+}
+
+static void feed_idle(struct delivery_pool *p)
+{
+    struct delivery_attempt *a;
+    for (struct delivery_link *l = p->links, *next; l; l = next) {
+        next = l->next;
+        if (!delivery_link_is_idle(l))
+            continue;
+        if ((a = delivery_pool_next(p, l))) {
+            delivery_link_begin(l, a);
+        } else if (delivery_pool_needs_room(p)) {
+            p->making_room = true;
+            delivery_link_leave(l);
+        }
+    }
 }
 
 void delivery_pool_feed(struct delivery_pool *p)
 {
-    struct delivery_link *idle;
-    while (p->waiting && (idle = find_idle(p)))
-        delivery_link_begin(idle, delivery_pool_next(p));
+    feed_idle(p);
+    while (p->detours && has_room(p))
+        delivery_link_open(p, take_first(&p->detours, &p->detours_end));
     while (may_dial(p))
-        delivery_link_open(p);
+        delivery_link_open(p, NULL);
+}
+
+void delivery_pool_detour(struct delivery_pool *p, struct delivery_attempt *a)
+{
+    append_detour(p, a);
+    delivery_pool_feed(p);
+}
+
+static struct delivery_attempt *take_all(struct delivery_attempt **first, struct delivery_attempt ***end)
+{
+    struct delivery_attempt *list = *first;
+    *first = NULL;
+    *end = first;
+    return list;
+}
+
+static struct delivery_attempt *take_all_waiting(struct delivery_pool *p)
+{
+    p->waiting_n = 0;
+    return take_all(&p->waiting, &p->waiting_end);
 }
 
 void delivery_pool_settle_waiting(struct delivery_pool *p, uint64_t number, const struct delivery_outcome *o,
                                   enum ipc_health health)
 {
-    struct delivery_attempt *list = p->waiting;
-    p->waiting = NULL;
-    p->waiting_end = &p->waiting;
-    p->waiting_n = 0;
-    while (list) {
-        struct delivery_attempt *a = list;
+    struct delivery_attempt *list = take_all_waiting(p), *a;
+    while ((a = list)) {
         list = a->next;
         if (a->number > number) {
             append(p, a);
@@ -147,6 +225,17 @@ void delivery_pool_settle_waiting(struct delivery_pool *p, uint64_t number, cons
         delivery_attempt_settle_open(a, o);
         delivery_attempt_finish(a);
     }
+}
+
+void delivery_pool_settle_all(struct delivery_pool *p, const struct delivery_outcome *o)
+{
+    struct delivery_attempt *list = take_all(&p->detours, &p->detours_end), *a;
+    while ((a = list)) {
+        list = a->next;
+        delivery_attempt_settle_open(a, o);
+        delivery_attempt_finish(a);
+    }
+    delivery_pool_settle_waiting(p, UINT64_MAX, o, IPC_HEALTH_UNTOLD);
 }
 
 void delivery_pool_take(struct delivery_pool *p, struct delivery_attempt *a)
@@ -174,18 +263,17 @@ void delivery_pool_retire(struct delivery_pool *p)
 /* Its leases died with it: what waits is dropped, what is under way ends for the record of the done. */
 void delivery_pool_forget_queue(struct delivery_pool *p, const struct os_edge *queue)
 {
-    struct delivery_attempt *list = p->waiting;
-    p->waiting = NULL;
-    p->waiting_end = &p->waiting;
-    p->waiting_n = 0;
-    while (list) {
-        struct delivery_attempt *a = list;
-        list = a->next;
-        if (a->queue == queue)
-            delivery_attempt_drop(a);
-        else
-            append(p, a);
-    }
+    struct delivery_attempt *lists[] = {take_all_waiting(p), take_all(&p->detours, &p->detours_end)}, *a;
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        while ((a = lists[i])) {
+            lists[i] = a->next;
+            if (a->queue == queue)
+                delivery_attempt_drop(a);
+            else if (a->seen)
+                append_detour(p, a);
+            else
+                append(p, a);
+        }
     for (struct delivery_link *l = p->links; l; l = l->next)
         if (l->attempt && l->attempt->queue == queue)
             l->attempt->queue = NULL;
