@@ -125,7 +125,8 @@ class Look(SessionCase):
         server = self.serve()
         for words, code, said in ((["show", "s0000000000000"], 66, "no session"), (["show", "x"], 64, "not the id"),
                                   (["show"], 64, "needs the ID"), (["list", "--since", "yesterday"], 64, "is no time"),
-                                  (["list", "--since", "2026-13-01"], 64, "is no time"), (["look"], 64, "neither"), ([], 64, "say what to do"),
+                                  (["list", "--since", "2026-13-01"], 64, "is no time"), (["list", "--since", "2026-02-31"], 64, "is no time"),
+                                  (["list", "--since", "2026-02-28T24:00:00Z"], 64, "is no time"), (["look"], 64, "neither"), ([], 64, "say what to do"),
                                   (["list", "--most", "x"], 64, "is no number"), (["show", "s1", "--failed"], 64, "is for list")):
             done = server.run("session", *words, check=False)
             self.assertEqual((done.returncode, done.stdout), (code, ""), done.output)

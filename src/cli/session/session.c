@@ -47,30 +47,21 @@ static bool read_ago(struct sp_view v, uint64_t *wall_ms_out)
     return false;
 }
 
-static bool digits(struct sp_view v, size_t at, size_t n, unsigned *out)
-{
-    uint64_t value;
-    if (sp_view_u64(sp_view_sub(v, at, n), 9999, &value) != SP_OK || v.len < at + n)
-        return false;
-    *out = (unsigned)value;
-    return true;
-}
-
-/* "2026-01-31", "2026-01-31T12:00:00Z". */
+/* "2026-01-31", "2026-01-31T12:00:00Z", "2026-01-31T13:00:00+01:00". */
 static bool read_date(struct sp_view v, uint64_t *wall_ms_out)
 {
-    struct sp_civil c = {0};
-    unsigned year;
-    bool date = v.len >= 10 && v.p[4] == '-' && v.p[7] == '-' && digits(v, 0, 4, &year) &&
-                digits(v, 5, 2, &c.month) && digits(v, 8, 2, &c.day);
-    if (!date || year < 1970 || c.month < 1 || c.month > 12 || c.day < 1 || c.day > 31)
+    static const char midnight[] = "T00:00:00Z";
+    enum { DAY_LEN = 10 };
+    char text[DAY_LEN + sizeof midnight];
+    int64_t wall_ms;
+    if (v.len == DAY_LEN) {
+        memcpy(text, v.p, DAY_LEN);
+        memcpy(text + DAY_LEN, midnight, sizeof midnight);
+        v = sp_view_of(text);
+    }
+    if (sp_rfc3339_parse(v, &wall_ms) != SP_OK)
         return false;
-    c.year = (int)year;
-    bool clock = v.len == 20 && v.p[10] == 'T' && v.p[13] == ':' && v.p[16] == ':' && v.p[19] == 'Z' &&
-                 digits(v, 11, 2, &c.hour) && digits(v, 14, 2, &c.minute) && digits(v, 17, 2, &c.second);
-    if (v.len != 10 && (!clock || c.hour > 23 || c.minute > 59 || c.second > 60))
-        return false;
-    *wall_ms_out = (uint64_t)sp_civil_to_ms(&c);
+    *wall_ms_out = (uint64_t)wall_ms;
     return true;
 }
 
