@@ -1,9 +1,11 @@
 """`sallyport probe`: against our server, and against servers that are broken, something else, or hostile."""
+import ast
 import contextlib
 import http.server
 import json
 import os
 import random
+import re
 import socketserver
 import ssl
 import threading
@@ -185,6 +187,20 @@ class Ours(ProbeCase):
         self.assert_faults("login-refused")
         self.assertIn("535 5.7.8", self.texts["login-refused"])
         self.assertNotIn("wrong horse", json.dumps(self.whole))
+
+    def test_the_settings_quote_a_name_as_their_language_does(self):
+        server = self.serve()
+        server.accept_log("auth-failed")
+        name = 'an"na\\o\'neil'
+        self.probe(server.port("submission"), "--as", "submission", "--ca-file", server.certificate, "--sni", "localhost", "--auth", name,
+                   "--no-order", code=FAULTY, env=dict(os.environ, SALLYPORT_PASSWORD="wrong horse"))
+        settings = self.whole["settings"]
+        said = re.search(r"s\.login\((\".*\"), os", settings["Python smtplib"]).group(1)
+        self.assertEqual(ast.literal_eval(said), name)
+        said = re.search(r"user: (\".*\"), pass", settings["Node.js nodemailer"]).group(1)
+        self.assertEqual(json.loads(said.replace("\\'", "'")), name)
+        self.assertIn("'an\"na\\\\o\\'neil'", settings["PHP PHPMailer"])
+        self.assertIn(f"\nuser {name}\n", settings["msmtp (~/.msmtprc)"])
 
     def test_auth_in_clear_and_an_untrusted_certificate(self):
         server = self.serve()

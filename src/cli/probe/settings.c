@@ -4,7 +4,9 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/view.h"
 #include "cli/probe/probe.h"
+#include "os/heap.h"
 
 #define X(n, title) title,
 static const char *const titles[PROBE_CLIENT_N] = {PROBE_CLIENTS(X)};
@@ -57,20 +59,50 @@ static const char *best_of(const struct probe_port *p, const char *const *names)
 }
 
 struct facts {
-    const char *host, *user;
-    int user_len;
+    const char *host;
+    char *user, *user_line;                      /* as it is; as the rest of a line of msmtp's  */
+    char *user_double, *user_single, *ca_double; /* as they stand between such quotes */
     unsigned port;
     bool implicit, starttls, trusted;
     const char *ca_file;
 };
 
+/* What stands between such quotes in Python, JavaScript or PHP. */
+static char *escaped(struct sp_view text, char quote)
+{
+    struct sp_buf out;
+    sp_buf_init(&out, &os_heap, 2 * text.len + 1);
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.p[i] == (uint8_t)quote || text.p[i] == '\\')
+            sp_buf_add_u8(&out, '\\');
+        sp_buf_add_u8(&out, text.p[i]);
+    }
+    char *copy = os_text(sp_buf_view(&out));
+    sp_buf_fini(&out);
+    return copy;
+}
+
+/* msmtp cuts blanks off, and takes away one pair of quotes around a value. */
+static char *as_line(struct sp_view text)
+{
+    bool bare = text.len > 0 && text.p[0] != '"' && text.p[0] != ' ' && text.p[text.len - 1] != ' ';
+    char *line = NULL;
+    if (asprintf(&line, bare ? "%.*s" : "\"%.*s\"", (int)text.len, (const char *)text.p) < 0)
+        abort();
+    return line;
+}
+
 static struct facts facts_of(const struct probe_plan *plan, const struct probe_host *host,
                              const struct probe_port *p)
 {
+    struct sp_view user = plan->login ? sp_buf_view(&plan->user) : SP_LIT("USER");
     return (struct facts){
         .host = plan->server_name ? plan->server_name : host->name,
-        .user = plan->login ? (const char *)plan->user.p : "USER",
-        .user_len = plan->login ? (int)plan->user.len : 4,
+        .user = os_text(user),
+        .user_line = as_line(user),
+        .user_double = escaped(user, '"'),
+        .user_single = escaped(user, '\''),
+        .ca_double = escaped(sp_view_of(plan->ca_file), '"'),
         .port = p->number,
         .implicit = p->tls == PROBE_TLS_IMPLICIT,
         .starttls = p->tls == PROBE_TLS_STARTTLS,
@@ -89,13 +121,12 @@ static int mailer(char **out, const struct facts *f, const struct probe_port *p)
     const char *method = best_of(p, plain)   ? "Normal password"
                          : best_of(p, coded) ? "Encrypted password"
                                              : "OAuth2";
-    return asprintf(out,
-                    "Server: %s\nPort: %u\nConnection security: %s\nAuthentication: %s\nUser name: %.*s\n",
+    return asprintf(out, "Server: %s\nPort: %u\nConnection security: %s\nAuthentication: %s\nUser name: %s\n",
                     f->host, f->port,
                     f->implicit   ? "SSL/TLS"
                     : f->starttls ? "STARTTLS"
                                   : "None (not safe)",
-                    method, f->user_len, f->user);
+                    method, f->user);
 }
 
 static int msmtp(char **out, const struct facts *f, const struct probe_port *p)
@@ -107,32 +138,34 @@ static int msmtp(char **out, const struct facts *f, const struct probe_port *p)
         if (strcmp(known[i], best) == 0)
             method = words[i];
     return asprintf(out,
-                    "account default\nhost %s\nport %u\ntls %s\ntls_starttls %s\n%s%s%sauth %s\nuser %.*s\n"
+                    "account default\nhost %s\nport %u\ntls %s\ntls_starttls %s\n%s%s%sauth %s\nuser %s\n"
                     "passwordeval \"pass show mail\"\nfrom YOU@EXAMPLE.ORG\n",
                     f->host, f->port, f->implicit || f->starttls ? "on" : "off", f->implicit ? "off" : "on",
                     f->ca_file ? "tls_trust_file " : "", f->ca_file ? f->ca_file : "", f->ca_file ? "\n" : "",
-                    method, f->user_len, f->user);
+                    method, f->user_line);
 }
 
 static int smtplib(char **out, const struct facts *f, const struct probe_port *p)
 {
-    char ca[300] = "";
+    const char *open = f->ca_file ? "cafile=\"" : "", *close = f->ca_file ? "\"" : "";
     (void)p;
-    if (f->ca_file)
-        snprintf(ca, sizeof ca, "cafile=\"%.250s\"", f->ca_file);
     if (f->implicit)
-        return asprintf(out,
-                        "import os, smtplib, ssl\n"
-                        "with smtplib.SMTP_SSL(\"%s\", %u, context=ssl.create_default_context(%s)) as s:\n"
-                        "    s.login(\"%.*s\", os.environ[\"SMTP_PASSWORD\"])\n    s.send_message(message)\n",
-                        f->host, f->port, ca, f->user_len, f->user);
-    char secure[400] = "";
+        return asprintf(
+            out,
+            "import os, smtplib, ssl\n"
+            "with smtplib.SMTP_SSL(\"%s\", %u, context=ssl.create_default_context(%s%s%s)) as s:\n"
+            "    s.login(\"%s\", os.environ[\"SMTP_PASSWORD\"])\n    s.send_message(message)\n",
+            f->host, f->port, open, f->ca_double, close, f->user_double);
     if (f->starttls)
-        snprintf(secure, sizeof secure, "    s.starttls(context=ssl.create_default_context(%s))\n", ca);
+        return asprintf(out,
+                        "import os, smtplib, ssl\nwith smtplib.SMTP(\"%s\", %u) as s:\n"
+                        "    s.starttls(context=ssl.create_default_context(%s%s%s))\n"
+                        "    s.login(\"%s\", os.environ[\"SMTP_PASSWORD\"])\n    s.send_message(message)\n",
+                        f->host, f->port, open, f->ca_double, close, f->user_double);
     return asprintf(out,
-                    "import os, smtplib, ssl\nwith smtplib.SMTP(\"%s\", %u) as s:\n%s"
-                    "    s.login(\"%.*s\", os.environ[\"SMTP_PASSWORD\"])\n    s.send_message(message)\n",
-                    f->host, f->port, secure, f->user_len, f->user);
+                    "import os, smtplib, ssl\nwith smtplib.SMTP(\"%s\", %u) as s:\n"
+                    "    s.login(\"%s\", os.environ[\"SMTP_PASSWORD\"])\n    s.send_message(message)\n",
+                    f->host, f->port, f->user_double);
 }
 
 static int nodemailer(char **out, const struct facts *f, const struct probe_port *p)
@@ -140,12 +173,12 @@ static int nodemailer(char **out, const struct facts *f, const struct probe_port
     (void)p;
     return asprintf(out,
                     "nodemailer.createTransport({\n  host: \"%s\", port: %u, secure: %s,%s\n"
-                    "  auth: { user: \"%.*s\", pass: process.env.SMTP_PASSWORD },\n});\n",
+                    "  auth: { user: \"%s\", pass: process.env.SMTP_PASSWORD },\n});\n",
                     f->host, f->port, f->implicit ? "true" : "false",
                     f->starttls   ? " requireTLS: true,"
                     : f->implicit ? ""
                                   : " ignoreTLS: true,",
-                    f->user_len, f->user);
+                    f->user_double);
 }
 
 static int php(char **out, const struct facts *f, const struct probe_port *p)
@@ -157,8 +190,8 @@ static int php(char **out, const struct facts *f, const struct probe_port *p)
     return asprintf(
         out,
         "$mail->isSMTP();\n$mail->Host = '%s';\n$mail->Port = %u;\n$mail->SMTPSecure = %s;\n"
-        "$mail->SMTPAuth = true;\n$mail->Username = '%.*s';\n$mail->Password = getenv('SMTP_PASSWORD');\n",
-        f->host, f->port, secure, f->user_len, f->user);
+        "$mail->SMTPAuth = true;\n$mail->Username = '%s';\n$mail->Password = getenv('SMTP_PASSWORD');\n",
+        f->host, f->port, secure, f->user_single);
 }
 
 static int postfix(char **out, const struct facts *f, const struct probe_port *p)
@@ -178,9 +211,14 @@ char *probe_settings(const struct probe_plan *plan, const struct probe_host *hos
 {
     static int (*const makers[PROBE_CLIENT_N])(char **, const struct facts *, const struct probe_port *) = {
         mailer, msmtp, smtplib, nodemailer, php, postfix};
-    const struct facts f = facts_of(plan, host, port);
+    struct facts f = facts_of(plan, host, port);
     char *text = NULL;
     if (makers[client](&text, &f, port) < 0)
         abort();
+    free(f.user);
+    free(f.user_line);
+    free(f.user_double);
+    free(f.user_single);
+    free(f.ca_double);
     return text;
 }
