@@ -17,6 +17,7 @@ static const struct {
      "length|on connection from*unexpected tls packet|on connection from*http request|accept:wrong "
      "version|tlsv1 alert decode error*accept",
      DIAGNOSE_PLAIN_TO_TLS_PORT, 0.85},
+    {"missing credentials for|no password specified?", DIAGNOSE_CREDENTIALS_MISSING, 0.93},
     {"concurrency limit exceeded: |rate limit exceeded: ", DIAGNOSE_SERVER_LIMITS, 0.85},
     {"no sasl authentication mechanisms|sasl: connect to*failed|cannot connect to "
      "saslauthd|sasl*private/auth*failed",

@@ -10,6 +10,9 @@
 /* From this length on a secret is hidden inside of words too; a shorter one may be part of any. */
 enum { SECRET_LONG = 6 };
 
+/* So much of a secret before the end of a quote that was cut is known to be its beginning. */
+enum { PART_SHORTEST = 4 };
+
 static const char hidden[] = "***";
 
 /* What a program prints where a secret stood, or where there is none. */
@@ -100,6 +103,8 @@ static bool is_word(char c) { return sp_ascii_alpha((uint8_t)c) || sp_ascii_digi
 static void hide(struct sp_view secret, char *text)
 {
     size_t len = strlen(text), marks = sizeof hidden - 1;
+    if (secret.len < marks)
+        marks = secret.len; /* the text does not grow */
     for (size_t i = 0; i + secret.len <= len; i++) {
         bool apart = secret.len >= SECRET_LONG ||
                      ((i == 0 || !is_word(text[i - 1])) && !is_word(text[i + secret.len]));
@@ -112,7 +117,7 @@ static void hide(struct sp_view secret, char *text)
     }
     /* A quote that was cut in the middle of it. */
     size_t end = len > 3 && strcmp(text + len - 3, "...") == 0 ? len - 3 : 0;
-    for (size_t part = end < secret.len ? end : secret.len; part >= SECRET_SHORTEST; part--)
+    for (size_t part = end < secret.len ? end : secret.len; part >= PART_SHORTEST; part--)
         if (memcmp(text + end - part, secret.p, part) == 0) {
             memcpy(text + end - part, "***...", sizeof "***...");
             return;

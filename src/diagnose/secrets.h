@@ -4,7 +4,7 @@
 
 #include "diagnose/session.h"
 
-enum { SECRETS_MAX = 16, SECRET_SIZE = 256, SECRET_SHORTEST = 4 };
+enum { SECRETS_MAX = 16, SECRET_SIZE = 256, SECRET_SHORTEST = 2 };
 
 /* The latest of them; the owner wipes it. */
 struct secrets {

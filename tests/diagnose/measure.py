@@ -13,7 +13,7 @@ import formats
 
 HERE = pathlib.Path(__file__).resolve().parent
 SECRETS = ("correct horse", cases.SECRET, cases.PLAIN, cases.TOKEN, cases.XOAUTH, "s3cr3t!pass", "hunter2",
-           "AGFubgBodW50ZXIy", "aHVudGVyMg", "aHVudGVyMgo", "YUhWdWRHVnlNZz09")
+           "AGFubgBodW50ZXIy", "aHVudGVyMg", "aHVudGVyMgo", "YUhWdWRHVnlNZz09", "Zq7", "WnE3")
 
 # Where a format does not show what the case is about, and why.
 EXPECTED_MISSES = {}
