@@ -148,7 +148,8 @@ struct config_limits {
     uint32_t auth_slow_free, auth_slow_first_s, auth_slow_most_s, auth_slow_forget_s;
     uint32_t auth_remember_s;
     uint32_t auth_waiting;
-    bool auth_slow_down; /* false: addresses and users are not slowed down after failed AUTH */
+    uint32_t maildrop_messages; /* of one user in an hour; 0: no limit           */
+    bool auth_slow_down;        /* false: addresses and users are not slowed down after failed AUTH */
 };
 
 /* Which failures of mail from strangers are told to their senders, who may be forged. */
@@ -202,7 +203,7 @@ struct config_sessions {
 
 struct config {
     const char *hostname;
-    const char *data;            /* folder                                      */
+    const char *data; /* folder                                      */
     enum config_maildrop maildrop;
     const char *user;            /* roles run as, when started as root; NULL: sallyport, else nobody */
     const char *tls_certificate; /* files; NULL: made in the data folder        */

@@ -299,7 +299,33 @@ class Hostile(Sendmail):
         self.assertEqual([e["sender"] for e in entry], ["anna@example.org"])
         self.assertEqual(other.read_bytes(), b"EHLO x\r\n")
         self.assertEqual(len(list((self.data / "pickup").glob("*.refused"))), 6)
+        self.assertIn(f"6 refused files of the maildrop in {self.data}/pickup", self.call("mailq").stdout)
         self.assertEqual(len(server.role_pids("pickup")), 1)
+
+
+    def test_names_of_all_kinds_and_files_that_grow(self):
+        server = self.configured()
+        server.accept_log("maildrop-refused")
+        drop = self.data / "maildrop"
+        session = b"EHLO x\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<root@example.org>\r\nDATA\r\nSubject: x\r\n\r\nx\r\n.\r\nQUIT\r\n"
+        names = ["-rf", "a b", "new\nline", "\x1b[2J", "x" * 250, "é", "\"quoted\"", "0say8cc2m2000", "..a"]
+        for number, name in enumerate(names):
+            new = drop / f"{number}.tmp"
+            new.write_bytes(session)
+            os.chmod(new, 0o640)
+            new.rename(drop / name)
+        self.arrived(server, len(names))
+        self.assertEqual(list(drop.iterdir()), [])
+        # Its owner goes on writing while it is claimed and read: it is mail, or none, and the next is taken.
+        with open(drop / "growing.tmp", "ab") as f:
+            f.write(session[:-6])
+            f.flush()
+            os.chmod(drop / "growing.tmp", 0o640)
+            (drop / "growing.tmp").rename(drop / "growing")
+            f.write(b"NOOP\r\n" * 100000)
+        wait_for(lambda: list(drop.iterdir()) == [], "it to be claimed")
+        self.sendmail("-f", "anna@example.org", "root@example.org", input=b"Subject: good\n\nx\n")
+        wait_for(lambda: "anna@example.org" in [e["sender"] for e in server.queue()], "the next")
 
 
 @unittest.skipUnless(os.getuid() == 0, "only root can be somebody else")
@@ -332,6 +358,36 @@ class OtherUsers(Sendmail):
         self.assertNotEqual(run([*as_somebody, "mv", str(waiting), str(waiting) + "x"]).returncode, 0)
         self.call("mailq", code=77, user=self.somebody)
         self.call("newaliases", code=77, user=self.somebody)
+
+    def drop(self, name, user, folder=None):
+        """A session of a user in a file, as if the user had put it there."""
+        drop = self.data / "maildrop"
+        new = (folder or drop) / f"{name}.tmp"
+        new.write_bytes(b"EHLO x\r\nMAIL FROM:<%s@b.example>\r\nRCPT TO:<root@example.org>\r\nDATA\r\nSubject: x\r\n\r\nx\r\n.\r\nQUIT\r\n" % name.encode())
+        os.chown(new, user, -1)
+        os.chmod(new, 0o644)
+        new.rename(drop / name)
+
+    def test_who_has_handed_in_enough_waits(self):
+        server = self.configured(CONFIGURATION.replace("free-space = 1M", "\n    free-space = 1M\n    maildrop-messages = 2\n"))
+        for i in range(4):
+            self.drop(f"games{i}", self.somebody.pw_uid)
+        server.expect_log("maildrop-limited", uid=str(self.somebody.pw_uid), messages="2")
+        for i in range(3):
+            self.drop(f"root{i}", 0)
+        senders = [e["sender"].rstrip("0123456789@b.example") for e in self.arrived(server, 5)]
+        self.assertEqual(len(server.queue()), 5)
+        self.assertEqual(sorted(s[:4] for s in senders), ["game"] * 2 + ["root"] * 3)
+        self.assertEqual(len(list((self.data / "maildrop").iterdir())), 2)
+        self.assertIn("2 in the maildrop, not yet picked up", self.call("mailq").stdout)
+        self.assertEqual(len(server.logs("maildrop-limited")), 1)
+
+    def test_a_file_that_somebody_else_wrote_is_nobodys_mail(self):
+        server = self.configured()
+        self.drop("moved", self.somebody.pw_uid, folder=self.folder)
+        line = server.expect_log("maildrop-refused")
+        self.assertIn("made elsewhere", line["why"])
+        self.assertEqual(server.queue(), [])
 
     def test_a_maildrop_of_ones_own(self):
         self.serve()

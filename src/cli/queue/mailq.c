@@ -30,20 +30,26 @@ static int open_below(const char *data, const char *name, int flags)
     return fd;
 }
 
-static bool is_waiting(const char *name)
+static bool ends_in(const char *name, const char *end)
 {
-    size_t n = strlen(name);
-    return name[0] != '.' && !(n > 4 && strcmp(name + n - 4, ".tmp") == 0);
+    size_t n = strlen(name), m = strlen(end);
+    return n > m && strcmp(name + n - m, end) == 0;
 }
 
-/* Files in the maildrop that are whole. Who may not look sees none. */
-static size_t count_dropped(const char *data)
+/* In the maildrop: it is whole. */
+static bool is_waiting(const char *name) { return name[0] != '.' && !ends_in(name, ".tmp"); }
+
+/* In the folder pickup: it was no mail. */
+static bool is_refused(const char *name) { return ends_in(name, ".refused"); }
+
+/* Files of a folder. Who may not look sees none. */
+static size_t count_files(const char *data, const char *folder, bool (*counts)(const char *name))
 {
-    int fd = open_below(data, "maildrop", O_RDONLY | O_DIRECTORY);
+    int fd = open_below(data, folder, O_RDONLY | O_DIRECTORY);
     DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
     size_t n = 0;
     for (struct dirent *e; d && (e = readdir(d));)
-        n += is_waiting(e->d_name);
+        n += counts(e->d_name);
     if (d)
         closedir(d);
     else if (fd >= 0)
@@ -55,8 +61,9 @@ int sendmail_list(const struct sendmail *o, const struct sendmail_place *place)
 {
     struct sp_buf ids;
     int code = EX_OK;
-    size_t dropped =
-        count_dropped(place->data); /* first: who looks into a store is its owner until it is closed */
+    /* First: who looks into a store is its owner until it is closed. */
+    size_t dropped = count_files(place->data, "maildrop", is_waiting),
+           refused = count_files(place->data, "pickup", is_refused);
     struct queue_store *s = queue_store_open(place->data, &code);
     (void)o;
     if (!s)
@@ -69,6 +76,9 @@ int sendmail_list(const struct sendmail *o, const struct sendmail_place *place)
         puts("Mail queue is empty"); /* in these words: programs look for them */
     if (code == EX_OK && dropped > 0)
         printf("%zu in the maildrop, not yet picked up\n", dropped);
+    if (code == EX_OK && refused > 0)
+        printf("%zu refused file%s of the maildrop in %s/pickup; the log says why (maildrop-refused)\n",
+               refused, refused == 1 ? "" : "s", place->data);
     sp_buf_fini(&ids);
     queue_store_close(s);
     return queue_finish_output(code);

@@ -40,6 +40,14 @@ static void name_user(struct parcel *parcel, uid_t uid)
 
 /* --- opening -------------------------------------------------------------------------------- */
 
+/* A folder with the setgid bit gives its group to what is made in it. What was made elsewhere and moved here
+ * may be a file that somebody else has written, and would be mail of that user. */
+static bool was_made_here(const struct pickup *p, const struct stat *file)
+{
+    struct stat folder;
+    return fstat(p->maildrop, &folder) != 0 || !(folder.st_mode & S_ISGID) || file->st_gid == folder.st_gid;
+}
+
 static struct parcel *open_claimed(struct pickup *p, uint64_t id, bool fresh)
 {
     struct parcel *parcel = os_new(sizeof *parcel);
@@ -57,6 +65,9 @@ static struct parcel *open_claimed(struct pickup *p, uint64_t id, bool fresh)
     /* It was looked at before, but its owner may have been quick. */
     if (!S_ISREG(st.st_mode) || st.st_nlink != 1)
         parcel->fault = "the file is no file, or has a second name";
+    else if (!was_made_here(p, &st))
+        parcel->fault =
+            "the file was made elsewhere and moved into the maildrop: whose mail it is cannot be told";
     parcel->octets = (uint64_t)st.st_size;
     parcel->received_ms = (uint64_t)os_wall_ms();
     name_user(parcel, st.st_uid);
@@ -137,7 +148,7 @@ static struct parcel *look_at(struct pickup *p, const char *name)
         return NULL;
     }
     if (!is_unfinished(name))
-        return claim(p, name);
+        return pickup_count(p, st.st_uid) ? claim(p, name) : NULL;
     if (st.st_mtime + STALE_S < os_wall_ms() / 1000)
         throw_away(p, name, &st, "its writer did not finish it within a day");
     return NULL;
@@ -196,14 +207,28 @@ void parcel_rename(struct pickup *p, struct parcel *parcel)
     parcel_free(parcel);
 }
 
+static bool is_room_for_refused(const struct pickup *p)
+{
+    DIR *d = read_folder(p->role->folder);
+    size_t n = 0;
+    for (struct dirent *e; d && n < PICKUP_REFUSED_MOST && (e = readdir(d));)
+        n += strstr(e->d_name, ".refused") != NULL;
+    if (d)
+        closedir(d);
+    return n < PICKUP_REFUSED_MOST;
+}
+
 void parcel_refuse(struct pickup *p, struct parcel *parcel)
 {
     char to[MESSAGE_ID_TEXT + sizeof ".refused"];
+    bool kept = is_room_for_refused(p);
     (void)snprintf(to, sizeof to, "%s.refused", parcel->name); /* fits */
-    if (renameat(p->role->folder, parcel->name, p->role->folder, to) != 0)
+    kept = kept && renameat(p->role->folder, parcel->name, p->role->folder, to) == 0;
+    if (!kept)
         (void)unlinkat(p->role->folder, parcel->name, 0); /* else it would be tried for ever */
     os_log(OS_WARN, "maildrop-refused", OS_STR("file", to), OS_STR("user", parcel->user),
            OS_STR("why", parcel->fault),
-           OS_STR("note", "it is kept in the folder pickup of the data folder"));
+           OS_STR("note", kept ? "it is kept in the folder pickup of the data folder"
+                               : "it is removed: 1000 such files are kept in the folder pickup already"));
     parcel_free(parcel);
 }

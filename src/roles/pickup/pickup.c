@@ -1,6 +1,7 @@
 #include "roles/pickup/pickup.h"
 
 #include "base/view.h"
+#include "os/clock.h"
 #include "os/heap.h"
 #include "os/log.h"
 
@@ -218,6 +219,9 @@ static struct pickup *obtain(struct role *r)
     p->maildrop = p->watch = -1;
     p->ids.process = MESSAGE_ID_PROCESS_PICKUP;
     p->left = true;
+    uint64_t seed;
+    os_random(&seed, sizeof seed);
+    sp_table_init(&p->taken, &os_heap, seed);
     r->state = p;
     return p;
 }

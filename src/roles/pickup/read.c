@@ -99,8 +99,11 @@ static void feed(struct pickup *p, struct parcel *parcel, struct sp_server *s, s
 static void read_file(struct pickup *p, struct parcel *parcel, struct sp_server *s)
 {
     static uint8_t block[BLOCK];
-    uint64_t most = p->role->config->limits.message_octets * 2 + FILE_SLACK,
-             at = 0; /* every line may have a dot */
+    /* Every line may have a dot. A small one goes to the queue in one piece, whatever its owner adds
+     * meanwhile. */
+    uint64_t most = parcel->spooled ? p->role->config->limits.message_octets * 2 + FILE_SLACK
+                                    : PICKUP_SUBMIT_MAX,
+             at = 0;
     while (!parcel->fault && !parcel->later) {
         ssize_t n = read(parcel->file, block, sizeof block);
         if (n < 0 && errno == EINTR)
@@ -111,7 +114,8 @@ static void read_file(struct pickup *p, struct parcel *parcel, struct sp_server 
             break;
         at += (uint64_t)n;
         if (at > most)
-            parcel->fault = "it is larger than a message may be";
+            parcel->fault =
+                parcel->spooled ? "it is larger than a message may be" : "it grew while it was read";
         else
             feed(p, parcel, s, sp_view_make(block, (size_t)n));
     }
