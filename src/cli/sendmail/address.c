@@ -48,9 +48,18 @@ static void copy_until(struct reader *r, size_t at)
     r->copied = at;
 }
 
+/* A quoted string that is folded, or worse: nothing of it may be in an envelope. */
+static bool has_control(struct sp_view address)
+{
+    for (size_t i = 0; i < address.len; i++)
+        if (address.p[i] < 0x20 || address.p[i] == 0x7f)
+            return true;
+    return false;
+}
+
 static void end_address(struct reader *r)
 {
-    if (r->in_brackets || sp_buf_status(&r->address) != SP_OK)
+    if (r->in_brackets || sp_buf_status(&r->address) != SP_OK || has_control(sp_buf_view(&r->address)))
         r->bad = true;
     if (r->address.len > 0 && !r->bad) {
         if (!r->has_at) {
