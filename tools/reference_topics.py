@@ -1,6 +1,8 @@
 """Commands, EHLO keywords, SASL mechanisms and what providers say: the tables of the catalogue beyond codes."""
 import re
 
+import reference_actions
+
 KINDS = {"command": "commands.toml", "keyword": "keywords.toml", "mechanism": "mechanisms.toml"}
 RFC = re.compile(r"\d{3,5}( [0-9A-Z][0-9.]*)?")
 NAME = re.compile(r"[A-Z0-9][A-Z0-9_-]*")
@@ -20,6 +22,7 @@ def read(cat):
         path = cat.folder / name
         for topic, value in cat.load(path).items():
             read_topic(cat, path, kind, topic, value)
+    reference_actions.read(cat)
     read_providers(cat, cat.folder / "providers.toml")
 
 
@@ -72,19 +75,13 @@ def read_providers(cat, path):
 
 def read_signature(cat, path, provider, name, value):
     key = f"{provider}.reply.{name}"
-    value = cat.table(path, key, value, ("codes", "enhanced", "texts", "said", "retry", "act", "meaning", "fix"),
+    value = cat.table(path, key, value, ("codes", "enhanced", "texts", "said", "retry", "action", "act", "meaning", "fix"),
                       ("reused", "number", "source"))
     entry = {"provider": provider, "codes": cat.integers(path, f"{key}.codes", value.get("codes"))}
-    entry["ranges"] = []
-    for s in cat.strings(path, f"{key}.enhanced", value.get("enhanced"), RANGE):
-        match = RANGE.fullmatch(s)
-        if match:
-            digits = [int(d) for d in match.groups() if d]
-            entry["ranges"].append(tuple(digits if len(digits) == 4 else (*digits, digits[2])))
+    entry["ranges"] = [reference_actions.ends(RANGE, s) for s in cat.strings(path, f"{key}.enhanced", value.get("enhanced"), RANGE)
+                       if RANGE.fullmatch(s)]
     entry["texts"] = cat.strings(path, f"{key}.texts", value.get("texts"))
-    for text in entry["texts"]:
-        if text != text.lower() or not text.isascii() or text.startswith("*") or text.endswith("*"):
-            cat.complain(path, f"{key}.texts", f"'{text}': lower-case ASCII, and * only between two parts")
+    reference_actions.check_patterns(cat, path, f"{key}.texts", entry["texts"])
     entry["number"] = value.get("number", False)
     entry["reused"] = value.get("reused", False)
     if not entry["texts"] and not entry["number"]:
@@ -96,6 +93,7 @@ def read_signature(cat, path, provider, name, value):
     if int(entry["said"][:3]) not in entry["codes"]:
         cat.complain(path, f"{key}.said", f"begins with {entry['said'][:3]}, which is not among its codes")
     entry["retry"] = cat.retry(path, value.get("retry"), f"{key}.retry")
+    entry["action"] = cat.choice(path, f"{key}.action", value.get("action"), reference_actions.NAMES)
     entry["actors"] = cat.actors(path, f"{key}.act", value.get("act", []))
     entry["meaning"] = cat.text(path, f"{key}.meaning", value.get("meaning"), COLUMNS)
     entry["fix"] = cat.text(path, f"{key}.fix", value.get("fix"))
@@ -106,6 +104,7 @@ def read_signature(cat, path, provider, name, value):
 
 
 def check(cat):
+    reference_actions.check(cat)
     for (kind, name), entry in cat.topics.items():
         for other in entry["related"]:
             if other == name or not cat.has_page(other):
@@ -149,13 +148,14 @@ def render(cat, out, c_string, c_text):
                          f".sources = {out.strings(p['source'])}"]) + "}" for name, p in cat.providers.items()])
     rows = []
     for name, e in cat.signatures.items():
-        ranges = out.array("struct reference_range", ["{" + ", ".join(map(str, r)) + "}" for r in e["ranges"]])
+        ranges = reference_actions.ranges(out, e)
         rows.append("{" + ", ".join([
             f".id = {c_string(name)}", f".provider = &reference_data_providers[{providers.index(e['provider'])}]",
             f".codes = {out.array('int', [*map(str, e['codes']), '0'])}",
             f".ranges = {ranges}", f".ranges_n = {len(e['ranges'])}", f".texts = {out.strings(e['texts'])}",
             f".by_number = {'true' if e['number'] else 'false'}", f".reused = {'true' if e['reused'] else 'false'}",
             f".said = {c_string(e['said'])}", f".retry = REFERENCE_{RETRIES[e['retry']]}",
-            f".actors = {e['actors']}", *fields(e, "meaning", "fix"),
+            f".action = {reference_actions.constant(e['action'])}", f".actors = {e['actors']}", *fields(e, "meaning", "fix"),
             f".sources = {out.strings(e['source'])}"]) + "}")
     out.table("signature", rows)
+    reference_actions.render(cat, out, c_string, c_text)

@@ -187,6 +187,7 @@ static json_t *signature(const struct reference_signature *s, enum reference_lan
     set_text(object, "meaning", &s->meaning, lang);
     set_text(object, "fix", &s->fix, lang);
     set_string(object, "retry", reference_retry_name(s->retry));
+    set_string(object, "action", reference_action_text(s->action)->name);
     set(object, "act", actors(s->actors));
     set_string(object, "said", s->said);
     set(object, "reused", json_boolean(s->reused));

@@ -101,6 +101,13 @@ static void write_said(struct pages_out *out, const char *said)
     out->ops->transcript(out, &(struct reference_transcript){&line, 1});
 }
 
+static char *action_text(const struct pages_out *out, enum reference_action action)
+{
+    const struct reference_action_text *a = reference_action_text(action);
+    return pages_format("%s (`%s`): %s", word(out, REFERENCE_WORD_QUEUE_DOES), a->name,
+                        reference_in(&a->does, out->lang));
+}
+
 static char *reused_text(const struct reference_signature *s, enum reference_lang lang)
 {
     for (size_t i = 0; s->reused && i < s->ranges_n; i++) {
@@ -126,6 +133,7 @@ static void write_signature(struct pages_out *out, const struct reference_signat
     out->ops->subheading(out, s->id, reference_in(&s->meaning, out->lang));
     write_said(out, s->said);
     give_text(out, pages_format("%s: %s", word(out, REFERENCE_WORD_FIX), reference_in(&s->fix, out->lang)));
+    give_text(out, action_text(out, s->action));
     write_reused(out, s);
 }
 
@@ -302,6 +310,8 @@ void pages_write_reply(struct pages_out *out, int code, const char *text)
                                          : signature ? &signature->fix
                                                      : &entry->fix,
                                          out->lang));
+        if (signature)
+            give_text(out, action_text(out, signature->action));
         char *more = pages_format("%s: `sallyport explain %d`", word(out, REFERENCE_WORD_MORE), code);
         out->ops->small(out, more);
         free(more);

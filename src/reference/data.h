@@ -18,6 +18,9 @@ extern const struct reference_provider reference_data_providers[];
 extern const size_t reference_data_providers_n;
 extern const struct reference_signature reference_data_signatures[];
 extern const size_t reference_data_signatures_n;
+extern const struct reference_action_text reference_data_actions[REFERENCE_ACTION_N];
+extern const struct reference_rule reference_data_rules[];
+extern const size_t reference_data_rules_n;
 extern const struct reference_text reference_data_words[REFERENCE_WORD_N];
 
 #endif

@@ -157,6 +157,48 @@ struct reference_range {
     int class, subject, low, high; /* 4.7.500 to 4.7.699 */
 };
 
+/* What the queue does about a refusal: NAME, spelling. The texts are in reference/actions.toml. */
+#define REFERENCE_ACTIONS(X)                                                                                 \
+    X(SLOW_DOWN, "slow-down") /* the server asks for less: its site is slowed               */               \
+    X(BLOCKED, "blocked")     /* this host is refused as such: its site is left alone       */               \
+    X(ACCESS, "access")       /* this host's login, TLS or name is refused                  */               \
+    X(GREYLIST, "greylist")   /* this recipient, soon; the site is well                     */               \
+    X(SENDER, "sender")       /* the sender's domain                                        */               \
+    X(MESSAGE, "message")                                                                                    \
+    X(RECIPIENT, "recipient")                                                                                \
+    X(PROTOCOL, "protocol")
+
+/* NONE: it is no refusal. */
+#define X(name, word) REFERENCE_ACTION_##name,
+enum reference_action { REFERENCE_ACTION_NONE, REFERENCE_ACTIONS(X) REFERENCE_ACTION_N };
+#undef X
+
+/* What was answered: a part of a delivery. Also a field of an outcome between roles. */
+enum reference_stage {
+    REFERENCE_AT_UNKNOWN,
+    REFERENCE_AT_CONNECT, /* greeting, EHLO, TLS, AUTH           */
+    REFERENCE_AT_MAIL,
+    REFERENCE_AT_RCPT,
+    REFERENCE_AT_CONTENT, /* DATA, BDAT, the end of the message  */
+    REFERENCE_STAGE_N
+};
+
+struct reference_action_text {
+    const char *name;                  /* "slow-down"; NULL of NONE */
+    struct reference_text title, does; /* one line; a paragraph     */
+};
+
+/* Which replies an action is for when no provider's signature says. What is NULL or 0 fits all. */
+struct reference_rule {
+    const char *id;
+    enum reference_action action;
+    const int *codes; /* 421, or 4 for a class; 0 ends */
+    const struct reference_range *ranges;
+    size_t ranges_n;
+    unsigned stages; /* bits, 1 << REFERENCE_AT_NAME */
+    const char *const *texts;
+};
+
 /* A reply known by its text, or by a number that only one provider uses. */
 struct reference_signature {
     const char *id;
@@ -169,6 +211,7 @@ struct reference_signature {
     bool reused;              /* the registry gives the number another meaning  */
     const char *said;         /* a reply as it is sent                          */
     enum reference_retry retry;
+    enum reference_action action;
     unsigned actors;
     struct reference_text meaning; /* one line */
     struct reference_text fix;
@@ -189,7 +232,7 @@ struct reference_signature {
     X(SUBJECT_0) X(SUBJECT_1) X(SUBJECT_2) X(SUBJECT_3) X(SUBJECT_4) X(SUBJECT_5) X(SUBJECT_6) X(SUBJECT_7) \
     X(ENHANCED_CLASS_2) X(ENHANCED_CLASS_4) X(ENHANCED_CLASS_5)                                             \
     X(WHO) X(STANDING) X(SOURCE) X(SYNTAX) X(SPEAKS_FIRST) X(PROMPTS) X(PROMPTS_WITH) X(TLS) X(ANSWERS)      \
-    X(REUSED) X(PROVIDER) X(PROVIDERS) X(PROVIDERS_SAY) X(SAID_OTHERWISE) X(EXAMPLE) X(RECOGNISED)     \
+    X(REUSED) X(QUEUE_DOES) X(PROVIDER) X(PROVIDERS) X(PROVIDERS_SAY) X(SAID_OTHERWISE) X(EXAMPLE) X(RECOGNISED)     \
     X(STANDING_STANDARD) X(STANDING_OBSOLETE) X(STANDING_PRIVATE) X(STANDING_DRAFT) X(STANDING_UNOFFICIAL)     \
     X(BY_NOBODY) X(BY_PROGRAM) X(BY_SENDER) X(BY_OPERATOR) X(BY_SERVER) X(BY_RECIPIENT)                       \
     X(KIND_CODE) X(KIND_ENHANCED) X(KIND_COMMAND) X(KIND_KEYWORD) X(KIND_MECHANISM) X(KIND_REASON)             \
@@ -249,8 +292,34 @@ const struct reference_signature *reference_signature_find(int code, struct sp_v
  */
 bool reference_is_judgement(int code, struct sp_view text);
 
-/* Does the signature go with this enhanced code? */
+/* What a refusal means for who delivers. */
+struct reference_judgement {
+    enum reference_action action;
+    const char *id; /* of the signature, or else of the rule; NULL with NONE            */
+    uint32_t wait_s; /* how long it asks to wait: "try again in 300 seconds"; 0: it does not; a week at most */
+};
+
+/*
+ * Judge a reply: by a provider's signature, or else by the first rule that fits.
+ *
+ *   code, text  as of reference_signature_find; another than 4yz and 5yz is no refusal
+ */
+struct reference_judgement reference_judge(int code, struct sp_view text, enum reference_stage stage);
+
+/* NULL of NONE, and of what is no action. */
+const struct reference_action_text *reference_action_text(enum reference_action action);
+
+/* In the order in which they are asked. */
+const struct reference_rule *reference_rules(size_t *n_out);
+
+/* Does the text hold the pattern: lower case, '*' for anything; letters of the text in any case? */
+bool reference_text_holds(struct sp_view text, const char *pattern);
+
+/* Is it in one of the ranges? */
 struct reference_enhanced;
+bool reference_ranges_have(const struct reference_range *ranges, size_t n, const struct reference_enhanced *e);
+
+/* Does the signature go with this enhanced code? */
 bool reference_signature_has(const struct reference_signature *signature, const struct reference_enhanced *enhanced);
 
 /* The meaning of X.subject.detail, or NULL when it is not registered. */

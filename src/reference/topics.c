@@ -96,7 +96,7 @@ static size_t find_part(struct sp_view text, size_t from, const char *part, size
     return text.len;
 }
 
-static bool holds(struct sp_view text, const char *pattern)
+bool reference_text_holds(struct sp_view text, const char *pattern)
 {
     for (size_t at = 0; *pattern != '\0';) {
         size_t len = 0;
@@ -119,14 +119,19 @@ static bool has_code(const struct reference_signature *signature, int code)
     return false;
 }
 
-bool reference_signature_has(const struct reference_signature *signature, const struct reference_enhanced *e)
+bool reference_ranges_have(const struct reference_range *ranges, size_t n, const struct reference_enhanced *e)
 {
-    for (size_t i = 0; i < signature->ranges_n; i++) {
-        const struct reference_range *r = &signature->ranges[i];
+    for (size_t i = 0; i < n; i++) {
+        const struct reference_range *r = &ranges[i];
         if (r->class == e->class && r->subject == e->subject && r->low <= e->detail && e->detail <= r->high)
             return true;
     }
     return false;
+}
+
+bool reference_signature_has(const struct reference_signature *signature, const struct reference_enhanced *e)
+{
+    return reference_ranges_have(signature->ranges, signature->ranges_n, e);
 }
 
 const struct reference_signature *reference_signature_find(int code, struct sp_view text)
@@ -136,7 +141,7 @@ const struct reference_signature *reference_signature_find(int code, struct sp_v
     for (size_t i = 0; i < reference_data_signatures_n; i++) {
         const struct reference_signature *s = &reference_data_signatures[i];
         for (const char *const *t = has_code(s, code) ? s->texts : NULL; t && *t; t++)
-            if (holds(text, *t))
+            if (reference_text_holds(text, *t))
                 return s;
     }
     if (!reference_enhanced_read(sp_view_trim(text), &enhanced, &len) || enhanced.class != code / 100)
