@@ -163,6 +163,7 @@ struct config_queue {
     uint32_t warn_after_s;     /* after acceptance: tell the sender; 0: never      */
     uint32_t back_off_first_s; /* of a destination in trouble; doubles           */
     uint32_t back_off_most_s;
+    uint32_t block_patience_s; /* how long a site's refusal of this host is not believed */
     uint32_t attempts; /* leases at once, in all                           */
     enum config_strangers return_to_strangers;
     uint32_t stranger_reports; /* an hour to one domain; 0: any number            */

@@ -137,6 +137,7 @@ void delivery_attempt_settle(struct delivery_attempt *a, size_t target, const st
         .recipient = t->recipient,
         .kind = (uint8_t)o->kind,
         .end = (uint8_t)o->end,
+        .stage = (uint8_t)o->stage,
         .code = (uint32_t)o->code,
         .enhanced = fit_enhanced(o, store),
         .reply = o->reply,

@@ -10,6 +10,7 @@
 #include "base/table.h"
 #include "client/client.h"
 #include "message/id.h"
+#include "reference/reference.h"
 #include "roles/role.h"
 
 /* --- an attempt: one message for recipients of one route ------------------------------------- */
@@ -53,11 +54,15 @@ struct delivery_attempt *delivery_attempt_new(struct delivery *d, struct os_edge
 struct delivery_outcome {
     enum ipc_outcome_kind kind;
     enum ipc_end end; /* of DELIVERED */
+    enum reference_stage stage;
     int code;
     struct sp_view enhanced, reply;
     const char *remote;
     const char *tls; /* what was demanded of the connection, and what it had; NULL: nothing is to be said */
 };
+/* What a reply in a phase of the client's engine was an answer to. */
+enum reference_stage delivery_stage_of(const char *phase);
+
 void delivery_attempt_settle(struct delivery_attempt *a, size_t target, const struct delivery_outcome *o);
 void delivery_attempt_settle_open(struct delivery_attempt *a, const struct delivery_outcome *o);
 

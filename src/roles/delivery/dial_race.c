@@ -179,6 +179,7 @@ void delivery_race_lost(struct delivery_racer *r, const struct client_verdict *v
     /* What fails before a mail is given says nothing of the mail: it waits. */
     const struct delivery_outcome o = {
         .kind = IPC_OUTCOME_DEFERRED,
+        .stage = REFERENCE_AT_CONNECT,
         .code = v->code,
         .enhanced = v->enhanced,
         .reply = v->text,

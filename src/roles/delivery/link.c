@@ -47,6 +47,7 @@ static struct delivery_outcome outcome_of(const struct delivery_link *l, const s
                                      .end = v->dsn                                      ? IPC_END_PASSED
                                             : l->pool->route->kind == CONFIG_ROUTE_LMTP ? IPC_END_FINAL
                                                                                         : IPC_END_RELAYED,
+                                     .stage = delivery_stage_of(v->phase),
                                      .code = v->code,
                                      .enhanced = v->enhanced,
                                      .reply = v->text,

@@ -207,30 +207,40 @@ static void move_to_site(struct queue *q, struct queue_destination *d, struct sp
     queue_destination_place(q, d); /* it may be open where the other was not */
 }
 
-/* What its first failed recipient was told, or else the first. */
-static struct sp_view said(const struct queue_outcome *outcomes, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (outcomes[i].kind != IPC_OUTCOME_DELIVERED)
-            return outcomes[i].reply;
-    return n ? outcomes[0].reply : (struct sp_view){0};
-}
-
 static void learn(struct queue *q, struct queue_destination *d, const struct ipc_attempt_result *result,
-                  const struct queue_outcome *outcomes, size_t n)
+                  struct queue_outcome *outcomes, size_t n)
 {
     const struct config_route *route = route_of(q, d);
-    struct queue_site *s;
     /* Where the DNS leads to nothing, the site that it led to has no part in it. */
     move_to_site(q, d, result->health == IPC_HEALTH_UNFOUND ? d->name : result->site);
-    s = d->site;
-    for (size_t i = 0; i < n; i++) {
-        s->delivered += outcomes[i].kind == IPC_OUTCOME_DELIVERED;
-        s->failed += outcomes[i].kind == IPC_OUTCOME_FAILED;
-        s->deferred += outcomes[i].kind == IPC_OUTCOME_DEFERRED || outcomes[i].kind == IPC_OUTCOME_UNKNOWN;
-    }
     if (route && result->health < IPC_HEALTH_N)
-        queue_site_note(q, s, route, (enum ipc_health)result->health, result->pause_s, said(outcomes, n));
+        queue_learn(q, d->site, route, result, outcomes, n);
+}
+
+/* In the order of the item's targets; each of them once. */
+static size_t read_outcomes(const struct queue_item *item, struct sp_view list, struct queue_outcome *outcomes)
+{
+    size_t n = 0;
+    for (const struct queue_target *t = item->targets; t; t = t->next, n++) {
+        struct queue_outcome *to = &outcomes[n];
+        *to = (struct queue_outcome){.kind = IPC_OUTCOME_DEFERRED,
+                                     .attempted = true,
+                                     .reply = SP_LIT("the delivery process told no outcome")};
+        struct sp_view rest = list;
+        for (struct ipc_outcome o; ipc_next_outcome(&rest, &o);)
+            if (o.recipient == t->number && o.kind < IPC_OUTCOME_N)
+                *to = (struct queue_outcome){
+                    .kind = (enum ipc_outcome_kind)o.kind,
+                    .attempted = true,
+                    .end = o.end < IPC_END_N ? (enum ipc_end)o.end : IPC_END_FINAL,
+                    .stage = o.stage < REFERENCE_STAGE_N ? (enum reference_stage)o.stage : REFERENCE_AT_UNKNOWN,
+                    .code = o.code,
+                    .enhanced = o.enhanced,
+                    .reply = o.reply,
+                    .remote = o.remote,
+                    .tls = o.tls};
+    }
+    return n;
 }
 
 void queue_take_result(struct queue *q, struct os_edge *from, const struct ipc_attempt_result *result)
@@ -242,28 +252,11 @@ void queue_take_result(struct queue *q, struct os_edge *from, const struct ipc_a
         return;
     }
     struct queue_outcome outcomes[QUEUE_TARGETS_MAX];
-    size_t i = 0;
-    for (const struct queue_target *t = item->targets; t; t = t->next, i++) {
-        outcomes[i] = (struct queue_outcome){.kind = IPC_OUTCOME_DEFERRED,
-                                             .attempted = true,
-                                             .reply = SP_LIT("the delivery process told no outcome")};
-        struct sp_view rest = result->outcomes;
-        for (struct ipc_outcome o; ipc_next_outcome(&rest, &o);)
-            if (o.recipient == t->number && o.kind < IPC_OUTCOME_N)
-                outcomes[i] =
-                    (struct queue_outcome){.kind = (enum ipc_outcome_kind)o.kind,
-                                           .attempted = true,
-                                           .end = o.end < IPC_END_N ? (enum ipc_end)o.end : IPC_END_FINAL,
-                                           .code = o.code,
-                                           .enhanced = o.enhanced,
-                                           .reply = o.reply,
-                                           .remote = o.remote,
-                                           .tls = o.tls};
-    }
-    learn(q, item->destination, result, outcomes, i);
+    size_t n = read_outcomes(item, result->outcomes, outcomes);
+    learn(q, item->destination, result, outcomes, n);
     end_lease(q, item);
     (void)sp_table_take(&q->deaths, queue_key(&item->mail.id)); /* its process lives */
-    queue_settle(q, item, outcomes, i);
+    queue_settle(q, item, outcomes, n);
 }
 
 /* How often this message's process went away, this time included. */

@@ -9,6 +9,8 @@
  *   window.c    the recipients in memory, by destination, and which is next
  *   park.c      recipients that wait in the store for their destination
  *   lease.c     to delivery: attempts, and what became of them
+ *   reply.c     what a server's reply means: who waits, and what it says of the site
+ *   pause.c     how long pauses are; a clock that goes back
  *   settle.c    what became of recipients, written down; retries and expiry
  *   settle_report.c  whom that has to be told
  *   strangers.c  and whom not: senders that may be forged
@@ -26,6 +28,7 @@
 #include "message/id.h"
 #include "os/control.h"
 #include "os/loop.h"
+#include "reference/reference.h"
 #include "roles/role.h"
 #include "store/store.h"
 
@@ -157,6 +160,9 @@ struct queue_site {
     uint32_t troubles;    /* in a row                                                       */
     int64_t until_ms;     /* nothing is given before: back-off; 0: open                     */
     int64_t rate_ms;      /* the next attempt not before, by the rate                       */
+    int64_t refused_ms;   /* since when it refuses this host; 0: it does not                */
+    enum reference_action action; /* of the reply that slowed it; NONE: it was no reply     */
+    const char *meaning;          /* and its id                                             */
     enum ipc_health health;
     int64_t since_ms;        /* when its troubles began      */
     int64_t told_ms;         /* when the log spoke of them   */
@@ -164,6 +170,8 @@ struct queue_site {
     uint64_t delivered, deferred, failed;
     size_t said_len; /* what it said, or what happened, last */
     uint8_t said[QUEUE_SAID_MAX];
+    size_t slowed_len; /* when its last trouble began        */
+    uint8_t slowed[QUEUE_SAID_MAX];
     size_t key_len;
     uint8_t key[];
 };
@@ -181,9 +189,15 @@ void queue_site_wake(struct queue *q, struct queue_site *s, uint32_t room);
 /* Nobody is to rest for the end of an attempt when there is none. */
 void queue_site_keep_awake(struct queue *q, struct queue_site *s);
 
-/* What an attempt has learnt. */
+/* What an attempt has learnt of a site. */
+struct queue_lesson {
+    enum ipc_health health;
+    uint32_t pause_s;                   /* that it asks for                                */
+    struct reference_judgement judged; /* of the reply that slows it; else action is NONE */
+    struct sp_view said;
+};
 void queue_site_note(struct queue *q, struct queue_site *s, const struct config_route *route,
-                     enum ipc_health health, uint32_t pause_s, struct sp_view said);
+                     const struct queue_lesson *lesson);
 /* Forget its troubles. */
 void queue_site_reopen(struct queue *q, struct queue_site *s);
 /* Wait for until_ms or rate_ms. */
@@ -326,10 +340,31 @@ struct queue_outcome {
     bool silent;    /* FAILED: nobody is told                        */
     bool unchanged; /* DEFERRED: waits as before, for: */
     int64_t next_ms, last_ms;
+    int64_t site_ms;  /* DEFERRED: goes with its site, which is paused until then; 0: by itself */
     enum ipc_end end; /* of DELIVERED                             */
+    enum reference_stage stage;
     uint32_t code;
+    struct reference_judgement judged; /* of the reply */
     struct sp_view enhanced, reply, remote, tls;
 };
+
+/* --- reply.c, pause.c ----------------------------------------------------------------------- */
+
+/*
+ * What a result says of a site: counted, noted, and read into the outcomes. A refusal of this host as such
+ * bounces nothing until the site has said so for a while: such outcomes become DEFERRED.
+ */
+void queue_learn(struct queue *q, struct queue_site *s, const struct config_route *route,
+                 const struct ipc_attempt_result *result, struct queue_outcome *outcomes, size_t n);
+
+/* How long a recipient waits after that many attempts, this one included. */
+int64_t queue_pause_after(const struct queue *q, const struct queue_outcome *o, uint32_t attempts, int64_t now);
+
+/* The n-th pause in a row: doubling from the first to the longest, with up to a sixteenth more so that what
+ * failed together spreads. */
+int64_t queue_pause_ms(uint32_t first_s, uint32_t most_s, uint32_t n);
+/* A sixteenth more at most. */
+int64_t queue_pause_spread(int64_t pause_ms);
 
 /* Has the sender to be told that it is late; is the time over in which it is tried? */
 bool queue_is_late(const struct queue *q, const struct store_mail *mail, bool warned, int64_t now);

@@ -47,20 +47,6 @@ static void settling_free(struct queue_settling *s)
 
 /* --- decide --------------------------------------------------------------------------------- */
 
-/* After that many attempts: doubling, with up to a sixteenth more so that what failed together spreads. */
-static int64_t pause_ms(const struct queue *q, uint32_t attempts)
-{
-    const struct config_queue *c = &q->role->config->queue;
-    uint64_t pause = (uint64_t)c->retry_first_s * 1000, most = (uint64_t)c->retry_most_s * 1000;
-    for (uint32_t i = 1; i < attempts && pause < most; i++)
-        pause *= 2;
-    if (pause > most)
-        pause = most;
-    uint32_t random;
-    os_random(&random, sizeof random);
-    return (int64_t)(pause + random % (pause / 16 + 1));
-}
-
 int64_t queue_settle_end(const struct queue *q, const struct store_mail *mail)
 {
     int64_t end = mail->received_ms + (int64_t)q->role->config->queue.expire_s * 1000;
@@ -104,7 +90,9 @@ static void decide(const struct queue *q, const struct queue_item *item, const s
     } else {
         one->late = queue_is_late(q, &item->mail, t->warned, now);
         one->state = o->unchanged && t->attempts == 0 ? STORE_QUEUED : STORE_DEFERRED;
-        one->next_ms = o->unchanged ? o->next_ms : o->at_once ? now : now + pause_ms(q, t->attempts + 1);
+        one->next_ms = o->unchanged ? o->next_ms
+                       : o->at_once ? now
+                                    : now + queue_pause_after(q, o, t->attempts + 1, now);
         if (one->next_ms > end)
             one->next_ms = end; /* the last attempt */
     }
@@ -154,6 +142,7 @@ static void log_one(struct queue *q, const struct queue_settling *s, const struc
                                                       [STORE_DELIVERED] = "mail-delivered",
                                                       [STORE_FAILED] = "mail-failed"};
     const struct queue_outcome *o = &one->outcome;
+    const struct reference_action_text *action = reference_action_text(o->judged.action);
     struct queue_id id = queue_id(s->item->mail.id);
     struct sp_buf next;
     sp_buf_init(&next, &os_heap, 64);
@@ -167,7 +156,9 @@ static void log_one(struct queue *q, const struct queue_settling *s, const struc
     os_log(OS_INFO, o->silent ? "mail-dropped" : events[one->state], OS_STR("id", id.text),
            OS_VIEW("session", s->item->mail.session), OS_VIEW("recipient", queue_address(t)),
            OS_VIEW("route", queue_route(s->item)), OS_VIEW("remote", o->remote), OS_VIEW("tls", o->tls),
-           OS_VIEW("reply", o->reply), OS_NUM("attempts", t->attempts + o->attempted),
+           OS_VIEW("reply", o->reply),
+           OS_STR("meaning", o->judged.id), OS_STR("action", action ? action->name : NULL),
+           OS_NUM("attempts", t->attempts + o->attempted),
            OS_VIEW("next", sp_buf_view(&next)), OS_STR("note", note),
            OS_STR("finished", s->gone ? "yes" : NULL));
     sp_buf_fini(&next);

@@ -147,6 +147,7 @@ void queue_sites_set_back(struct queue *q, int64_t by_ms)
 {
     for (struct queue_site *s = q->window.timed; s; s = s->timed_next) {
         s->until_ms -= s->until_ms > 0 ? by_ms : 0;
+        s->refused_ms -= s->refused_ms > 0 ? by_ms : 0;
         s->rate_ms -= s->rate_ms > 0 ? by_ms : 0;
     }
     q->window.wake_ms = 0; /* the tick finds the first */
@@ -195,24 +196,10 @@ static void grow(struct queue_site *s, const struct config_route *route)
     s->connections++;
 }
 
-/* As the pauses of messages: doubling, with up to a sixteenth more so that sites do not come back together.
- */
-static int64_t back_off_ms(const struct queue *q, uint32_t troubles)
-{
-    const struct config_queue *c = &q->role->config->queue;
-    uint64_t pause = (uint64_t)c->back_off_first_s * 1000, most = (uint64_t)c->back_off_most_s * 1000;
-    for (uint32_t i = 1; i < troubles && pause < most; i++)
-        pause *= 2;
-    if (pause > most)
-        pause = most;
-    uint32_t random;
-    os_random(&random, sizeof random);
-    return (int64_t)(pause + random % (pause / 16 + 1));
-}
-
 /* When they begin, and rarely while they last: each try of each site would fill the log. */
 static void tell_of_troubles(struct queue_site *s, int64_t now, int64_t pause)
 {
+    const struct reference_action_text *action = reference_action_text(s->action);
     if (s->troubles == 1)
         s->since_ms = now;
     else if (now >= s->told_ms && now - s->told_ms < REMIND_MS)
@@ -220,22 +207,44 @@ static void tell_of_troubles(struct queue_site *s, int64_t now, int64_t pause)
     s->told_ms = now;
     os_log(OS_INFO, "destination-paused", OS_VIEW("site", sp_view_make(s->key, s->key_len)),
            OS_NUM("seconds", (uint64_t)pause / 1000), OS_NUM("troubles", s->troubles),
-           OS_NUM("connections", s->connections), OS_VIEW("reply", sp_view_make(s->said, s->said_len)));
+           OS_NUM("connections", s->connections), OS_VIEW("reply", sp_view_make(s->slowed, s->slowed_len)),
+           OS_STR("meaning", s->meaning), OS_STR("action", action ? action->name : NULL));
 }
 
-static void back_off(struct queue *q, struct queue_site *s, enum ipc_health health, uint32_t pause_s)
+static void keep_text(uint8_t text[QUEUE_SAID_MAX], size_t *len, struct sp_view said)
 {
-    int64_t now = q->wall_ms(), pause;
+    *len = said.len < QUEUE_SAID_MAX ? said.len : QUEUE_SAID_MAX;
+    if (*len)
+        memcpy(text, said.p, *len);
+}
+
+/* Who refuses this host, or its login, is not asked again soon. */
+static int64_t back_off_ms(const struct queue *q, const struct queue_site *s)
+{
+    const struct config_queue *c = &q->role->config->queue;
+    bool refused = s->action == REFERENCE_ACTION_BLOCKED || s->action == REFERENCE_ACTION_ACCESS;
+    return queue_pause_ms(refused ? c->back_off_most_s : c->back_off_first_s, c->back_off_most_s, s->troubles);
+}
+
+static void back_off(struct queue *q, struct queue_site *s, const struct queue_lesson *lesson)
+{
+    int64_t now = q->wall_ms(), asked = (int64_t)lesson->pause_s * 1000, pause;
     s->bad_ms = now;
-    if (s->until_ms > now)
-        return; /* what was under way when it began tells nothing new */
+    if (s->until_ms > now) { /* what was under way when it began tells nothing new, but a longer pause */
+        s->until_ms = s->until_ms < now + asked ? now + asked : s->until_ms;
+        queue_site_time(q, s);
+        return;
+    }
     s->troubles++;
     s->shrunk = true;
     s->credit = 0;
-    s->connections = health == IPC_HEALTH_BUSY && s->connections > 1 ? s->connections / 2 : 1;
-    pause = back_off_ms(q, s->troubles);
-    if (pause < (int64_t)pause_s * 1000)
-        pause = (int64_t)pause_s * 1000;
+    s->connections = lesson->health == IPC_HEALTH_BUSY && s->connections > 1 ? s->connections / 2 : 1;
+    s->action = lesson->judged.action;
+    s->meaning = lesson->judged.id;
+    keep_text(s->slowed, &s->slowed_len, lesson->said);
+    pause = back_off_ms(q, s);
+    if (pause < asked)
+        pause = asked;
     s->until_ms = now + pause;
     queue_site_time(q, s);
     tell_of_troubles(s, now, pause);
@@ -243,21 +252,19 @@ static void back_off(struct queue *q, struct queue_site *s, enum ipc_health heal
 }
 
 void queue_site_note(struct queue *q, struct queue_site *s, const struct config_route *route,
-                     enum ipc_health health, uint32_t pause_s, struct sp_view said)
+                     const struct queue_lesson *lesson)
 {
-    if (health == IPC_HEALTH_UNTOLD)
+    if (lesson->health == IPC_HEALTH_UNTOLD)
         return;
-    s->health = health;
-    if (said.len) {
-        s->said_len = said.len < sizeof s->said ? said.len : sizeof s->said;
-        memcpy(s->said, said.p, s->said_len);
-    }
-    if (health == IPC_HEALTH_GOOD) {
+    s->health = lesson->health;
+    if (lesson->said.len)
+        keep_text(s->said, &s->said_len, lesson->said);
+    if (lesson->health == IPC_HEALTH_GOOD) {
         s->good_ms = q->wall_ms();
         end_troubles(s, s->good_ms);
         grow(s, route);
     } else {
-        back_off(q, s, health, pause_s);
+        back_off(q, s, lesson);
     }
 }
 
