@@ -14,6 +14,10 @@ class Generated(unittest.TestCase):
         run = subprocess.run([ROOT / "tools" / "doc-configuration", "--check"], capture_output=True, text=True)
         self.assertEqual((run.returncode, run.stdout + run.stderr), (0, ""))
 
+    def test_the_page_of_replies(self):
+        run = subprocess.run([ROOT / "tools" / "doc-replies", "--check"], capture_output=True, text=True)
+        self.assertEqual((run.returncode, run.stdout + run.stderr), (0, ""))
+
     def test_the_picture_of_the_processes(self):
         run = subprocess.run([ROOT / "tools" / "doc-processes", "--check"], capture_output=True, text=True)
         self.assertEqual((run.returncode, run.stdout + run.stderr), (0, ""))

@@ -161,6 +161,7 @@ struct queue_site {
     int64_t until_ms;     /* nothing is given before: back-off; 0: open                     */
     int64_t rate_ms;      /* the next attempt not before, by the rate                       */
     int64_t refused_ms;   /* since when it refuses this host; 0: it does not                */
+    int64_t keep_ms;      /* until when that is remembered without mail                     */
     enum reference_action action; /* of the reply that slowed it; NONE: it was no reply     */
     const char *meaning;          /* and its id                                             */
     enum ipc_health health;

@@ -72,12 +72,10 @@ static void read_outcome(const struct queue_site *s, const struct effect *e, str
 {
     if (!is_final(o) || !(e->patient || e->lasting))
         return;
-    if (o->kind == IPC_OUTCOME_FAILED && (e->lasting || !believed)) {
-        o->kind = IPC_OUTCOME_DEFERRED;
+    /* One that was refused before there was a word of mail is DEFERRED from the start. */
+    o->kind = e->patient && believed ? IPC_OUTCOME_FAILED : IPC_OUTCOME_DEFERRED;
+    if (o->kind == IPC_OUTCOME_DEFERRED)
         o->site_ms = s->until_ms;
-    } else if (o->kind == IPC_OUTCOME_DEFERRED && e->patient && believed) {
-        o->kind = IPC_OUTCOME_FAILED; /* refused before there was a word of mail */
-    }
 }
 
 void queue_learn(struct queue *q, struct queue_site *s, const struct config_route *route,

@@ -72,7 +72,7 @@ void queue_site_leave(struct queue *q, struct queue_destination *d)
     s->active -= d->active;
     d->site = NULL;
     int64_t now = q->wall_ms();
-    bool remembered = (s->until_ms > now || s->rate_ms > now) && q->window.sites.n <= QUEUE_SITES_MAX;
+    bool remembered = (s->until_ms > now || s->rate_ms > now || s->keep_ms > now) && q->window.sites.n <= QUEUE_SITES_MAX;
     if (s->destinations) {
         queue_site_keep_awake(q, s);
         return;
@@ -102,6 +102,8 @@ void queue_site_time(struct queue *q, struct queue_site *s)
 {
     struct queue_window *w = &q->window;
     int64_t at = s->until_ms > s->rate_ms ? s->until_ms : s->rate_ms;
+    if (!s->destinations && at < s->keep_ms)
+        at = s->keep_ms;
     if (!s->timed_at) {
         s->timed_next = w->timed;
         s->timed_at = &w->timed;
@@ -148,6 +150,7 @@ void queue_sites_set_back(struct queue *q, int64_t by_ms)
     for (struct queue_site *s = q->window.timed; s; s = s->timed_next) {
         s->until_ms -= s->until_ms > 0 ? by_ms : 0;
         s->refused_ms -= s->refused_ms > 0 ? by_ms : 0;
+        s->keep_ms -= s->keep_ms > 0 ? by_ms : 0;
         s->rate_ms -= s->rate_ms > 0 ? by_ms : 0;
     }
     q->window.wake_ms = 0; /* the tick finds the first */
@@ -165,8 +168,12 @@ void queue_sites_tick(struct queue *q, int64_t now_ms)
             queue_site_time(q, s);
             continue;
         }
-        stop_timing(s);
         s->until_ms = 0;
+        if (!s->destinations && s->keep_ms > now_ms) {
+            queue_site_time(q, s);
+            continue;
+        }
+        stop_timing(s);
         if (s->destinations)
             place_all(q, s);
         else
@@ -246,6 +253,8 @@ static void back_off(struct queue *q, struct queue_site *s, const struct queue_l
     if (pause < asked)
         pause = asked;
     s->until_ms = now + pause;
+    if (s->refused_ms)
+        s->keep_ms = s->until_ms + pause;
     queue_site_time(q, s);
     tell_of_troubles(s, now, pause);
     place_all(q, s);
