@@ -46,11 +46,21 @@ static uint32_t unit_at(struct sp_view text, size_t at)
         struct sp_view name;
         uint32_t s;
     } units[] = {
-        {SP_LIT_INIT("s"), 1},           {SP_LIT_INIT("sec"), 1},          {SP_LIT_INIT("secs"), 1},
-        {SP_LIT_INIT("second"), 1},      {SP_LIT_INIT("seconds"), 1},      {SP_LIT_INIT("min"), MINUTE_S},
-        {SP_LIT_INIT("mins"), MINUTE_S}, {SP_LIT_INIT("minute"), MINUTE_S}, {SP_LIT_INIT("minutes"), MINUTE_S},
-        {SP_LIT_INIT("h"), HOUR_S},      {SP_LIT_INIT("hr"), HOUR_S},      {SP_LIT_INIT("hrs"), HOUR_S},
-        {SP_LIT_INIT("hour"), HOUR_S},   {SP_LIT_INIT("hours"), HOUR_S},   {SP_LIT_INIT("day"), DAY_S},
+        {SP_LIT_INIT("s"), 1},
+        {SP_LIT_INIT("sec"), 1},
+        {SP_LIT_INIT("secs"), 1},
+        {SP_LIT_INIT("second"), 1},
+        {SP_LIT_INIT("seconds"), 1},
+        {SP_LIT_INIT("min"), MINUTE_S},
+        {SP_LIT_INIT("mins"), MINUTE_S},
+        {SP_LIT_INIT("minute"), MINUTE_S},
+        {SP_LIT_INIT("minutes"), MINUTE_S},
+        {SP_LIT_INIT("h"), HOUR_S},
+        {SP_LIT_INIT("hr"), HOUR_S},
+        {SP_LIT_INIT("hrs"), HOUR_S},
+        {SP_LIT_INIT("hour"), HOUR_S},
+        {SP_LIT_INIT("hours"), HOUR_S},
+        {SP_LIT_INIT("day"), DAY_S},
         {SP_LIT_INIT("days"), DAY_S},
     };
     size_t end = at;

@@ -45,7 +45,7 @@ static void names(void **state)
     FAULT("queue {\n exprie = 5d\n}\n",
           "f:5: queue: no key exprie; did you mean expire?; allowed: "
           "return-to-strangers, retry-first, retry-most, expire, warn-after, back-off-first, back-off-most, "
-          "stranger-reports, attempts");
+          "stranger-reports, block-patience, attempts");
     FAULT("message-size = 5M\n",
           "f:4: outside of sections: no key message-size; it is one of section limits");
     FAULT("queue {\n hostname = x\n}\n",

@@ -29,7 +29,8 @@ static void test_what_providers_say(void **state)
         }
     for (int action = REFERENCE_ACTION_NONE + 1; action < REFERENCE_ACTION_N; action++)
         if (counts[action] == 0)
-            fail_msg("no provider's reply asks for %s", reference_action_text((enum reference_action)action)->name);
+            fail_msg("no provider's reply asks for %s",
+                     reference_action_text((enum reference_action)action)->name);
 }
 
 static void test_what_others_say(void **state)
@@ -59,11 +60,13 @@ static void test_what_others_say(void **state)
         {REFERENCE_AT_MAIL, "550 no such sender", "sender"},
         {REFERENCE_AT_MAIL, "552 5.3.4 message too big", "message"},
         {REFERENCE_AT_MAIL, "501 5.5.4 syntax", "protocol"},
-        {REFERENCE_AT_RCPT, "450 4.7.1 <b@x.example>: Recipient address rejected: Greylisting in action", "greylist"},
+        {REFERENCE_AT_RCPT, "450 4.7.1 <b@x.example>: Recipient address rejected: Greylisting in action",
+         "greylist"},
         {REFERENCE_AT_RCPT, "451 4.7.1 Please try again later", "recipient"},
         {REFERENCE_AT_RCPT, "450 4.7.1 Too many connections from 192.0.2.9", "slow-down"},
         {REFERENCE_AT_RCPT, "421 4.7.0 bye", "slow-down"},
-        {REFERENCE_AT_RCPT, "554 5.7.1 Service unavailable; Client host [192.0.2.9] blocked using zen.example", "blocked"},
+        {REFERENCE_AT_RCPT,
+         "554 5.7.1 Service unavailable; Client host [192.0.2.9] blocked using zen.example", "blocked"},
         {REFERENCE_AT_RCPT, "550 5.7.25 no name", "blocked"},
         {REFERENCE_AT_RCPT, "550 5.1.1 <spf@x.example>: no such user", "recipient"},
         {REFERENCE_AT_RCPT, "550 user not listed in the directory", "recipient"},
@@ -161,8 +164,10 @@ static void test_how_long_to_wait(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_what_providers_say),          cmocka_unit_test(test_what_others_say),
-    cmocka_unit_test(test_every_refusal_has_an_action), cmocka_unit_test(test_every_rule_is_asked),
+    cmocka_unit_test(test_what_providers_say),
+    cmocka_unit_test(test_what_others_say),
+    cmocka_unit_test(test_every_refusal_has_an_action),
+    cmocka_unit_test(test_every_rule_is_asked),
     cmocka_unit_test(test_how_long_to_wait),
 };
 

@@ -2,7 +2,7 @@
 #include "roles/queue_bench.h"
 
 #define SETTINGS                                                                                             \
-    "queue {\nretry-first = 300s\nback-off-first = 10s\nback-off-most = 1800s\nblock-patience = 6h\n}\n"      \
+    "queue {\nretry-first = 300s\nback-off-first = 10s\nback-off-most = 1800s\nblock-patience = 6h\n}\n"     \
     "route \"direct\" {\nkind = mx\n}\n"
 
 static struct queue_site *site(struct bench *b, const char *key)
@@ -141,7 +141,8 @@ static void test_each_reply_of_the_corpus(void **state)
         for (size_t i = 0; i < n; i++) {
             char address[100], key[100];
             (void)snprintf(address, sizeof address, "b@%s%s.example", all[i].id, mx ? ".mx" : "");
-            (void)snprintf(key, sizeof key, "%s%s%s", mx ? "direct/" : "", all[i].id, mx ? ".mx.example" : "");
+            (void)snprintf(key, sizeof key, "%s%s%s", mx ? "direct/" : "", all[i].id,
+                           mx ? ".mx.example" : "");
             answer(b, all[i].said, REFERENCE_AT_RCPT, IPC_HEALTH_GOOD);
             size_t before = attempts(b);
             submit(b, mx ? "direct" : all[i].id, address);

@@ -218,7 +218,8 @@ static void learn(struct queue *q, struct queue_destination *d, const struct ipc
 }
 
 /* In the order of the item's targets; each of them once. */
-static size_t read_outcomes(const struct queue_item *item, struct sp_view list, struct queue_outcome *outcomes)
+static size_t read_outcomes(const struct queue_item *item, struct sp_view list,
+                            struct queue_outcome *outcomes)
 {
     size_t n = 0;
     for (const struct queue_target *t = item->targets; t; t = t->next, n++) {
@@ -229,16 +230,17 @@ static size_t read_outcomes(const struct queue_item *item, struct sp_view list, 
         struct sp_view rest = list;
         for (struct ipc_outcome o; ipc_next_outcome(&rest, &o);)
             if (o.recipient == t->number && o.kind < IPC_OUTCOME_N)
-                *to = (struct queue_outcome){
-                    .kind = (enum ipc_outcome_kind)o.kind,
-                    .attempted = true,
-                    .end = o.end < IPC_END_N ? (enum ipc_end)o.end : IPC_END_FINAL,
-                    .stage = o.stage < REFERENCE_STAGE_N ? (enum reference_stage)o.stage : REFERENCE_AT_UNKNOWN,
-                    .code = o.code,
-                    .enhanced = o.enhanced,
-                    .reply = o.reply,
-                    .remote = o.remote,
-                    .tls = o.tls};
+                *to = (struct queue_outcome){.kind = (enum ipc_outcome_kind)o.kind,
+                                             .attempted = true,
+                                             .end = o.end < IPC_END_N ? (enum ipc_end)o.end : IPC_END_FINAL,
+                                             .stage = o.stage < REFERENCE_STAGE_N
+                                                          ? (enum reference_stage)o.stage
+                                                          : REFERENCE_AT_UNKNOWN,
+                                             .code = o.code,
+                                             .enhanced = o.enhanced,
+                                             .reply = o.reply,
+                                             .remote = o.remote,
+                                             .tls = o.tls};
     }
     return n;
 }

@@ -8,8 +8,8 @@
 #include "base/view.h"
 
 enum {
-    GREYLIST_TRIES = 6,  /* so often the pause of a greylisted recipient does not grow */
-    WAIT_MOST_S = 86400, /* a server may ask for no longer pause                       */
+    GREYLIST_TRIES = 6,   /* so often the pause of a greylisted recipient does not grow */
+    WAIT_MOST_S = 86400,  /* a server may ask for no longer pause                       */
     BEFORE_SITE_MS = 1000 /* who goes with a site is there, parked, when its pause ends */
 };
 
@@ -41,10 +41,10 @@ static const struct queue_outcome *telling(const struct config_route *route,
     int most = -1;
     for (size_t i = 0; i < n; i++) {
         enum ipc_health health = effect_of(&outcomes[i], route)->health;
-        int says = health == IPC_HEALTH_DOWN                      ? 3
-                   : health == IPC_HEALTH_BUSY                    ? 2
+        int says = health == IPC_HEALTH_DOWN                   ? 3
+                   : health == IPC_HEALTH_BUSY                 ? 2
                    : outcomes[i].kind != IPC_OUTCOME_DELIVERED ? 1
-                                                                  : 0;
+                                                               : 0;
         if (says > most) {
             most = says;
             best = &outcomes[i];
@@ -115,13 +115,15 @@ void queue_learn(struct queue *q, struct queue_site *s, const struct config_rout
     }
 }
 
-int64_t queue_pause_after(const struct queue *q, const struct queue_outcome *o, uint32_t attempts, int64_t now)
+int64_t queue_pause_after(const struct queue *q, const struct queue_outcome *o, uint32_t attempts,
+                          int64_t now)
 {
     const struct config_queue *c = &q->role->config->queue;
     bool greylisted = o->judged.action == REFERENCE_ACTION_GREYLIST && attempts <= GREYLIST_TRIES;
     int64_t pause = queue_pause_ms(c->retry_first_s, c->retry_most_s, greylisted ? 1 : attempts);
     int64_t asked = (int64_t)(o->judged.wait_s < WAIT_MOST_S ? o->judged.wait_s : WAIT_MOST_S) * 1000;
-    bool of_site = o->judged.action == REFERENCE_ACTION_SLOW_DOWN || o->judged.action == REFERENCE_ACTION_BLOCKED;
+    bool of_site =
+        o->judged.action == REFERENCE_ACTION_SLOW_DOWN || o->judged.action == REFERENCE_ACTION_BLOCKED;
     if (asked > 0 && !of_site && (greylisted || asked > pause))
         pause = queue_pause_spread(asked);
     if (o->site_ms > now && now + pause > o->site_ms - BEFORE_SITE_MS)

@@ -72,7 +72,8 @@ void queue_site_leave(struct queue *q, struct queue_destination *d)
     s->active -= d->active;
     d->site = NULL;
     int64_t now = q->wall_ms();
-    bool remembered = (s->until_ms > now || s->rate_ms > now || s->keep_ms > now) && q->window.sites.n <= QUEUE_SITES_MAX;
+    bool remembered =
+        (s->until_ms > now || s->rate_ms > now || s->keep_ms > now) && q->window.sites.n <= QUEUE_SITES_MAX;
     if (s->destinations) {
         queue_site_keep_awake(q, s);
         return;
@@ -230,7 +231,8 @@ static int64_t back_off_ms(const struct queue *q, const struct queue_site *s)
 {
     const struct config_queue *c = &q->role->config->queue;
     bool refused = s->action == REFERENCE_ACTION_BLOCKED || s->action == REFERENCE_ACTION_ACCESS;
-    return queue_pause_ms(refused ? c->back_off_most_s : c->back_off_first_s, c->back_off_most_s, s->troubles);
+    return queue_pause_ms(refused ? c->back_off_most_s : c->back_off_first_s, c->back_off_most_s,
+                          s->troubles);
 }
 
 static void back_off(struct queue *q, struct queue_site *s, const struct queue_lesson *lesson)
