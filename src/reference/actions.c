@@ -160,9 +160,9 @@ static const struct reference_rule *find_rule(int code, struct sp_view text, enu
     return NULL;
 }
 
-struct reference_judgement reference_judge(int code, struct sp_view text, enum reference_stage stage)
+struct reference_advice reference_advise(int code, struct sp_view text, enum reference_stage stage)
 {
-    struct reference_judgement j = {.action = REFERENCE_ACTION_NONE};
+    struct reference_advice j = {.action = REFERENCE_ACTION_NONE};
     if (code / 100 != 4 && code / 100 != 5)
         return j;
     const struct reference_signature *s = reference_signature_find(code, text);

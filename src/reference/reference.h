@@ -293,18 +293,18 @@ const struct reference_signature *reference_signature_find(int code, struct sp_v
 bool reference_is_judgement(int code, struct sp_view text);
 
 /* What a refusal means for who delivers. */
-struct reference_judgement {
+struct reference_advice {
     enum reference_action action;
     const char *id; /* of the signature, or else of the rule; NULL with NONE            */
     uint32_t wait_s; /* how long it asks to wait: "try again in 300 seconds"; 0: it does not; a week at most */
 };
 
 /*
- * Judge a reply: by a provider's signature, or else by the first rule that fits.
+ * Advise on a reply: by a provider's signature, or else by the first rule that fits.
  *
  *   code, text  as of reference_signature_find; another than 4yz and 5yz is no refusal
  */
-struct reference_judgement reference_judge(int code, struct sp_view text, enum reference_stage stage);
+struct reference_advice reference_advise(int code, struct sp_view text, enum reference_stage stage);
 
 /* NULL of NONE, and of what is no action. */
 const struct reference_action_text *reference_action_text(enum reference_action action);

@@ -8,9 +8,9 @@
 #include "base/view.h"
 #include "reference/reference.h"
 
-static struct reference_judgement judge(const char *reply, enum reference_stage stage)
+static struct reference_advice judge(const char *reply, enum reference_stage stage)
 {
-    return reference_judge(atoi(reply), sp_view_of(reply + 4), stage);
+    return reference_advise(atoi(reply), sp_view_of(reply + 4), stage);
 }
 
 /* At whatever command it came, for its text says it all. */
@@ -21,7 +21,7 @@ static void test_what_providers_say(void **state)
     const struct reference_signature *all = reference_signatures(&n);
     for (size_t i = 0; i < n; i++)
         for (int stage = 0; stage < REFERENCE_STAGE_N; stage++) {
-            struct reference_judgement j = judge(all[i].said, (enum reference_stage)stage);
+            struct reference_advice j = judge(all[i].said, (enum reference_stage)stage);
             assert_string_equal(j.id, all[i].id);
             assert_int_equal(j.action, all[i].action);
             assert_non_null(reference_action_text(j.action));
@@ -81,7 +81,7 @@ static void test_what_others_say(void **state)
         {REFERENCE_AT_UNKNOWN, "554 what", "message"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct reference_judgement j = judge(cases[i].reply, cases[i].stage);
+        struct reference_advice j = judge(cases[i].reply, cases[i].stage);
         if (strcmp(reference_action_text(j.action)->name, cases[i].action) != 0)
             fail_msg("%s: %s by %s, not %s", cases[i].reply, reference_action_text(j.action)->name, j.id,
                      cases[i].action);
@@ -94,7 +94,7 @@ static void test_every_refusal_has_an_action(void **state)
     (void)state;
     for (int code = 0; code < 700; code++)
         for (int stage = 0; stage < REFERENCE_STAGE_N; stage++) {
-            struct reference_judgement j = reference_judge(code, SP_LIT("what"), (enum reference_stage)stage);
+            struct reference_advice j = reference_advise(code, SP_LIT("what"), (enum reference_stage)stage);
             bool refusal = code / 100 == 4 || code / 100 == 5;
             assert_int_equal(j.action != REFERENCE_ACTION_NONE, refusal);
             assert_int_equal(j.id != NULL, refusal);
@@ -118,8 +118,8 @@ static void test_every_rule_is_asked(void **state)
                     (void)snprintf(enhanced, sizeof enhanced, "%d.%d.%d ", codes[c] / 100,
                                    all[i].ranges[0].subject, all[i].ranges[0].low);
                 (void)snprintf(text, sizeof text, "%s%s", enhanced, all[i].texts ? *all[i].texts : "what");
-                struct reference_judgement j =
-                    reference_judge(codes[c], sp_view_of(text), (enum reference_stage)stage);
+                struct reference_advice j =
+                    reference_advise(codes[c], sp_view_of(text), (enum reference_stage)stage);
                 reached = strcmp(j.id, all[i].id) == 0;
             }
         if (!reached)
@@ -157,7 +157,7 @@ static void test_how_long_to_wait(void **state)
         {"", 0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct reference_judgement j = reference_judge(450, sp_view_of(cases[i].text), REFERENCE_AT_RCPT);
+        struct reference_advice j = reference_advise(450, sp_view_of(cases[i].text), REFERENCE_AT_RCPT);
         if (j.wait_s != cases[i].wait_s)
             fail_msg("%s: %u s, not %u", cases[i].text, j.wait_s, cases[i].wait_s);
     }

@@ -194,7 +194,7 @@ void queue_site_keep_awake(struct queue *q, struct queue_site *s);
 struct queue_lesson {
     enum ipc_health health;
     uint32_t pause_s;                   /* that it asks for                                */
-    struct reference_judgement judged; /* of the reply that slows it; else action is NONE */
+    struct reference_advice advice; /* of the reply that slows it; else action is NONE */
     struct sp_view said;
 };
 void queue_site_note(struct queue *q, struct queue_site *s, const struct config_route *route,
@@ -345,7 +345,7 @@ struct queue_outcome {
     enum ipc_end end; /* of DELIVERED                             */
     enum reference_stage stage;
     uint32_t code;
-    struct reference_judgement judged; /* of the reply */
+    struct reference_advice advice; /* of the reply */
     struct sp_view enhanced, reply, remote, tls;
 };
 

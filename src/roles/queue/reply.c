@@ -27,8 +27,8 @@ static const struct effect {
 /* Whose servers are found by MX has no login or agreement with them: they speak of the recipient. */
 static const struct effect *effect_of(const struct queue_outcome *o, const struct config_route *route)
 {
-    bool foreign = route->kind == CONFIG_ROUTE_MX && o->judged.action == REFERENCE_ACTION_ACCESS;
-    return &effects[foreign ? REFERENCE_ACTION_NONE : o->judged.action];
+    bool foreign = route->kind == CONFIG_ROUTE_MX && o->advice.action == REFERENCE_ACTION_ACCESS;
+    return &effects[foreign ? REFERENCE_ACTION_NONE : o->advice.action];
 }
 
 static bool is_final(const struct queue_outcome *o) { return o->code / 100 == 5; }
@@ -86,7 +86,7 @@ void queue_learn(struct queue *q, struct queue_site *s, const struct config_rout
         struct queue_outcome *o = &outcomes[i];
         taken = taken || o->kind == IPC_OUTCOME_DELIVERED;
         if (o->code >= 400 && o->reply.len >= 4)
-            o->judged = reference_judge((int)o->code, sp_view_from(o->reply, 4), o->stage);
+            o->advice = reference_advise((int)o->code, sp_view_from(o->reply, 4), o->stage);
     }
     const struct queue_outcome *o = telling(route, outcomes, n);
     const struct effect *e = o ? effect_of(o, route) : &effects[REFERENCE_ACTION_NONE];
@@ -104,8 +104,8 @@ void queue_learn(struct queue *q, struct queue_site *s, const struct config_rout
     else if (e->health != IPC_HEALTH_UNTOLD)
         lesson.health = e->health;
     if (o && lesson.health != IPC_HEALTH_GOOD) {
-        uint32_t asked = o->judged.wait_s < WAIT_MOST_S ? o->judged.wait_s : WAIT_MOST_S;
-        lesson.judged = o->judged;
+        uint32_t asked = o->advice.wait_s < WAIT_MOST_S ? o->advice.wait_s : WAIT_MOST_S;
+        lesson.advice = o->advice;
         lesson.pause_s = lesson.pause_s < asked ? asked : lesson.pause_s;
     }
     queue_site_note(q, s, route, &lesson);
@@ -119,11 +119,11 @@ int64_t queue_pause_after(const struct queue *q, const struct queue_outcome *o, 
                           int64_t now)
 {
     const struct config_queue *c = &q->role->config->queue;
-    bool greylisted = o->judged.action == REFERENCE_ACTION_GREYLIST && attempts <= GREYLIST_TRIES;
+    bool greylisted = o->advice.action == REFERENCE_ACTION_GREYLIST && attempts <= GREYLIST_TRIES;
     int64_t pause = queue_pause_ms(c->retry_first_s, c->retry_most_s, greylisted ? 1 : attempts);
-    int64_t asked = (int64_t)(o->judged.wait_s < WAIT_MOST_S ? o->judged.wait_s : WAIT_MOST_S) * 1000;
+    int64_t asked = (int64_t)(o->advice.wait_s < WAIT_MOST_S ? o->advice.wait_s : WAIT_MOST_S) * 1000;
     bool of_site =
-        o->judged.action == REFERENCE_ACTION_SLOW_DOWN || o->judged.action == REFERENCE_ACTION_BLOCKED;
+        o->advice.action == REFERENCE_ACTION_SLOW_DOWN || o->advice.action == REFERENCE_ACTION_BLOCKED;
     if (asked > 0 && !of_site && (greylisted || asked > pause))
         pause = queue_pause_spread(asked);
     if (o->site_ms > now && now + pause > o->site_ms - BEFORE_SITE_MS)

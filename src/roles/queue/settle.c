@@ -142,7 +142,7 @@ static void log_one(struct queue *q, const struct queue_settling *s, const struc
                                                       [STORE_DELIVERED] = "mail-delivered",
                                                       [STORE_FAILED] = "mail-failed"};
     const struct queue_outcome *o = &one->outcome;
-    const struct reference_action_text *action = reference_action_text(o->judged.action);
+    const struct reference_action_text *action = reference_action_text(o->advice.action);
     struct queue_id id = queue_id(s->item->mail.id);
     struct sp_buf next;
     sp_buf_init(&next, &os_heap, 64);
@@ -156,9 +156,8 @@ static void log_one(struct queue *q, const struct queue_settling *s, const struc
     os_log(OS_INFO, o->silent ? "mail-dropped" : events[one->state], OS_STR("id", id.text),
            OS_VIEW("session", s->item->mail.session), OS_VIEW("recipient", queue_address(t)),
            OS_VIEW("route", queue_route(s->item)), OS_VIEW("remote", o->remote), OS_VIEW("tls", o->tls),
-           OS_VIEW("reply", o->reply),
-           OS_STR("meaning", o->judged.id), OS_STR("action", action ? action->name : NULL),
-           OS_NUM("attempts", t->attempts + o->attempted),
+           OS_VIEW("reply", o->reply), OS_STR("meaning", o->advice.id),
+           OS_STR("action", action ? action->name : NULL), OS_NUM("attempts", t->attempts + o->attempted),
            OS_VIEW("next", sp_buf_view(&next)), OS_STR("note", note),
            OS_STR("finished", s->gone ? "yes" : NULL));
     sp_buf_fini(&next);

@@ -248,8 +248,8 @@ static void back_off(struct queue *q, struct queue_site *s, const struct queue_l
     s->shrunk = true;
     s->credit = 0;
     s->connections = lesson->health == IPC_HEALTH_BUSY && s->connections > 1 ? s->connections / 2 : 1;
-    s->action = lesson->judged.action;
-    s->meaning = lesson->judged.id;
+    s->action = lesson->advice.action;
+    s->meaning = lesson->advice.id;
     keep_text(s->slowed, &s->slowed_len, lesson->said);
     pause = back_off_ms(q, s);
     if (pause < asked)
