@@ -33,7 +33,7 @@ struct message_dsn_recipient {
     int64_t last_ms;         /* wall time of the last attempt; 0: none                      */
     int64_t until_ms;        /* DELAYED: it is tried until then                             */
     bool expired;            /* given up after the time that the queue tries                */
-    bool by_expired;         /* or after the time that the sender gave it (RFC 2852)        */
+    bool by_expired;         /* or the time is over that the sender gave it (RFC 2852), of DELAYED too */
 };
 
 struct message_dsn {

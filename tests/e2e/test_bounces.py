@@ -136,6 +136,103 @@ listener "inside" {{
 """
 
 
+class Kinds(ServerCase):
+    """Each kind of report, field by field (RFC 3461 6, RFC 3464 2, RFC 2852 4.1)."""
+
+    MAIL_FIELDS = {"Original-Envelope-Id", "Reporting-MTA", "X-Sallyport-Queue-ID", "Arrival-Date"}
+    FIELDS = {"Original-Recipient", "Final-Recipient", "Action", "Status", "Remote-MTA", "Diagnostic-Code", "Last-Attempt-Date",
+              "Will-Retry-Until"}
+
+    def check(self, mail):
+        """(action, status) of a report, whose form is right."""
+        self.assertEqual((mail.sender, mail.recipients), ("", ["writer@far.example"]))
+        self.assertNotIn("RET", "".join(mail.mail_words))
+        report = email.message_from_bytes(mail.content, policy=email.policy.SMTP)
+        self.assertEqual([d for part in report.walk() for d in part.defects], [])
+        self.assertEqual(report["Auto-Submitted"], "auto-replied")
+        self.assertEqual((report.get_content_type(), report.get_param("report-type")), ("multipart/report", "delivery-status"))
+        text, status, returned = report.iter_parts()
+        self.assertEqual((text.get_content_type(), status.get_content_type()), ("text/plain", "message/delivery-status"))
+        of_mail, of_recipient = status.get_payload()
+        self.assertLessEqual({"Reporting-MTA", "Arrival-Date", "Original-Envelope-Id"}, set(of_mail.keys()))
+        self.assertLessEqual(set(of_mail.keys()), self.MAIL_FIELDS)
+        self.assertLessEqual({"Original-Recipient", "Final-Recipient", "Action", "Status"}, set(of_recipient.keys()))
+        self.assertLessEqual(set(of_recipient.keys()), self.FIELDS)
+        for message in (of_mail, of_recipient):
+            self.assertEqual(len(set(message.keys())), len(message.keys()), "a field stands there twice")
+        self.assertEqual(of_mail["Original-Envelope-Id"], "Q=1")
+        self.assertEqual(of_recipient["Original-Recipient"], "rfc822; first+x@far.example")
+        self.assertEqual("Will-Retry-Until" in of_recipient, of_recipient["Action"] == "delayed")
+        if "Diagnostic-Code" in of_recipient and of_recipient["Diagnostic-Code"].startswith("smtp;"):
+            self.assertIn("Remote-MTA", of_recipient)
+        return of_recipient["Action"], of_recipient["Status"]
+
+    def send(self, out, words="", queue="", notify="SUCCESS,FAILURE,DELAY"):
+        server = self.configure(CONFIG.format(data=self.folder / "data", port=out.port, domain="", queue=queue))
+        with server.talk("inside") as c:
+            c.hello()
+            c.command(f"MAIL FROM:<writer@far.example> RET=HDRS ENVID=Q+3D1{words}", 250)
+            c.command(f"RCPT TO:<a@away.example> NOTIFY={notify} ORCPT=rfc822;first+2Bx@far.example", 250)
+            c.command("DATA", 354)
+            c.raw(b"Subject: x\r\n\r\nx\r\n.\r\n")
+            c.expect(250)
+        return server
+
+    def reports(self, out, n):
+        def come():
+            found = [m for m in list(out.mails) if m.sender == ""]
+            return len(found) >= n and found
+        return [self.check(m) for m in wait_for(come, f"{n} reports", seconds=60)]
+
+    def out(self, *replies, **options):
+        """A server that answers RCPT to the recipient with these, the last one for ever, and takes reports."""
+        left = list(replies)
+        out = FakeServer(rcpt=lambda address: "250 2.1.5 Ok" if address.startswith("writer") else left.pop(0) if len(left) > 1 else left[0],
+                         **options)
+        self.addCleanup(out.stop)
+        return out
+
+    def test_delayed_and_expired(self):
+        out = self.out("450 4.2.0 later")
+        self.send(out, queue="warn-after = 1s\n    retry-first = 3s\n    retry-most = 3s\n    expire = 10s")
+        self.assertEqual(self.reports(out, 2), [("delayed", "4.2.0"), ("failed", "4.4.7")])
+
+    def test_delayed_and_delivered(self):
+        out = self.out("450 4.2.0 later", "450 4.2.0 later", "250 2.1.5 Ok")
+        self.send(out, queue="warn-after = 1s\n    retry-first = 3s\n    retry-most = 3s")
+        self.assertEqual(self.reports(out, 2), [("delayed", "4.2.0"), ("relayed", "2.0.0")])
+
+    def test_refused(self):
+        out = self.out("550 5.1.1 nobody")
+        self.send(out)
+        self.assertEqual(self.reports(out, 1), [("failed", "5.1.1")])
+
+    def test_time_of_the_sender(self):
+        for words, wanted in ((" BY=4;N", ("delayed", "4.4.7")), (" BY=4;R", ("failed", "5.4.7"))):
+            with self.subTest(words):
+                out = self.out("450 4.2.0 later", keywords=("8BITMIME", "DELIVERBY"))  # which BY=...;R needs
+                server = self.send(out, words, queue="retry-first = 2s\n    retry-most = 2s")
+                self.assertEqual(self.reports(out, 1), [wanted])
+                server.stop()
+                for path in (self.folder / "data" / "queue").glob("queue.db*"):
+                    path.unlink()
+
+    def test_who_knows_dsn_reports_itself(self):
+        out = self.out("250 2.1.5 Ok", keywords=("8BITMIME", "DSN"))
+        server = self.send(out)
+        server.wait_log("mail-delivered")
+        mail, = out.wait(1)
+        self.assertEqual(sorted(w.upper() for w in mail.mail_words if not w.upper().startswith(("SIZE", "BODY"))), ["ENVID=Q+3D1", "RET=HDRS"])
+        self.assertEqual(sorted(mail.rcpt_words[0]), ["NOTIFY=SUCCESS,FAILURE,DELAY", "ORCPT=rfc822;first+2Bx@far.example"])
+
+    def test_never_is_never(self):
+        out = self.out("450 4.2.0 later", "450 4.2.0 later", "550 5.1.1 nobody")
+        server = self.send(out, queue="warn-after = 1s\n    retry-first = 2s\n    retry-most = 2s", notify="NEVER")
+        server.wait_log("mail-failed", seconds=60)
+        self.assertEqual(server.logs("mail-late") + server.logs("mail-bounced"), [])
+        self.assertEqual(out.mails, [])
+
+
 class Utf8(ServerCase):
     """A message with a header in UTF-8, between addresses in ASCII (RFC 6532, 6533)."""
 

@@ -89,6 +89,8 @@ static void decide(const struct queue *q, const struct queue_item *item, const s
         one->by_expired = item->mail.parameters.by == SP_BY_RETURN && end == item->mail.parameters.by_ms;
     } else {
         one->late = queue_is_late(q, &item->mail, t->warned, now);
+        one->by_expired =
+            one->late && item->mail.parameters.by == SP_BY_NOTIFY && now >= item->mail.parameters.by_ms;
         one->state = o->unchanged && t->attempts == 0 ? STORE_QUEUED : STORE_DEFERRED;
         one->next_ms = o->unchanged ? o->next_ms
                        : o->at_once ? now

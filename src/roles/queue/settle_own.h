@@ -8,7 +8,8 @@ struct settled {
     struct queue_outcome outcome; /* views are into the settling's text */
     enum store_state state;
     int64_t next_ms;
-    bool expired, by_expired;
+    bool expired;
+    bool by_expired; /* the time that BY= gave is over, with either mode */
     bool late;       /* its sender is told now                 */
     bool silent;     /* nobody is told                         */
     bool unreturned; /* HELD: it has failed, and nobody is told */
@@ -18,8 +19,8 @@ struct queue_settling {
     struct queue_entry entry; /* first: the batch gives it back */
     struct queue_settling *next;
     struct queue_item *item;
-    bool absent; /* the message was removed meanwhile */
-    bool gone;   /* it is finished                    */
+    bool absent;                                                     /* the message was removed meanwhile */
+    bool gone;                                                       /* it is finished                    */
     enum { SETTLE_UNCOUNTED, SETTLE_TOLD, SETTLE_ENOUGH } strangers; /* see queue_stranger_count */
     /* By action. How many recipients it is about, the report's id, and the item that goes into the window. */
     struct {
@@ -35,7 +36,8 @@ struct queue_settling {
 enum message_dsn_action queue_settle_action(const struct queue_item *item, const struct queue_target *t,
                                             const struct settled *one);
 /* What was decided of a target, changed where its sender may be forged. */
-void queue_settle_spare(struct queue *q, struct queue_settling *s, const struct queue_target *t, struct settled *one);
+void queue_settle_spare(struct queue *q, struct queue_settling *s, const struct queue_target *t,
+                        struct settled *one);
 
 /* Until when it is tried. */
 int64_t queue_settle_end(const struct queue *q, const struct store_mail *mail);
