@@ -210,8 +210,8 @@ class KeepingPostfix(Postfix):
 
 
 class Exim(MailServer):
-    """A listener is nothing, or "smtps": TLS from the first octet. `rcpt`: the ACL of RCPT; `acls`: others; `auth_in_clear`: is AUTH
-    offered without TLS? `cram`: CRAM-MD5 too? `size`: the largest message."""
+    """A listener is nothing; "smtps": TLS from the first octet; or the one mechanism that is offered there, where nothing means PLAIN and
+    LOGIN. `rcpt`: the ACL of RCPT; `acls`: others; `auth_in_clear`: is AUTH offered without TLS? `size`: the largest message."""
 
     name, package, needs, users = "Exim", "exim", "usr/sbin/exim4", ("Debian-exim",)
     LISTENERS = {"smtp": ""}
@@ -237,6 +237,7 @@ acl_smtp_vrfy = accept
 host_lookup =
 rfc1413_query_timeout = 0s
 smtp_accept_max = 100
+smtp_accept_queue_per_connection = 0
 message_size_limit = {size}
 never_users =
 keep_environment =
@@ -271,7 +272,7 @@ plain:
     server_prompts = :
     server_condition = ${{if and{{{{eq{{$auth2}}{{{user}}}}}{{eq{{$auth3}}{{{password}}}}}}}}}
     server_set_id = $auth2
-    server_advertise_condition = {advertise}
+    server_advertise_condition = {plain}
     {client_plain}
 login:
     driver = plaintext
@@ -279,21 +280,22 @@ login:
     server_prompts = <| Username: | Password:
     server_condition = ${{if and{{{{eq{{$auth1}}{{{user}}}}}{{eq{{$auth2}}{{{password}}}}}}}}}
     server_set_id = $auth1
-    server_advertise_condition = {advertise}
+    server_advertise_condition = {login}
 cram:
     driver = cram_md5
     public_name = CRAM-MD5
     server_secret = ${{if eq{{$auth1}}{{{user}}}{{{password}}}fail}}
     server_set_id = $auth1
     server_advertise_condition = {cram}
+    {client_cram}
 """
 
-    def __init__(self, folder, rcpt=RCPT, acls="", auth_in_clear=False, cram=False, size="50M", **options):
-        self.rcpt, self.acls, self.auth_in_clear, self.cram, self.size = rcpt, acls, auth_in_clear, cram, size
+    def __init__(self, folder, rcpt=RCPT, acls="", auth_in_clear=False, size="50M", **options):
+        self.rcpt, self.acls, self.auth_in_clear, self.size = rcpt, acls, auth_in_clear, size
         super().__init__(folder, **options)
 
     def prepare(self):
-        tls, verify, client = "", "", ""
+        tls, verify, client, client_cram = "", "", "", ""
         if self.pair:
             certificate, key = self.readable("Debian-exim")
             implicit = " : ".join(str(self.ports[name]) for name, word in self.listeners.items() if word == "smtps")
@@ -306,7 +308,7 @@ cram:
         if self.login:
             verify += "\n    hosts_require_auth = *"
             client = f"client_send = ^{self.login[0]}^{self.login[1]}"
-        advertise = "true" if self.auth_in_clear else "${if eq{$tls_in_cipher}{}{false}{true}}"
+            client_cram = f"client_name = {self.login[0]}\n    client_secret = {self.login[1]}"
         config = self.etc / "exim4" / "exim4.conf"
         config.parent.mkdir()
         config.write_text(self.CONFIG.format(
@@ -314,7 +316,7 @@ cram:
             tls_hosts="*" if self.pair else "", queue_only="false" if self.relay_to else "true",
             main=self.main, size=self.size,
             rcpt="  accept" if self.relay_to else self.rcpt, acls=self.acls, user=USER, password=PASSWORD, client_plain=client,
-            advertise=advertise, cram=advertise if self.cram else "false",
+            plain=self.offer("PLAIN", ""), login=self.offer("LOGIN", ""), cram=self.offer("CRAM-MD5"), client_cram=client_cram,
             router="manualroute" if self.relay_to else "accept",
             route=f"route_list = * {self.relay_to[0]}::{self.relay_to[1]} byname\n    transport = smtp\n    self = send"
             if self.relay_to else "transport = away"))
@@ -323,6 +325,12 @@ cram:
             (self.folder / name).mkdir()
             self.own("Debian-exim", self.folder / name)
         return "/usr/sbin/exim4 -bdf -q1m"
+
+    def offer(self, *words):
+        """The condition of a mechanism: TLS, and a listener of one of these words, where smtps is as good as none."""
+        ports = [self.ports[name] for name, word in self.listeners.items() if (word if word != "smtps" else "") in words]
+        tls = "" if self.auth_in_clear else "{!eq{$tls_in_cipher}{}}"
+        return f"${{if and{{{tls}{{inlist{{$received_port}}{{{' : '.join(map(str, ports))}}}}}}}{{true}}{{false}}}}"
 
     def logs(self):
         return [self.output, *sorted((self.folder / "logs").glob("*"))]

@@ -1,6 +1,8 @@
 """A real authoritative name server on loopback: nsd, with zones signed by ldns-signzone. Both are peers (tools/debian-peers)."""
+import os
 import pathlib
 import re
+import signal
 import socket
 import struct
 import subprocess
@@ -100,7 +102,7 @@ class NameServer:
             + "".join(f'zone:\n  name: "{z.name}"\n  zonefile: "{z.name}.zone"\n' for z in zones))
         nsd, env = program("nsd", "usr/sbin/nsd")
         self.process = subprocess.Popen([nsd, "-d", "-c", str(config)], env=env, cwd=self.folder, stdin=subprocess.DEVNULL,
-                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
         self.await_answer(zones[0].name)
 
     def await_answer(self, name):
@@ -118,6 +120,13 @@ class NameServer:
                     time.sleep(0.02)
         log = self.folder / "nsd.log"
         raise AssertionError(f"nsd does not answer; its log:\n{log.read_text() if log.exists() else ''}")
+
+    def pause(self):
+        """Say nothing until go_on()."""
+        os.killpg(self.process.pid, signal.SIGSTOP)
+
+    def go_on(self):
+        os.killpg(self.process.pid, signal.SIGCONT)
 
     def stop(self):
         if self.process:

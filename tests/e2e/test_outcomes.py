@@ -3,7 +3,6 @@ mended, and then it arrives."""
 import email
 import email.policy
 import json
-import signal
 import unittest
 
 import outcomes
@@ -252,7 +251,7 @@ class Outcomes(Way):
             for row in rows:
                 with self.subTest(row=row.id):
                     self.judge(row, idents[row.id])
-        self.names.process.send_signal(signal.SIGCONT)
+        self.names.go_on()
         self.dovecot.begin()
         self.dovecot.wait((self.dovecot.folder / "lmtp").exists)
         self.mend()
@@ -268,7 +267,7 @@ class Outcomes(Way):
             self.dovecot.stop()
             (self.dovecot.folder / "lmtp").unlink()
         elif what == "names":
-            self.names.process.send_signal(signal.SIGSTOP)
+            self.names.pause()
 
     @staticmethod
     def waits(server):

@@ -388,6 +388,18 @@ static void test_stale_connection(void **state)
     bury();
 }
 
+/* A server that takes two mails over a connection: 452 to the third is no reason to wait. */
+static void test_worn_out_connection(void **state)
+{
+    (void)state;
+    BORN(GREET MAIL MAIL "C MAIL\nS 452 4.5.3 Too many messages sent\nC QUIT\nS 221 2.0.0 Bye\nX",
+         GREET MAIL BYE);
+    for (int i = 0; i < 3; i++)
+        expect(attempt((struct wish){0}), IPC_OUTCOME_DELIVERED, 250, "taken");
+    assert_int_equal(rig.fake.connection_n, 2);
+    bury();
+}
+
 /* On a fresh connection the same is an answer. */
 static void test_closed_at_once(void **state)
 {
@@ -706,6 +718,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_refusals),
     cmocka_unit_test(test_lost_after_the_dot),
     cmocka_unit_test(test_stale_connection),
+    cmocka_unit_test(test_worn_out_connection),
     cmocka_unit_test(test_closed_at_once),
     cmocka_unit_test(test_too_many_recipients),
     cmocka_unit_test(test_hundred_and_twenty),

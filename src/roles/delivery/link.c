@@ -1,9 +1,11 @@
 /*
  * One connection to a server, used for mail after mail.
  *
- * Two cases are not what the outcome says, and are tried anew at once:
+ * Three cases are not what the outcome says, and are tried anew at once:
  * - a server closes idle connections, and the close crosses with our MAIL: nothing of the mail was answered,
  * so it goes over another connection;
+ * - a server takes only so many mails over a connection, and says so at the next MAIL (452, as OpenSMTPD
+ * does, or 421): the same;
  * - a server takes only so many recipients in a transaction (452, 552): the others go in the next one.
  */
 #include "base/view.h"
@@ -119,7 +121,9 @@ static bool was_stale(const struct delivery_link *l, const struct client_verdict
 {
     bool unanswered =
         strcmp(v->phase, "MAIL") == 0 || strcmp(v->phase, "RSET") == 0 || strcmp(v->phase, "READY") == 0;
-    return l->mail_n > 0 && v->fate == SP_CLIENT_RETRY && unanswered && (v->code == 0 || v->code == 421);
+    bool worn_out = strcmp(v->phase, "MAIL") == 0 && v->code == 452;
+    return l->mail_n > 0 && v->fate == SP_CLIENT_RETRY &&
+           (worn_out || (unanswered && (v->code == 0 || v->code == 421)));
 }
 
 static bool was_crowded(const struct client_verdict *v)
@@ -232,6 +236,10 @@ static void take_next(void *ctx)
         describe_tls(l);
         log_up(l);
         delivery_dial_done(l);
+    }
+    if (l->attempt && l->lost) { /* it takes no more: the mail waits for another connection */
+        client_quit(l->client);
+        return;
     }
     struct delivery_attempt *a = l->attempt ? l->attempt : delivery_pool_next(p, l);
     bool makes_room = !a && delivery_pool_needs_room(p);
