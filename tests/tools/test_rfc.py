@@ -7,7 +7,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 
 
 def sources():
-    files = [p for folder in ("src/smtp", "src/message", "src/roles/smtpd", "src/roles/delivery", "src/dns") for p in (ROOT / folder).glob("*.[ch]")]
+    files = [p for folder in ("src/smtp", "src/message", "src/roles/smtpd", "src/roles/delivery", "src/roles/queue", "src/dns") for p in (ROOT / folder).glob("*.[ch]")]
     return "\n".join(p.read_text() for p in files)
 
 
