@@ -1,4 +1,5 @@
 """From one mail server to the next: addresses that race, hosts that are dead, and hosts that will not have a mail now."""
+import signal
 import socket
 import unittest
 
@@ -251,6 +252,16 @@ class Detour(World, Fallover):
         server.wait_log("mail-deferred", id=ident, note="may be delivered twice")
         self.assertEqual(second.lines, [])
         self.assertEqual(server.logs("next-host"), [])
+
+    def test_a_reload_while_the_next_host_is_dialled(self):
+        self.publish_more("hole A 127.0.99.9\nhalf MX 10 mx1\nhalf MX 20 hole\n")
+        self.blackhole("127.0.99.9")
+        self.host(1, rcpt=lambda _: "450 4.2.0 not now")
+        server = self.relay()
+        ident = self.send(server, "x@half.example")
+        server.wait_log("next-host", id=ident)
+        server.process.send_signal(signal.SIGHUP)
+        self.assertEqual(self.deferred(server, ident)["last_reply"], "450 4.2.0 not now")
 
     def test_over_one_connection_the_best_host_keeps_the_mail_that_it_takes(self):
         """Of twenty mails half are refused by the first: they go to the second, the others stay."""

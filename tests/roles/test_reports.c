@@ -376,6 +376,24 @@ static void test_urgent_mail_goes_first(void **state)
     bench_free(b);
 }
 
+static void test_an_empty_store_is_not_watched(void **state)
+{
+    (void)state;
+    struct bench *b = bench_new(QUICK);
+    struct os_timer *timer = &bench_queue(b)->watch.timer;
+    bench_deliver(b, IPC_OUTCOME_DEFERRED, 450, "450 4.2.0 not now");
+    assert_true(event_pending(timer->event, EV_TIMEOUT, NULL)); /* the first look */
+    os_timer_stop(timer);                                       /* it comes early */
+    watch(b);
+    assert_false(event_pending(timer->event, EV_TIMEOUT, NULL));
+    submit(b, (struct sp_mail_parameters){0}, (struct sp_rcpt_parameters){0});
+    assert_true(event_pending(timer->event, EV_TIMEOUT, NULL));
+    os_timer_stop(timer);
+    watch(b);
+    assert_true(event_pending(timer->event, EV_TIMEOUT, NULL)); /* while it has a message */
+    bench_free(b);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_success_is_reported_to_who_asked),
     cmocka_unit_test(test_failure_is_not_reported_to_who_wants_none),
@@ -391,6 +409,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_a_stranger_is_spared_delays),
     cmocka_unit_test(test_strangers_of_one_domain_get_so_many_reports),
     cmocka_unit_test(test_one_message_that_is_late_makes_one_report),
+    cmocka_unit_test(test_an_empty_store_is_not_watched),
 };
 
 TAP_MAIN(tests)

@@ -284,6 +284,7 @@ static int store_message(struct queue *q, struct acceptance *a, const struct ipc
         status = store_add(q->store, &a->mail, to, n, m->spooled ? NULL : &m->content, leased);
     if (!status && leased)
         make_items(q, a, to, n);
+    queue_watch_wake(q);
     if (m->spooled && (status || !n))
         store_unspool(q->store, m->id);
     free(to);

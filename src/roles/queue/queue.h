@@ -408,6 +408,7 @@ bool queue_stranger_count(struct queue *q, const struct store_mail *mail);
 /* Look for what has waited too long: late, out of its sender's time, expired without an attempt. */
 void queue_watch_start(struct queue *q);
 void queue_watch_stop(struct queue *q);
+void queue_watch_wake(struct queue *q); /* a message comes into the store */
 /* A step of it. */
 void queue_watch_step(struct queue *q);
 
@@ -470,6 +471,7 @@ struct queue_watch {
     struct os_timer timer;
     struct store_cursor cursor;
     size_t pages;
+    bool asleep; /* the store was empty: no timer runs */
 };
 
 struct queue_asks {

@@ -136,6 +136,7 @@ static int add(struct queue *q, struct sp_view sender, const struct store_mail *
     }
     bool leased = d && !d->parked && queue_window_has_room(q, 1);
     int status = store_add(q->store, mail, &to, 1, &report, leased);
+    queue_watch_wake(q);
     if (d && (status || !leased))
         queue_destination_drop(q, d);
     if (status || !leased)

@@ -30,6 +30,7 @@ struct found {
 struct walk {
     struct queue *q;
     int64_t now;
+    bool met;             /* the store has a message at all           */
     bool young;           /* a message came that is too young for all */
     uint64_t mails[PAGE]; /* that were noted */
     size_t n;
@@ -131,6 +132,7 @@ static void note_by_age(void *ctx, const struct store_mail *mail, const struct s
     struct walk *w = ctx;
     const struct config_queue *c = &w->q->role->config->queue;
     uint32_t least_s = c->warn_after_s && c->warn_after_s < c->expire_s ? c->warn_after_s : c->expire_s;
+    w->met = true;
     if (w->now - mail->received_ms < (int64_t)least_s * 1000)
         w->young = true;
     else
@@ -173,9 +175,11 @@ static void settle_found(struct walk *w)
 
 /* --- the walk ------------------------------------------------------------------------------- */
 
+/* An empty store is looked at again when it is not empty any more. */
 static void end_walk(struct queue *q)
 {
-    os_timer_set(&q->watch.timer, PAUSE_MS + q->watch.pages * PAGE_PAUSE_MS);
+    if (!q->watch.asleep)
+        os_timer_set(&q->watch.timer, PAUSE_MS + q->watch.pages * PAGE_PAUSE_MS);
     q->watch.cursor = (struct store_cursor){0};
     q->watch.pages = 0;
 }
@@ -201,6 +205,7 @@ void queue_watch_step(struct queue *q)
     status = status ? status : judge_noted(&w);
     settle_found(&w);
     watch->pages++;
+    watch->asleep = !status && watch->pages == 1 && !w.met;
     if (status)
         os_log(OS_WARN, "store-failed", OS_STR("what", "watch"), OS_STR("error", store_error(q->store)));
     if (status || watch->cursor.end || w.young)
@@ -215,6 +220,14 @@ void queue_watch_start(struct queue *q)
 {
     os_timer_init(&q->watch.timer, q->role->base, step, q);
     end_walk(q);
+}
+
+void queue_watch_wake(struct queue *q)
+{
+    if (!q->watch.asleep)
+        return;
+    q->watch.asleep = false;
+    os_timer_set(&q->watch.timer, PAUSE_MS);
 }
 
 void queue_watch_stop(struct queue *q) { os_timer_fini(&q->watch.timer); }
