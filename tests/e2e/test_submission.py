@@ -97,6 +97,49 @@ class Submission(ServerCase):
         self.assertEqual(done.returncode, 0, done.output)
         self.assertIn("C: AUTH SCRAM-SHA-256", done.stdout)
 
+    def test_as_a_smarthost(self):
+        """Our server hands everything to Dovecot, logged in with the strongest that both know, over each kind of TLS."""
+        (self.folder / "secret").write_text(RIGHT + "\n")
+        routes = "".join(SMARTHOST.format(name=name, port=port, implicit=implicit, ca=self.certificate, user=USER, password=self.folder / "secret")
+                         for name, port, implicit in (("starttls", self.clear, "no"), ("implicit", self.implicit, "yes")))
+        server = self.configure(OURS_BEFORE + routes, data="ours")
+        for name in ("starttls", "implicit"):
+            with self.subTest(tls=name), server.talk() as c:
+                c.hello()
+                ident = c.mail(recipients=[f"x@{name}.example"])
+                server.wait_log("mail-delivered", id=ident, tls="verified, TLSv1.3, verified")
+                server.wait_log("remote-connected", route=name, user=USER, verified="yes")
+        wait_for(lambda: len(self.next.queue()) == 2, "both at the next server")
+        self.assertRegex(self.dovecot.log(), r"submission-login: .*method=SCRAM-SHA-256")
+
+
+OURS_BEFORE = """
+hostname = ours.example
+data = ours
+listener smtp {
+    address = "127.0.0.1:0"
+    tls = off
+    relay-from = { "127.0.0.0/8" }
+}
+"""
+
+SMARTHOST = """
+rule {name} {{
+    to = {{ "{name}.example" }}
+    route = {name}
+}}
+route {name} {{
+    kind = relay
+    host = "127.0.0.1"
+    port = {port}
+    implicit-tls = {implicit}
+    tls = verified
+    ca-file = "{ca}"
+    user = "{user}"
+    password-file = "{password}"
+}}
+"""
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -1,5 +1,6 @@
 """Our relay in a world of its own: where mail goes, under which TLS, and what becomes of it."""
 import json
+import shutil
 import signal
 import unittest
 
@@ -303,6 +304,49 @@ class MtaSts(Secured):
         ident = self.send(server, "y@one.example")
         self.assertIn("expired", self.deferred(server, ident)["last_reply"])
         self.assertEqual(len(self.web.asked), 1)
+
+
+class Policies(Secured):
+    """The policy that applied, and what there was: in the log and in `queue show`, delivered and not."""
+
+    # policy -> what the route says, what the zone says, what is said of the TLS of good mail; then of a host without STARTTLS
+    ROWS = {
+        "off": ("tls = off", "", "off, in clear", None),
+        "opportunistic": ("tls = opportunistic", "", "opportunistic, TLSv1.3, not verified", "opportunistic, in clear"),
+        "required": ("tls = required", "", "required, TLSv1.3, not verified", "required"),
+        "verified": ("tls = verified", "", "verified, TLSv1.3, verified", "verified"),
+        "dane": ("", "_{port}._tcp.mx1 TLSA 3 1 1 {good}\n_{port}._tcp.mx3 TLSA 3 1 1 {good}\n", "dane, TLSv1.3, verified", "dane"),
+        "dane-unusable": ("", "_{port}._tcp.mx1 TLSA 0 1 1 {good}\n_{port}._tcp.mx3 TLSA 0 1 1 {good}\n", "dane-unusable, TLSv1.3, not verified",
+                          "dane-unusable"),
+        "mta-sts": ("", STS_RECORD + STS_RECORD.replace("one", "implicit"), "mta-sts, TLSv1.3, verified", "mta-sts"),
+    }
+
+    def test_each(self):
+        pair = self.certificate("mx1.example")
+        domains = ("one", "implicit")
+        web = PolicyServer(self.authority.sign("web", "web", ",".join(f"DNS:mta-sts.{d}.example" for d in domains), usage="serverAuth"),
+                           {f"mta-sts.{d}.example": STS_POLICY.format(mode="enforce", mx=mx) for d, mx in zip(domains, ("mx1.example", "implicit.example"))})
+        self.addCleanup(web.stop)
+        self.mx(1, "mx1.example", pair)
+        bare = self.host(3)  # implicit.example: no STARTTLS
+        for policy, (route, zone, good, clear) in self.ROWS.items():
+            with self.subTest(policy=policy):
+                zone = zone.format(port=self.port, good=key_digest(pair[0])).replace("._tcp.mx3", "._tcp.implicit")
+                self.publish(zone, signed=policy.startswith("dane"))
+                server = self.relay(f'{route}\nca-file = "{self.authority.certificate}"\nmta-sts-port = {web.port}')
+                ident = self.send(server, "x@one.example", "y@implicit.example", "z@deaf.example")
+                self.assert_tls(server, ident, "x@one.example", "mail-delivered", good)
+                self.assert_tls(server, ident, "y@implicit.example", "mail-deferred" if clear == policy else "mail-delivered", clear or "off, in clear")
+                server.stop()
+                shutil.rmtree(server.data)
+        self.assertEqual(len(bare.mails), 2)
+
+    def assert_tls(self, server, ident, address, event, tls):
+        line = server.wait_log(event, id=ident, recipient=address)
+        self.assertEqual(line["tls"], tls)
+        recipient, = [r for r in json.loads(server.run("queue", "show", "--json", ident).stdout)["recipients"] if r["address"] == address]
+        self.assertEqual(recipient["last_tls"], tls)
+        self.assertIn(f"(TLS: {tls})", server.run("queue", "show", ident).stdout)
 
 
 class Outcomes(World):
