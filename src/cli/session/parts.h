@@ -9,16 +9,6 @@
 
 enum { SESSION_ATTEMPTS_MAX = 100, SESSION_ID_SIZE = MESSAGE_ID_TEXT + 2, SESSION_TIME_SIZE = 32 };
 
-/* A session as it was told. */
-struct session_told {
-    struct sp_arena memory; /* of all views */
-    bool there;
-    struct ipc_session_facts facts;
-    struct sp_view lines;
-    struct ipc_session_attempt attempts[SESSION_ATTEMPTS_MAX];
-    size_t attempt_n;
-};
-
 struct session_filter {
     struct ipc_session_list wanted; /* most: 0 for all */
     bool json;

@@ -2,12 +2,11 @@
  * `sallyport session show`: the conversation with times, each refusal explained, what the role auth knew of
  * each AUTH, and what went wrong first. The verdict is that of `sallyport diagnose` on the text above it.
  */
-#include "cli/session/parts.h"
+#include "cli/session/told.h"
 
 #include "base/view.h"
 #include "cli/diagnose_show.h"
 #include "cli/queue/mail.h"
-#include "diagnose/trace.h"
 #include "os/heap.h"
 
 #include <inttypes.h>
@@ -41,111 +40,6 @@ enum word { WORDS(X) WORD_N };
 #define X(n, en, vi) {en, vi},
 static const struct reference_text words[WORD_N] = {WORDS(X)};
 #undef X
-
-/* --- what was told -------------------------------------------------------------------------------- */
-
-static struct sp_view copy(struct session_told *t, struct sp_view v)
-{
-    struct sp_view c = {0};
-    if (v.len && sp_arena_copy(&t->memory, v, &c) != SP_OK)
-        abort(); /* os_heap never says no */
-    return c;
-}
-
-static void take_facts(struct session_told *t, const struct ipc_session_facts *facts)
-{
-    struct sp_view *const views[] = {&t->facts.client, &t->facts.listener, &t->facts.hello,
-                                     &t->facts.user,   &t->facts.tls,      &t->facts.refusal};
-    t->facts = *facts;
-    t->there = true;
-    for (size_t i = 0; i < sizeof views / sizeof *views; i++)
-        *views[i] = copy(t, *views[i]);
-}
-
-static void take_attempt(struct session_told *t, const struct ipc_session_attempt *attempt)
-{
-    if (t->attempt_n == SESSION_ATTEMPTS_MAX)
-        return;
-    struct ipc_session_attempt *a = &t->attempts[t->attempt_n++];
-    struct sp_view *const views[] = {&a->mechanism, &a->user,  &a->reason,        &a->defect,
-                                     &a->detail,    &a->steps, &a->offered_clear, &a->offered_tls};
-    *a = *attempt;
-    for (size_t i = 0; i < sizeof views / sizeof *views; i++)
-        *views[i] = copy(t, *views[i]);
-}
-
-static void take_told(void *ctx, const struct ipc_message *m)
-{
-    struct session_told *t = ctx;
-    if (m->type == IPC_TYPE_session_facts)
-        take_facts(t, &m->as.session_facts);
-    else if (m->type == IPC_TYPE_session_lines)
-        t->lines = copy(t, m->as.session_lines.lines);
-    else if (m->type == IPC_TYPE_session_attempt)
-        take_attempt(t, &m->as.session_attempt);
-}
-
-/* --- lines of a trace ----------------------------------------------------------------------------- */
-
-struct line {
-    struct sp_view whole, text;
-    enum diagnose_trace_kind kind;
-    uint64_t ms; /* since the beginning */
-    int code;    /* of a reply's last line, else 0 */
-};
-
-static bool next_line(struct sp_view *rest, struct line *out)
-{
-    struct sp_view seconds;
-    uint64_t s = 0, ms = 0;
-    *out = (struct line){0};
-    if (!sp_view_word(rest, '\n', &out->whole))
-        return false;
-    out->kind = diagnose_trace_read(out->whole, &out->text);
-    seconds = sp_view_trim(out->whole);
-    size_t dot = sp_view_find(seconds, '.', 0);
-    if (sp_view_u64(sp_view_sub(seconds, 0, dot), UINT32_MAX, &s) == SP_OK &&
-        sp_view_u64(sp_view_sub(seconds, dot + 1, 3), 999, &ms) == SP_OK)
-        out->ms = s * 1000 + ms;
-    uint64_t code = 0;
-    bool last = out->text.len > 3 && out->text.p[3] == ' ';
-    if (out->kind == DIAGNOSE_TRACE_SERVER && last &&
-        sp_view_u64(sp_view_sub(out->text, 0, 3), 599, &code) == SP_OK)
-        out->code = (int)code;
-    return true;
-}
-
-/* What is said of a reply: refusals and challenges need it. NULL: nothing. */
-static const char *meaning_of(const struct line *l, enum reference_lang lang)
-{
-    bool wanted = l->code == 334 || l->code >= 400;
-    return wanted ? reference_explain(l->code, sp_view_from(l->text, 4), lang) : NULL;
-}
-
-/* Which attempt a reply ends: that of the AUTH before it, unless the engine refused it by itself. */
-struct matching {
-    const struct session_told *told;
-    size_t next;
-    bool in_auth;
-};
-
-static const struct ipc_session_attempt *attempt_at(struct matching *m, const struct line *l)
-{
-    enum { LATE_MS = 500 }; /* an exchange that was given up is told a moment after its reply */
-    if (l->kind == DIAGNOSE_TRACE_CLIENT && sp_view_starts(l->text, SP_LIT("AUTH")))
-        m->in_auth = true;
-    bool closed = l->kind == DIAGNOSE_TRACE_CLOSED;
-    bool over = closed || (l->code && l->code != 334);
-    if (!m->in_auth || !over || m->next == m->told->attempt_n)
-        return NULL;
-    m->in_auth = false;
-    const struct ipc_session_attempt *a = &m->told->attempts[m->next];
-    bool engine = l->code == 503 || l->code == 504 || l->code == 530 || l->code == 538;
-    if (engine || a->at_ms > m->told->facts.began_ms + l->ms + LATE_MS)
-        return NULL;
-    m->next++;
-    return a;
-}
 
 /* --- for people ----------------------------------------------------------------------------------- */
 
@@ -240,13 +134,13 @@ static void print_facts(const struct page *p, const struct ipc_session_facts *f)
 
 static void print_talk(const struct page *p, const struct session_told *told)
 {
-    struct matching m = {.told = told};
+    struct session_matching m = {.told = told};
     struct sp_view rest = told->lines;
-    for (struct line l; next_line(&rest, &l);) {
+    for (struct session_line l; session_next_line(&rest, &l);) {
         print_view(p, l.whole);
         putc('\n', p->to);
-        const char *means = meaning_of(&l, p->lang);
-        const struct ipc_session_attempt *a = attempt_at(&m, &l);
+        const char *means = session_meaning_of(&l, p->lang);
+        const struct ipc_session_attempt *a = session_attempt_at(&m, &l);
         if (means) {
             begin_aside(p);
             fputs(means, p->to);
@@ -275,66 +169,6 @@ static char *page_of(const struct session_told *told, enum reference_lang lang, 
     return text;
 }
 
-/* --- JSON ----------------------------------------------------------------------------------------- */
-
-static const char *from_of(enum diagnose_trace_kind kind)
-{
-    return kind == DIAGNOSE_TRACE_CLIENT ? "client" : kind == DIAGNOSE_TRACE_SERVER ? "server" : "event";
-}
-
-static json_t *talk_json(const struct session_told *told, enum reference_lang lang)
-{
-    json_t *talk = json_array();
-    struct sp_view rest = told->lines;
-    for (struct line l; next_line(&rest, &l);) {
-        bool odd = l.kind == DIAGNOSE_TRACE_NOT; /* the gap, which has no time */
-        json_t *o =
-            json_pack("{s:o, s:s, s:o}", "at_ms", odd ? json_null() : json_integer((json_int_t)l.ms), "from",
-                      from_of(l.kind), "text", queue_json_text(odd ? sp_view_trim(l.whole) : l.text));
-        const char *means = meaning_of(&l, lang);
-        if (means)
-            json_object_set_new(o, "means", json_string(means));
-        json_array_append_new(talk, o);
-    }
-    return talk;
-}
-
-static json_t *attempts_json(const struct session_told *told)
-{
-    json_t *all = json_array();
-    for (size_t i = 0; i < told->attempt_n; i++) {
-        const struct ipc_session_attempt *a = &told->attempts[i];
-        const struct {
-            const char *name;
-            struct sp_view value;
-        } texts[] = {{"reason", a->reason},
-                     {"defect", a->defect},
-                     {"detail", a->detail},
-                     {"steps", a->steps},
-                     {"offered_clear", a->offered_clear},
-                     {"offered_tls", a->offered_tls}};
-        int64_t at_ms = (int64_t)a->at_ms - (int64_t)told->facts.began_ms;
-        json_t *o = json_pack("{s:I, s:o, s:o, s:b}", "at_ms", (json_int_t)(at_ms > 0 ? at_ms : 0),
-                              "mechanism", queue_json_text(a->mechanism), "user",
-                              a->user.len ? queue_json_text(a->user) : json_null(), "tls", a->tls != 0);
-        for (size_t k = 0; k < sizeof texts / sizeof *texts; k++)
-            json_object_set_new(o, texts[k].name,
-                                texts[k].value.len ? queue_json_text(texts[k].value) : json_null());
-        json_array_append_new(all, o);
-    }
-    return all;
-}
-
-static void print_json(const struct session_told *told, const struct diagnose_report *report,
-                       enum reference_lang lang)
-{
-    json_t *o = session_facts_json(&told->facts);
-    json_object_set_new(o, "talk", talk_json(told, lang));
-    json_object_set_new(o, "attempts", attempts_json(told));
-    json_object_set_new(o, "diagnosis", diagnose_json(report, lang));
-    cli_json_print(o);
-}
-
 /* --- show ----------------------------------------------------------------------------------------- */
 
 static void show_told(const struct session_told *told, bool json, enum reference_lang lang)
@@ -347,7 +181,7 @@ static void show_told(const struct session_told *told, bool json, enum reference
     diagnose_feed(d, sp_view_make(text, len));
     const struct diagnose_report *report = diagnose_end(d);
     if (json) {
-        print_json(told, report, lang);
+        session_print_json(told, report, lang);
     } else {
         (void)fwrite(text, 1, len, stdout); /* failures show at the end */
         diagnose_show_page(report, "-", lang);
@@ -366,7 +200,7 @@ int session_show(struct session_store *s, const char *word, bool json, enum refe
     struct session_told *told = os_new(sizeof *told);
     sp_arena_init(&told->memory, &os_heap, SIZE_MAX);
     struct ipc_message m = {.type = IPC_TYPE_session_show, .as.session_show = {id}};
-    code = session_store_ask(s, &m, take_told, told, &done);
+    code = session_store_ask(s, &m, session_take_told, told, &done);
     if (code == EX_OK)
         code = session_fault_of(&done, word);
     if (code == EX_OK && told->there)
