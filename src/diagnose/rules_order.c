@@ -99,6 +99,38 @@ static bool judge_hello(const struct session *s, const struct reply *r, struct j
     return is(j, DIAGNOSE_EHLO_REFUSED, 0.9);
 }
 
+static bool judge_rcpt_order(const struct session *s, const struct reply *r, struct judgement *j)
+{
+    if (s->mail_failed)
+        return is(j, DIAGNOSE_MAIL_REFUSED_CASCADE, 0.7);
+    if (!s->hello && s->greeted)
+        return is(j, DIAGNOSE_NO_EHLO, 0.9);
+    if (diagnose_has(r->text, "auth"))
+        return is(j, DIAGNOSE_AUTH_REQUIRED, 0.8);
+    return is(j, DIAGNOSE_NO_MAIL, 0.88);
+}
+
+/* A 503 of which nobody knows what it answers: its words may say. */
+static bool judge_by_words(const struct reply *r, struct judgement *j)
+{
+    if (diagnose_has(r->text, "already auth|identity change"))
+        return is(j, DIAGNOSE_AUTH_TWICE, 0.9);
+    if (diagnose_has(r->text, "auth*not enabled|auth*not advertised|authentication not|auth*not "
+                              "available|auth command used when"))
+        return is(j, DIAGNOSE_AUTH_NOT_OFFERED, 0.75);
+    if (diagnose_has(r->text, "nested|already given|already specified|issue a reset"))
+        return is(j, DIAGNOSE_NESTED_MAIL, 0.85);
+    if (diagnose_has(r->text, "bdat"))
+        return is(j, DIAGNOSE_DATA_BDAT_MIXED, 0.8);
+    if (asks_hello(r))
+        return is(j, DIAGNOSE_NO_EHLO, 0.85);
+    if (diagnose_has(r->text, "recipient|rcpt"))
+        return is(j, DIAGNOSE_NO_VALID_RECIPIENTS, 0.8);
+    if (diagnose_has(r->text, "need mail|mail first|sender not|mail before"))
+        return is(j, DIAGNOSE_NO_MAIL, 0.85);
+    return is(j, DIAGNOSE_WRONG_ORDER, 0.4);
+}
+
 bool diagnose_judge_order(const struct session *s, const struct reply *r, struct judgement *j)
 {
     bool order = r->code == 503;
@@ -116,15 +148,7 @@ bool diagnose_judge_order(const struct session *s, const struct reply *r, struct
     case VERB_MAIL:
         return order && judge_mail_order(s, r, j);
     case VERB_RCPT:
-        if (!order)
-            return false;
-        if (s->mail_failed)
-            return is(j, DIAGNOSE_MAIL_REFUSED_CASCADE, 0.7);
-        if (!s->hello && s->greeted)
-            return is(j, DIAGNOSE_NO_EHLO, 0.9);
-        if (diagnose_has(r->text, "auth"))
-            return is(j, DIAGNOSE_AUTH_REQUIRED, 0.8);
-        return is(j, DIAGNOSE_NO_MAIL, 0.88);
+        return order && judge_rcpt_order(s, r, j);
     case VERB_DATA:
     case VERB_BDAT:
     case VERB_END:
@@ -141,22 +165,5 @@ bool diagnose_judge_order(const struct session *s, const struct reply *r, struct
     default:
         return order && s->refused && is(j, DIAGNOSE_REFUSED_AT_GREETING, 0.8);
     }
-    if (!order)
-        return false;
-    if (diagnose_has(r->text, "already auth|identity change"))
-        return is(j, DIAGNOSE_AUTH_TWICE, 0.9);
-    if (diagnose_has(r->text, "auth*not enabled|auth*not advertised|authentication not|auth*not "
-                              "available|auth command used when"))
-        return is(j, DIAGNOSE_AUTH_NOT_OFFERED, 0.75);
-    if (diagnose_has(r->text, "nested|already given|already specified|issue a reset"))
-        return is(j, DIAGNOSE_NESTED_MAIL, 0.85);
-    if (diagnose_has(r->text, "bdat"))
-        return is(j, DIAGNOSE_DATA_BDAT_MIXED, 0.8);
-    if (asks_hello(r))
-        return is(j, DIAGNOSE_NO_EHLO, 0.85);
-    if (diagnose_has(r->text, "recipient|rcpt"))
-        return is(j, DIAGNOSE_NO_VALID_RECIPIENTS, 0.8);
-    if (diagnose_has(r->text, "need mail|mail first|sender not|mail before"))
-        return is(j, DIAGNOSE_NO_MAIL, 0.85);
-    return is(j, DIAGNOSE_WRONG_ORDER, 0.4);
+    return order && judge_by_words(r, j);
 }
