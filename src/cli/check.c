@@ -12,6 +12,7 @@
 #include "os/heap.h"
 #include "os/tls.h"
 #include "roles/supervisor/alias_file.h"
+#include "roles/supervisor/srs_file.h"
 
 enum { PEM_MAX = 1 << 20, ERROR_MAX = 1 << 20 };
 
@@ -202,6 +203,23 @@ static int check_aliases(const char *path)
     return code;
 }
 
+static int check_srs_file(const char *path)
+{
+    struct sp_buf text, error;
+    sp_buf_init(&text, &os_heap, SRS_FILE_MAX);
+    sp_buf_init(&error, &os_heap, ERROR_MAX);
+    int code = srs_file_read(path, &text, &error);
+    if (code == EX_NOINPUT && errno == EACCES) {
+        printf("  %s: not looked at, since this user may not read it (secret-file)\n", path);
+        code = EX_OK;
+    } else {
+        (void)fwrite(error.p, 1, error.len, stderr); /* there is no other place to say that it failed */
+    }
+    sp_buf_fini_secret(&text);
+    sp_buf_fini(&error);
+    return code;
+}
+
 static int check_files(const struct config *c)
 {
     int code = c->tls_certificate ? check_identity(c->tls_certificate, c->tls_key,
@@ -217,6 +235,8 @@ static int check_files(const struct config *c)
         int domain_code = c->domains[i].aliases ? check_aliases(c->domains[i].aliases) : EX_OK;
         code = code != EX_OK ? code : domain_code;
     }
+    int srs_code = c->srs.domain ? check_srs_file(c->srs.secret_file) : EX_OK;
+    code = code != EX_OK ? code : srs_code;
     for (size_t i = 0; i < c->route_n; i++) {
         int route_code = check_route_files(&c->routes[i]);
         code = code != EX_OK ? code : route_code;

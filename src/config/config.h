@@ -192,6 +192,13 @@ struct config_tokens {
     const char *user_claim;
 };
 
+/* srs { ... }: senders of forwarded mail; domain NULL: they stay as they are */
+struct config_srs {
+    const char *domain;      /* one of ours, lower case  */
+    const char *secret_file; /* read by the supervisor   */
+    uint32_t max_age_s, hash_len;
+};
+
 enum config_keep { CONFIG_KEEP_FAILED, CONFIG_KEEP_ALL, CONFIG_KEEP_NONE };
 
 /* sessions { ... } */
@@ -222,6 +229,7 @@ struct config {
     struct config_limits limits;
     struct config_users users;
     struct config_tokens tokens;
+    struct config_srs srs;
     struct config_queue queue;
     struct config_sessions sessions;
     uint32_t smtpd_n, auth_n, delivery_n; /* processes, at least 1; 0 in the file is one per core */

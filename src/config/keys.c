@@ -12,6 +12,7 @@
 #define TYPE_USERS    struct config_users
 #define TYPE_TOKENS   struct config_tokens
 #define TYPE_QUEUE    struct config_queue
+#define TYPE_SRS      struct config_srs
 #define TYPE_SESSIONS struct config_sessions
 #define TYPE_RULE     struct config_rule
 #define TYPE_DNS      struct config_dns

@@ -121,6 +121,8 @@ static void *add_target(struct parse *p, struct config_block *b)
         return &c->users;
     case CONFIG_SECTION_TOKENS:
         return &c->tokens;
+    case CONFIG_SECTION_SRS:
+        return &c->srs;
     case CONFIG_SECTION_QUEUE:
         return &c->queue;
     case CONFIG_SECTION_SESSIONS:

@@ -98,6 +98,25 @@ static void check_users(const struct config_rules *r)
                 : "path is missing: source = password-file needs the file");
 }
 
+static void check_srs(const struct config_rules *r)
+{
+    enum { DAY_S = 86400 };
+    const struct config_srs *s = r->block->target;
+    if (s->domain && !config_find_domain(r->config, sp_view_of(s->domain)))
+        config_rules_fault(
+            r, "domain",
+            config_text(r->faults->arena,
+                        "'%.60s' is no domain of this server, so bounces to it would be refused; allowed: "
+                        "a domain with a section of its own: domain \"%.60s\" { route = ... }",
+                        s->domain, s->domain));
+    if (s->max_age_s % DAY_S)
+        config_rules_fault(r, "max-age",
+                           "addresses hold a day, not a time; allowed: whole days, such as 21d");
+    if (s->max_age_s <= r->config->queue.expire_s)
+        config_rules_fault(
+            r, "max-age", "is not more than queue/expire: bounces of mail that waited here would be refused");
+}
+
 static void check_dns(const struct config_rules *r)
 {
     const struct config_dns *d = r->block->target;
@@ -176,6 +195,7 @@ void config_rules(struct config *c, const struct config_block *blocks, struct co
         [CONFIG_SECTION_TOKENS] = config_rules_tokens,
         [CONFIG_SECTION_RULE] = check_rule,
         [CONFIG_SECTION_DNS] = check_dns,
+        [CONFIG_SECTION_SRS] = check_srs,
     };
     for (const struct config_block *b = blocks; b; b = b->next) {
         struct config_rules r = {c, b, faults};

@@ -3,6 +3,7 @@
 #include "base/table.h"
 #include "base/view.h"
 #include "config/aliases.h"
+#include "os/clock.h"
 #include "os/heap.h"
 #include "os/log.h"
 
@@ -21,10 +22,16 @@ struct file {
 
 struct addresses {
     struct file *files;
+    struct srs *srs;
     uint32_t generation; /* in use */
 };
 
-struct addresses *addresses_new(void) { return os_new(sizeof(struct addresses)); }
+struct addresses *addresses_new(void)
+{
+    struct addresses *a = os_new(sizeof *a);
+    a->srs = srs_new();
+    return a;
+}
 
 static void free_files(struct addresses *a, uint32_t keep)
 {
@@ -47,6 +54,7 @@ void addresses_free(struct addresses *a)
     for (struct file *f = a->files; f; f = f->next)
         f->generation = 0;
     free_files(a, 1);
+    srs_free(a->srs);
     free(a);
 }
 
@@ -69,7 +77,12 @@ void addresses_use(struct addresses *a, uint32_t generation)
 {
     a->generation = generation;
     free_files(a, generation);
+    srs_use(a->srs, generation);
 }
+
+void addresses_take_srs(struct addresses *a, const struct ipc_srs_secrets *m) { srs_take(a->srs, m); }
+
+const struct srs *addresses_srs(const struct addresses *a) { return a ? a->srs : NULL; }
 
 static const struct config_aliases *aliases_of(const struct addresses *a, const struct config_domain *d)
 {
@@ -129,6 +142,7 @@ struct resolving {
     size_t told, depth;
     bool living; /* one of those that were told exists, as far as can be known here */
     bool tangled;
+    enum addresses_answer unread; /* why an address stands for no sender; HERE: none was met */
 };
 
 static bool meet(struct resolving *r, struct sp_view address)
@@ -229,11 +243,37 @@ static bool find_name(struct resolving *r, const struct config_domain *d, struct
     return true;
 }
 
-/* The name, else what stands before its +, else the domain's catch-all. whole: the address as it was said. */
+/* In the domain of senders of forwarded mail. false: it is a name like any other, or r->unread says what it
+ * is. */
+static bool resolve_sender(struct resolving *r, const struct config_domain *d, struct sp_view local)
+{
+    struct sp_buf address;
+    sp_buf_init(&address, &os_heap, ADDRESS_MAX * 2);
+    int status = srs_read(r->addresses->srs, r->config, local, os_wall_ms(), &address);
+    if (status == SP_OK)
+        resolve_target(r, d, (struct sp_view){0}, sp_buf_view(&address));
+    else if (status != SP_ERR_ABSENT)
+        r->unread = status == SP_ERR_RANGE ? ADDRESSES_EXPIRED : ADDRESSES_FORGED;
+    sp_buf_fini(&address);
+    return status == SP_OK;
+}
+
+static bool is_for_senders(const struct resolving *r, const struct config_domain *d)
+{
+    return r->addresses && r->config->srs.domain &&
+           sp_view_eq(sp_view_of(d->name), sp_view_of(r->config->srs.domain));
+}
+
+/* A sender that is returned to, else the name, else what stands before its +, else the domain's catch-all.
+ * whole: the address as it was said. */
 static bool resolve_name(struct resolving *r, const struct config_domain *d, struct sp_view local,
                          struct sp_view whole)
 {
     uint8_t small[LOCAL_MAX], base[ADDRESS_MAX];
+    if (is_for_senders(r, d) && resolve_sender(r, d, local))
+        return true;
+    if (r->unread != ADDRESSES_HERE)
+        return false;
     struct sp_view name = plain(local, small);
     size_t plus = sp_view_find(name, '+', 0);
     if (!name.len || !whole.len)
@@ -267,6 +307,6 @@ enum addresses_answer addresses_resolve(
     sp_table_fini(&r.met);
     /* Who only stands for nobody is told so now, not in a report afterwards. */
     if (!known || (r.told > 0 && !r.living && !r.tangled))
-        return ADDRESSES_UNKNOWN;
+        return r.unread == ADDRESSES_HERE ? ADDRESSES_UNKNOWN : r.unread;
     return r.tangled || r.told == 0 ? ADDRESSES_TANGLED : ADDRESSES_HERE;
 }

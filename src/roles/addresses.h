@@ -7,6 +7,7 @@
 
 #include "config/config.h"
 #include "ipc/ipc.h"
+#include "roles/srs.h"
 
 enum {
     ADDRESSES_DEPTH_MAX = 20,     /* aliases behind aliases: more is a mistake                     */
@@ -23,11 +24,17 @@ void addresses_free(struct addresses *a);
 void addresses_take(struct addresses *a, const struct ipc_aliases *m);
 void addresses_use(struct addresses *a, uint32_t generation);
 
+/* The same for what senders of forwarded mail are signed with. */
+void addresses_take_srs(struct addresses *a, const struct ipc_srs_secrets *m);
+const struct srs *addresses_srs(const struct addresses *a);
+
 /* NAME. What an address is. */
 enum addresses_answer {
     ADDRESSES_HERE,    /* its targets were told                                          */
     ADDRESSES_UNKNOWN, /* the domain is ours, and has no such name; or it stands for such names alone */
     ADDRESSES_FOREIGN, /* the domain is not ours                                         */
+    ADDRESSES_FORGED,  /* it looks like one that stands for a sender, and we did not make it */
+    ADDRESSES_EXPIRED, /* we did, too long ago                                           */
     ADDRESSES_TANGLED  /* aliases lead in a circle, too deep, or to too many             */
 };
 

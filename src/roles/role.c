@@ -216,6 +216,9 @@ static void take_supervisor_message(void *ctx, struct os_edge *edge, const struc
     case IPC_TYPE_aliases:
         addresses_take(r->addresses, &m->as.aliases);
         break;
+    case IPC_TYPE_srs_secrets:
+        addresses_take_srs(r->addresses, &m->as.srs_secrets);
+        break;
     case IPC_TYPE_peer:
         take_peer(r, &m->as.peer);
         break;

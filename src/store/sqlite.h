@@ -13,8 +13,8 @@
     "m.id, m.received_ms, m.session, m.client, m.user, m.sender, m.size, r.number, r.address, r.route, "     \
     "r.state, r.attempts, r.next_ms, r.last_ms, r.last_code, r.last_enhanced, r.last_reply, r.last_remote, " \
     "m.body, m.smtputf8, m.requiretls, m.ret, m.envid, m.auth, m.by_mode, m.by_trace, m.by_ms, "             \
-    "m.hold_until_ms, m.priority, r.notify, r.orcpt, r.warned, r.parked, r.last_tls, m.stranger, "             \
-    "r.unreturned"
+    "m.hold_until_ms, m.priority, r.notify, r.orcpt, r.warned, r.parked, r.last_tls, m.stranger, "           \
+    "r.unreturned, r.forwarded"
 
 #define SQLITE_STORE_OPEN_STATES "('queued', 'deferred', 'held')"
 
@@ -26,10 +26,11 @@
     X(ADD_MAIL,                                                                                              \
       "INSERT INTO mail (id, received_ms, session, client, user, sender, size, content, body, "              \
       "smtputf8, requiretls, ret, envid, auth, by_mode, by_trace, by_ms, hold_until_ms, priority, "          \
-      "stranger) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, "            \
-      "?19, ?20)")                                                                                                \
-    X(ADD_RECIPIENT, "INSERT INTO recipient (mail, number, address, route, state, next_ms, last_reply, "     \
-                     "notify, orcpt, parked) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")              \
+      "stranger) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, "  \
+      "?19, ?20)")                                                                                           \
+    X(ADD_RECIPIENT,                                                                                         \
+      "INSERT INTO recipient (mail, number, address, route, state, next_ms, last_reply, "                    \
+      "notify, orcpt, parked, forwarded) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)")             \
     X(DUE, "SELECT " SQLITE_STORE_COLUMNS                                                                    \
            " FROM recipient r INDEXED BY recipient_due CROSS JOIN mail m ON m.id = r.mail "                  \
            "WHERE r.next_ms <= ?1 AND r.parked IS NULL AND (r.next_ms, r.mail, r.number) > (?2, ?3, ?4) "    \
@@ -40,7 +41,7 @@
       "SELECT number FROM recipient WHERE mail = ?1 AND state IN " SQLITE_STORE_OPEN_STATES " LIMIT ?2")     \
     X(SETTLE, "UPDATE recipient SET state = ?3, attempts = attempts + ?4, next_ms = ?5, last_ms = ?6, "      \
               "last_code = ?7, last_enhanced = ?8, last_reply = ?9, last_remote = ?10, parked = NULL, "      \
-              "warned = max(warned, ?11), last_tls = ?12, unreturned = ?13 "                                                   \
+              "warned = max(warned, ?11), last_tls = ?12, unreturned = ?13 "                                 \
               "WHERE mail = ?1 AND number = ?2 AND state IN " SQLITE_STORE_OPEN_STATES)                      \
     X(REMOVE_RECIPIENTS, "DELETE FROM recipient WHERE mail = ?1")                                            \
     X(IS_SPOOLED, "SELECT content IS NULL FROM mail WHERE id = ?1")                                          \
@@ -61,8 +62,9 @@
                     "ORDER BY parked LIMIT 1")                                                               \
     X(COUNT_PARKED, "SELECT count(*) FROM (SELECT 1 FROM recipient INDEXED BY recipient_parked "             \
                     "WHERE parked = ?1 LIMIT ?2)")                                                           \
-    X(REDIRECT, "UPDATE recipient SET address = ?3, route = ?4 WHERE mail = ?1 AND number = ?2 "             \
-                "AND state IN " SQLITE_STORE_OPEN_STATES " RETURNING 1")                                     \
+    X(REDIRECT,                                                                                              \
+      "UPDATE recipient SET address = ?3, route = ?4, forwarded = 1 WHERE mail = ?1 AND number = ?2 "        \
+      "AND state IN " SQLITE_STORE_OPEN_STATES " RETURNING 1")                                               \
     X(LATE, "SELECT " SQLITE_STORE_COLUMNS " FROM mail m INDEXED BY mail_by CROSS JOIN recipient r "         \
             "ON r.mail = m.id WHERE m.by_ms > 0 AND m.by_ms <= ?1 AND r.next_ms IS NOT NULL "                \
             "AND (m.by_mode = 'return' OR r.warned = 0) LIMIT ?2")                                           \

@@ -53,6 +53,7 @@ static int add_recipient(struct sqlite_store *s, uint64_t mail, const struct sto
         database_bind_text(st, 10, r->parked);
     else
         (void)sqlite3_bind_null(st, 10); /* a failed bind shows in the step */
+    database_bind_number(st, 11, r->forwarded);
     int status = sqlite_run(s, st);
     /* Half a message must not stay: the caller's numbers are wrong, or an orphan is in the table. */
     return status == SP_ERR_EXISTS ? sqlite_fail(s) : status;

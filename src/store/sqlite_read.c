@@ -44,6 +44,7 @@ void sqlite_row(sqlite3_stmt *st, struct store_mail *mail_out, struct store_reci
         .parked = database_text(st, 32),
         .tls = database_text(st, 33),
         .unreturned = sqlite3_column_int(st, 35),
+        .forwarded = sqlite3_column_int(st, 36),
     };
 }
 

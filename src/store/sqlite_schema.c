@@ -95,6 +95,9 @@ static const char *const migrations[] = {
     /* Whose sender may be forged, and who is not told of what. */
     "ALTER TABLE mail ADD COLUMN stranger INTEGER NOT NULL DEFAULT 0 CHECK (stranger IN (0, 1));\n"
     "ALTER TABLE recipient ADD COLUMN unreturned INTEGER NOT NULL DEFAULT 0 CHECK (unreturned IN (0, 1));\n",
+
+    /* Whose sender is another's. */
+    "ALTER TABLE recipient ADD COLUMN forwarded INTEGER NOT NULL DEFAULT 0 CHECK (forwarded IN (0, 1));\n",
 };
 
 #define X(n, sql) [SQLITE_##n##_STMT] = sql,

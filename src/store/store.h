@@ -59,6 +59,7 @@ struct store_recipient {
     struct sp_view enhanced, reply, remote, tls;
     bool warned;           /* its sender was told of the delay              */
     bool unreturned;       /* HELD: it has failed, and its sender is not told */
+    bool forwarded;        /* not what RCPT said, but what that stands for  */
     struct sp_view parked; /* waits for this destination, not for next_ms; empty: it does not */
     struct sp_rcpt_parameters parameters;
 };
@@ -215,7 +216,7 @@ SP_MUST_USE int store_hasten(struct store *s, uint64_t mail, uint32_t number, in
  * whose sender was not told. */
 SP_MUST_USE int store_late(struct store *s, int64_t now_ms, size_t most, store_visit *visit, void *ctx);
 
-/* Change where a recipient goes. SP_ERR_ABSENT: it is not there (any more). */
+/* Change where a recipient goes: it is forwarded there. SP_ERR_ABSENT: it is not there (any more). */
 SP_MUST_USE int store_redirect(struct store *s, uint64_t mail, uint32_t number, struct sp_view address,
                                struct sp_view route);
 

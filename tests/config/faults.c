@@ -38,10 +38,10 @@ static void names(void **state)
     (void)state;
     FAULT("limit {\n}\n",
           "f:4: no section is called limit; did you mean limits?; "
-          "allowed: listener, route, domain, rule, dns, limits, users, tokens, queue, sessions");
+          "allowed: listener, route, domain, rule, dns, limits, users, tokens, srs, queue, sessions");
     FAULT("frobnicate {\n a = b\n}\n",
           "f:4: no section is called frobnicate; "
-          "allowed: listener, route, domain, rule, dns, limits, users, tokens, queue, sessions");
+          "allowed: listener, route, domain, rule, dns, limits, users, tokens, srs, queue, sessions");
     FAULT("queue {\n exprie = 5d\n}\n",
           "f:5: queue: no key exprie; did you mean expire?; allowed: "
           "return-to-strangers, retry-first, retry-most, expire, warn-after, back-off-first, back-off-most, "
@@ -350,6 +350,24 @@ static void whole(void **state)
           "f:6: queue/expire: is less than retry-first: nothing would be tried again");
 }
 
+static void senders_of_forwarded_mail(void **state)
+{
+    (void)state;
+    FAULT("srs {\n domain = a.example\n}\n",
+          "f:4: srs: secret-file is missing\n"
+          "f:5: srs/domain: 'a.example' is no domain of this server, so bounces to "
+          "it would be refused; allowed: a domain with a section of its own: "
+          "domain \"a.example\" { route = ... }");
+#define SRS "domain a.example { route = hold }\nsrs {\n domain = \"A.example\"\n secret-file = x\n "
+    FAULT(SRS "max-age = 50h\n}\nqueue {\n expire = 1d\n}\n",
+          "f:8: srs/max-age: addresses hold a day, not a time; allowed: whole days, such as 21d");
+    FAULT(
+        SRS "max-age = 5d\n}\n",
+        "f:8: srs/max-age: is not more than queue/expire: bounces of mail that waited here would be refused");
+    FAULT(SRS "hash-length = 3\n}\n", "f:8: srs/hash-length: '3' is out of range; allowed: 4 to 20");
+#undef SRS
+}
+
 static void all_faults_are_told_in_the_order_of_their_lines(void **state)
 {
     (void)state;
@@ -415,6 +433,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(client_certificates),
     cmocka_unit_test(route_rules),
     cmocka_unit_test(whole),
+    cmocka_unit_test(senders_of_forwarded_mail),
     cmocka_unit_test(all_faults_are_told_in_the_order_of_their_lines),
     cmocka_unit_test(a_flood_of_faults_is_cut),
     cmocka_unit_test(a_nul_is_a_fault),

@@ -466,6 +466,7 @@ static void check_migrated(void *ctx, const struct store_mail *m, const struct s
     assert_int_equal(r->parameters.notify, 0);
     assert_int_equal(r->parameters.orcpt.len, 0);
     assert_false(m->stranger || r->unreturned); /* what came before is reported as before */
+    assert_false(r->forwarded);
 }
 
 static void test_an_old_store_is_migrated(void **state)

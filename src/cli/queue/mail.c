@@ -119,6 +119,7 @@ static json_t *recipient_json(const struct ipc_queue_recipient *r, bool whole)
     if (!whole)
         return o;
     json_object_set_new(o, "route", queue_json_text(r->route));
+    json_object_set_new(o, "sender", queue_json_text_or_null(r->sender));
     json_object_set_new(o, "last_enhanced", queue_json_text_or_null(r->enhanced));
     json_object_set_new(o, "last_attempt", queue_json_time(r->last_ms));
     json_object_set_new(o, "last_remote", queue_json_text_or_null(r->remote));
@@ -194,6 +195,10 @@ static void print_recipient(const struct ipc_queue_recipient *r, FILE *to)
     queue_print_text(r->state, false, to);
     fputs(", route ", to);
     queue_print_text(r->route, false, to);
+    if (r->sender.len) {
+        fputs(", sender ", to);
+        print_address(r->sender, to);
+    }
     if (r->attempts)
         fprintf(to, ", %" PRIu32 " attempt%s", r->attempts, r->attempts == 1 ? "" : "s");
     if (r->next_ms)

@@ -12,17 +12,19 @@ struct refusal {
     const char *enhanced, *reply;
 };
 
-static const struct refusal bad_domain = {"5.1.3",
-                                          "553 5.1.3 The domain is no name that DNS can have [bad-domain]"},
-                            no_route = {"5.4.4",
-                                        "550 5.4.4 This server has no route to other domains than its "
-                                        "own [no-route]"},
-                            refusals[] = {
-                                [ADDRESSES_UNKNOWN] = {"5.1.1", "550 5.1.1 There is no such mailbox here "
-                                                                "[unknown-recipient]"},
-                                [ADDRESSES_TANGLED] = {"5.4.6",
-                                                       "550 5.4.6 The aliases of this address lead in a "
-                                                       "circle [alias-tangle]"}};
+static const struct refusal
+    bad_domain = {"5.1.3", "553 5.1.3 The domain is no name that DNS can have [bad-domain]"},
+    no_route = {"5.4.4", "550 5.4.4 This server has no route to other domains than its "
+                         "own [no-route]"},
+    refusals[] = {[ADDRESSES_UNKNOWN] = {"5.1.1", "550 5.1.1 There is no such mailbox here "
+                                                  "[unknown-recipient]"},
+                  [ADDRESSES_FORGED] = {"5.1.1", "550 5.1.1 This return address was not made by "
+                                                 "this server, or it was damaged on its way "
+                                                 "[srs-forged]"},
+                  [ADDRESSES_EXPIRED] = {"5.1.1", "550 5.1.1 This return address is too old: its "
+                                                  "message was forwarded long ago [srs-expired]"},
+                  [ADDRESSES_TANGLED] = {"5.4.6", "550 5.4.6 The aliases of this address lead in a "
+                                                  "circle [alias-tangle]"}};
 
 struct taking {
     struct parcel *parcel;
@@ -55,7 +57,8 @@ static void take_target(void *ctx, struct sp_view address, const struct config_r
     sp_buf_add(&original, t->said);
     if (!itself && asked.orcpt.len == 0 && sp_buf_status(&original) == SP_OK)
         asked.orcpt = sp_buf_view(&original);
-    struct ipc_recipient r = {.address = address, .route = sp_view_of(route->name), .parameters = asked};
+    struct ipc_recipient r = {
+        .address = address, .route = sp_view_of(route->name), .forwarded = !itself, .parameters = asked};
     (void)ipc_add_recipient(&parcel->recipients, &r); /* sticks; asked for at the end */
     sp_buf_fini(&original);
     bool only = parcel->recipient_n++ == 0 && itself;

@@ -231,6 +231,7 @@ static size_t sort_recipients(struct queue *q, struct acceptance *a, struct sp_v
                                            .route = r.route,
                                            .state = kind == CONFIG_ROUTE_HOLD ? STORE_HELD : STORE_QUEUED,
                                            .next_ms = due_ms,
+                                           .forwarded = r.forwarded,
                                            .parameters = r.parameters};
     }
     return n;
@@ -259,11 +260,12 @@ static void make_items(struct queue *q, struct acceptance *a, const struct store
             continue;
         struct queue_destination *d = queue_destination_of(q, to[i].route, to[i].address);
         struct queue_item *item = a->items;
-        while (item && (item->destination != d || item->target_n >= QUEUE_TARGETS_MAX))
+        while (item && !queue_item_fits(q, item, d, &to[i]))
             item = item->next;
         if (!item) {
             item = queue_item_new(&a->mail, true);
             queue_item_aim(item, d);
+            item->away = queue_is_away(q, &to[i]);
             item->next = a->items;
             a->items = item;
         }
@@ -273,7 +275,7 @@ static void make_items(struct queue *q, struct acceptance *a, const struct store
 
 static int store_message(struct queue *q, struct acceptance *a, const struct ipc_submit *m)
 {
-    size_t most = m->recipients.len / 13; /* an octet and three lengths of four octets at least */
+    size_t most = m->recipients.len / 14; /* two octets and three lengths of four octets at least */
     struct store_recipient *to = os_new((most + 1) * sizeof *to);
     size_t n = sort_recipients(q, a, m->recipients, to);
     bool leased = due_of(&a->mail) <= a->mail.received_ms && queue_window_has_room(q, n);

@@ -55,6 +55,16 @@ static void send_mail(struct page *p, const struct store_mail *mail)
     p->mail = mail->id;
 }
 
+/* Of what is not delivered yet, for the secret that signs it may be another by now. Empty: the message's own.
+ */
+static struct sp_view sender_of(const struct queue_control *c, const struct store_mail *mail,
+                                const struct store_recipient *r, struct sp_buf *made)
+{
+    bool open = store_state_waits(r->state) || r->state == STORE_HELD;
+    struct sp_view sender = open && c->sender ? c->sender(c->ctx, mail, r, made) : mail->sender;
+    return sp_view_eq(sender, mail->sender) ? (struct sp_view){0} : sender;
+}
+
 static void gather(void *ctx, const struct store_mail *mail, const struct store_recipient *r)
 {
     struct page *p = ctx;
@@ -62,6 +72,8 @@ static void gather(void *ctx, const struct store_mail *mail, const struct store_
         send_recipients(p);
         send_mail(p, mail);
     }
+    struct sp_buf made;
+    sp_buf_init(&made, &os_heap, 0);
     bool waits = store_state_waits(r->state);
     bool active =
         waits && r->next_ms <= p->c->now_ms && p->c->active && p->c->active(p->c->ctx, mail->id, r->number);
@@ -78,10 +90,12 @@ static void gather(void *ctx, const struct store_mail *mail, const struct store_
         .reply = r->reply,
         .remote = r->remote,
         .tls = r->tls,
+        .sender = sender_of(p->c, mail, r, &made),
         .parameters = r->parameters,
     };
     (void)ipc_add_queue_recipient(&p->recipients,
                                   &one); /* os_heap never says no; a page is far below the limit */
+    sp_buf_fini(&made);
 }
 
 static int send_page(const struct queue_control *c, struct store_cursor *cursor)

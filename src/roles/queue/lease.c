@@ -97,10 +97,11 @@ static void settle_unreadable(struct queue *q, struct queue_item *item)
     settle_all(q, item, &outcome);
 }
 
-static int send_attempt(struct queue_item *item, const struct config_route *route, struct os_edge *peer,
-                        const struct store_body *body)
+static int send_attempt(struct queue *q, struct queue_item *item, const struct config_route *route,
+                        struct os_edge *peer, const struct store_body *body)
 {
-    struct sp_buf targets;
+    struct sp_buf targets, made;
+    struct sp_view sender = queue_sender(q, &item->mail, item->away, &made);
     sp_buf_init(&targets, &os_heap, IPC_PAYLOAD_MAX);
     for (const struct queue_target *t = item->targets; t; t = t->next)
         (void)ipc_add_target(&targets, /* os_heap never says no */
@@ -111,7 +112,7 @@ static int send_attempt(struct queue_item *item, const struct config_route *rout
         .type = IPC_TYPE_attempt,
         .as.attempt = {.lease = item->lease,
                        .id = item->mail.id,
-                       .sender = item->mail.sender,
+                       .sender = sender,
                        .route = queue_route(item),
                        .destination = item->destination->domain,
                        .connections = item->destination->site->connections < route->connections
@@ -124,6 +125,7 @@ static int send_attempt(struct queue_item *item, const struct config_route *rout
                        .fd = body->fd}};
     int status = os_edge_send(peer, &m);
     sp_buf_fini(&targets);
+    sp_buf_fini(&made);
     return status;
 }
 
@@ -144,7 +146,7 @@ static bool give(struct queue *q, struct queue_item *item, const struct config_r
     }
     item->lease = ++q->last_lease;
     item->peer = os_edge_peer_index(peer);
-    status = send_attempt(item, route, peer, &body);
+    status = send_attempt(q, item, route, peer, &body);
     if (body.fd >= 0)
         close(body.fd);
     if (status) {

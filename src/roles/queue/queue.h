@@ -9,6 +9,7 @@
  *   window.c    the recipients in memory, by destination, and which is next
  *   park.c      recipients that wait in the store for their destination
  *   lease.c     to delivery: attempts, and what became of them
+ *   sender.c    the sender that an attempt names
  *   reply.c     what a server's reply means: who waits, and what it says of the site
  *   pause.c     how long pauses are; a clock that goes back
  *   settle.c    what became of recipients, written down; retries and expiry
@@ -230,6 +231,7 @@ struct queue_item {
     bool fresh;             /* never tried                                       */
     bool counted;           /* in the window, waiting or under way               */
     bool counted_fresh;     /* came from smtpd, not from the store               */
+    bool away;              /* its recipients were led to the outside, all of them or none: one sender */
     bool looked_up;         /* has no leases: out of date when this turn is over */
     struct queue_target *targets, **targets_end;
     size_t target_n;
@@ -317,6 +319,18 @@ static inline struct sp_view queue_address(const struct queue_target *t)
 {
     return (struct sp_view){t->address, t->address_len};
 }
+
+/* --- sender.c ------------------------------------------------------------------------------- */
+
+/* Was it led to another server by us, so that the sender is not to be a foreign one? */
+bool queue_is_away(const struct queue *q, const struct store_recipient *r);
+/* May a recipient of the item's message that goes there be delivered to in the same attempt? */
+bool queue_item_fits(const struct queue *q, const struct queue_item *item, const struct queue_destination *d,
+                     const struct store_recipient *r);
+/* The sender that an attempt names. It may be a view of `made`, which is initialised here and the caller's to
+ * end. */
+struct sp_view queue_sender(const struct queue *q, const struct store_mail *mail, bool away,
+                            struct sp_buf *made);
 
 /* --- lease.c, settle.c, bounce.c ------------------------------------------------------------ */
 

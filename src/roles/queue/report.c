@@ -38,7 +38,7 @@ void queue_find_way(struct queue *q, struct sp_view address, struct queue_way *w
     enum addresses_answer answer =
         addresses_resolve(q->role->addresses, q->role->config, sp_view_sub(address, 0, at - 1),
                           sp_view_from(address, at), address, (struct sp_view){0}, take_first, w);
-    w->nobody = answer == ADDRESSES_UNKNOWN;
+    w->nobody = answer == ADDRESSES_UNKNOWN || answer == ADDRESSES_FORGED || answer == ADDRESSES_EXPIRED;
     if (answer == ADDRESSES_FOREIGN) {
         w->route = config_route_for(q->role->config, (struct sp_view){0}, address);
         w->n = w->route != NULL;

@@ -255,6 +255,13 @@ void queue_tools_close(struct queue *q)
     q->tools = NULL;
 }
 
+static struct sp_view find_sender(void *ctx, const struct store_mail *mail, const struct store_recipient *r,
+                                  struct sp_buf *made)
+{
+    const struct answering *a = ctx;
+    return queue_sender(a->q, mail, queue_is_away(a->q, r), made);
+}
+
 bool queue_tools_answer(struct queue *q)
 {
     struct tool **at = &q->tools->first;
@@ -279,6 +286,7 @@ bool queue_tools_answer(struct queue *q)
                               .forget = forget_mail,
                               .route = find_route,
                               .bounce = give_up,
+                              .sender = find_sender,
                               .why = why,
                               .places = list_places};
     queue_control_answer(&c, &request.m);

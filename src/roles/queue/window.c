@@ -288,12 +288,13 @@ void queue_fill_one(void *filling, const struct store_mail *mail, const struct s
     if (f->items && f->items->mail.id != mail->id)
         put_all(f);
     struct queue_item *item = f->items;
-    while (item && (item->destination != d || item->target_n >= QUEUE_TARGETS_MAX))
+    while (item && !queue_item_fits(f->q, item, d, r))
         item = item->next;
     if (!item) {
         item = queue_item_new(mail, false);
         item->fresh = r->attempts == 0;
         queue_item_aim(item, d);
+        item->away = queue_is_away(f->q, r);
         item->next = f->items;
         f->items = item;
     }

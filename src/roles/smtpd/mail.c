@@ -141,7 +141,8 @@ void mail_add_target(struct mail *m, struct sp_view said, struct sp_view address
     sp_buf_add(&original, said);
     if (asked.orcpt.len == 0 && sp_buf_status(&original) == SP_OK)
         asked.orcpt = sp_buf_view(&original);
-    struct ipc_recipient r = {.address = address, .route = sp_view_of(route), .parameters = asked};
+    struct ipc_recipient r = {
+        .address = address, .route = sp_view_of(route), .forwarded = 1, .parameters = asked};
     (void)ipc_add_recipient(&m->recipients, &r); /* sticks; asked for at the end */
     sp_buf_fini(&original);
     if (m->recipient_n++ == 0)

@@ -47,10 +47,10 @@ bool policy_is_domain(struct sp_view domain)
 
 static enum smtpd_refusal refusal_of(enum addresses_answer answer)
 {
-    static const enum smtpd_refusal refusals[] = {[ADDRESSES_HERE] = SMTPD_FINE,
-                                                  [ADDRESSES_UNKNOWN] = SMTPD_UNKNOWN_RECIPIENT,
-                                                  [ADDRESSES_FOREIGN] = SMTPD_NO_ROUTE,
-                                                  [ADDRESSES_TANGLED] = SMTPD_ALIAS_TANGLE};
+    static const enum smtpd_refusal refusals[] = {
+        [ADDRESSES_HERE] = SMTPD_FINE,           [ADDRESSES_UNKNOWN] = SMTPD_UNKNOWN_RECIPIENT,
+        [ADDRESSES_FOREIGN] = SMTPD_NO_ROUTE,    [ADDRESSES_FORGED] = SMTPD_SRS_FORGED,
+        [ADDRESSES_EXPIRED] = SMTPD_SRS_EXPIRED, [ADDRESSES_TANGLED] = SMTPD_ALIAS_TANGLE};
     return refusals[answer];
 }
 

@@ -6,6 +6,7 @@
 #include "os/tls.h"
 #include "roles/supervisor/alias_file.h"
 #include "roles/supervisor/data_folder.h"
+#include "roles/supervisor/srs_file.h"
 #include "sasl/token.h"
 #include "users/passwords.h"
 
@@ -34,6 +35,7 @@ static struct generation *make(uint32_t number, const char *path)
     sp_buf_init(&g->jwks, &os_heap, PEM_MAX);
     sp_buf_init(&g->fetch_authorities_pem, &os_heap, PEM_MAX);
     sp_buf_init(&g->passwords, &os_heap, PASSWORDS_MAX);
+    sp_buf_init(&g->srs_secrets, &os_heap, SRS_FILE_MAX);
     return g;
 }
 
@@ -58,6 +60,7 @@ void generation_free(struct generation *g)
     sp_buf_fini(&g->jwks);
     sp_buf_fini(&g->fetch_authorities_pem);
     sp_buf_fini_secret(&g->passwords);
+    sp_buf_fini_secret(&g->srs_secrets);
     sp_buf_fini(&g->certificates_pem);
     config_free(g->config);
     sp_buf_fini(&g->text);
@@ -301,5 +304,7 @@ int generation_read_secrets(struct generation *g, int data_folder, struct sp_buf
         code = read_password_file(g, error);
     if (code == EX_OK)
         code = read_aliases(g, error);
+    if (code == EX_OK && g->config->srs.domain)
+        code = srs_file_read(g->config->srs.secret_file, &g->srs_secrets, error);
     return code != EX_OK ? code : read_credentials(g, error);
 }

@@ -32,6 +32,7 @@ struct generation {
     struct sp_buf certificates_pem, key_pem;
     struct sp_buf jwks; /* of tokens/jwks-file; empty: none */
     struct sp_buf fetch_authorities_pem; /* of tokens/jwks-ca-file; empty: the system's */
+    struct sp_buf srs_secrets; /* of srs/secret-file; empty: none */
     struct sp_buf passwords; /* of users/path, when that is a password file */
     struct credential *credentials;
     size_t credential_n;

@@ -56,10 +56,12 @@ void give_generation(struct supervisor *sv, struct child *c)
         (void)GIVE(c, client_authorities, .generation = g->number,
                    .listener = sp_view_of(g->authorities[i].listener),
                    .authorities_pem = sp_buf_view(&g->authorities[i].pem));
-    for (size_t i = 0;
-         (c->kind == IPC_SMTPD || c->kind == IPC_QUEUE || c->kind == IPC_PICKUP) && i < g->alias_n; i++)
+    bool resolves = c->kind == IPC_SMTPD || c->kind == IPC_QUEUE || c->kind == IPC_PICKUP;
+    for (size_t i = 0; resolves && i < g->alias_n; i++)
         (void)GIVE(c, aliases, .generation = g->number, .domain = sp_view_of(g->aliases[i].domain),
                    .text = sp_buf_view(&g->aliases[i].text));
+    if (resolves && g->srs_secrets.len > 0)
+        (void)GIVE(c, srs_secrets, .generation = g->number, .text = sp_buf_view(&g->srs_secrets));
     if (c->kind == IPC_FETCH)
         (void)GIVE(c, fetch_trust, .generation = g->number,
                    .authorities_pem = sp_buf_view(&g->fetch_authorities_pem));
