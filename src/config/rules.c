@@ -98,11 +98,20 @@ static void check_users(const struct config_rules *r)
                 : "path is missing: source = password-file needs the file");
 }
 
+/* Before they are in the order that config_find_domain needs. */
+static bool is_domain(const struct config *c, const char *name)
+{
+    for (size_t i = 0; i < c->domain_n; i++)
+        if (strcmp(c->domains[i].name, name) == 0)
+            return true;
+    return false;
+}
+
 static void check_srs(const struct config_rules *r)
 {
     enum { DAY_S = 86400 };
     const struct config_srs *s = r->block->target;
-    if (s->domain && !config_find_domain(r->config, sp_view_of(s->domain)))
+    if (s->domain && !is_domain(r->config, s->domain))
         config_rules_fault(
             r, "domain",
             config_text(r->faults->arena,

@@ -355,16 +355,17 @@ static void senders_of_forwarded_mail(void **state)
     (void)state;
     FAULT("srs {\n domain = a.example\n}\n",
           "f:4: srs: secret-file is missing\n"
-          "f:5: srs/domain: 'a.example' is no domain of this server, so bounces to "
-          "it would be refused; allowed: a domain with a section of its own: "
-          "domain \"a.example\" { route = ... }");
-#define SRS "domain a.example { route = hold }\nsrs {\n domain = \"A.example\"\n secret-file = x\n "
+          "f:5: srs/domain: 'a.example' is no domain of this server, so bounces to it would be refused; "
+          "allowed: a "
+          "domain with a section of its own: domain \"a.example\" { route = ... }");
+#define SRS                                                                                                  \
+    "domain c.example { route = hold }\ndomain b.example { route = hold }\ndomain a.example { route = hold " \
+    "}\nsrs {\n domain = \"A.example\"\n secret-file = x\n "
     FAULT(SRS "max-age = 50h\n}\nqueue {\n expire = 1d\n}\n",
-          "f:8: srs/max-age: addresses hold a day, not a time; allowed: whole days, such as 21d");
-    FAULT(
-        SRS "max-age = 5d\n}\n",
-        "f:8: srs/max-age: is not more than queue/expire: bounces of mail that waited here would be refused");
-    FAULT(SRS "hash-length = 3\n}\n", "f:8: srs/hash-length: '3' is out of range; allowed: 4 to 20");
+          "f:10: srs/max-age: addresses hold a day, not a time; allowed: whole days, such as 21d");
+    FAULT(SRS "max-age = 5d\n}\n", "f:10: srs/max-age: is not more than queue/expire: bounces of mail that "
+                                   "waited here would be refused");
+    FAULT(SRS "hash-length = 3\n}\n", "f:10: srs/hash-length: '3' is out of range; allowed: 4 to 20");
 #undef SRS
 }
 
