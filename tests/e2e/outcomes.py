@@ -83,12 +83,16 @@ def stage_rows():
         whole = stage in ("greeting", "EHLO")  # the session, and no mail, is refused
         yield Row(f"{stage}-4".lower(), f"{words}: 4yz", "deferred", f"451 4.3.0 Not now ({stage})", "4.3.0", rule="time",
                   breaks={stage: f"451 4.3.0 Not now ({stage})"}, **common)
-        yield Row(f"{stage}-5".lower(), f"{words}: 5yz", "deferred" if whole else "bounced", f"554 5.7.1 Never ({stage})", "5.7.1",
-                  rule="time" if whole else "", breaks={stage: f"554 5.7.1 Never ({stage})"}, **common)
+        # 5.7.1 to MAIL would speak of this host, and not of the mail: mail-block.
+        code, never = ("5.1.8", "550 5.1.8 No such sender") if stage == "MAIL" else ("5.7.1", f"554 5.7.1 Never ({stage})")
+        yield Row(f"{stage}-5".lower(), f"{words}: 5yz", "deferred" if whole else "bounced", never, code, rule="time" if whole else "",
+                  breaks={stage: never}, **common)
         yield Row(f"{stage}-drop".lower(), f"{words}: the server hangs up instead of a reply", "deferred", "connection closed by the server", "4.4.2",
                   rule="time", breaks={stage: DROP}, note=doubtful, **common)
         yield Row(f"{stage}-hang".lower(), f"{words}: the server never replies", "deferred", "within", "4.4.2", rule="time", breaks={stage: HANG},
                   note=doubtful, slow=True, **common)
+    yield Row("mail-block", "MAIL: 5yz that refuses this host (a block list, a bad reputation), for less than `block-patience`", "deferred",
+              "554 5.7.1 Your address is on a block list", "5.7.1", rule="time", breaks={"MAIL": "554 5.7.1 Your address is on a block list"})
     yield Row("dot-lost", "the end of the message: the server has it, and its reply is lost", "deferred", "connection closed by the server", "4.4.2",
               rule="time", copies=2, breaks={"dot": LOSE}, note="may be delivered twice")
 
