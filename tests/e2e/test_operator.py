@@ -212,7 +212,8 @@ class Change(Operator):
         out, server = self.refusing()
         queue_id = self.mail(server, "a@far.example", "b@far.example")
         self.rule(server, queue_id, "time", index=1)
-        self.assertIn("is not an address", self.command(server, "redirect", queue_id, "nobody", code=os.EX_USAGE).stderr)
+        for address in ("nobody", "a b@near.example", "a@near.example\r\nDATA", "a@", "@near.example", "a@b@near.example", "a@near example"):
+            self.assertIn("is not an address", self.command(server, "redirect", queue_id, address, code=os.EX_USAGE).stderr)
         self.assertIn("2 recipients redirected",
                       self.command(server, "redirect", queue_id, "other@near.example").stdout)
         self.assertEqual(out.wait(1)[0].recipients, ["other@near.example"])

@@ -4,6 +4,7 @@
 #include "cli/queue/look.h"
 #include "cli/queue/words.h"
 #include "os/heap.h"
+#include "smtp/grammar.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -18,7 +19,9 @@ static int say_retried(struct queue_store *s, const char *word, uint64_t n, uint
         printf("%s: %" PRIu64 " recipient%s will be tried %s\n", word, n, n == 1 ? "" : "s", when);
     else if (held)
         return cli_fault("queue", EX_UNAVAILABLE,
-                         "%s is held: no route delivers it, so there is nothing to retry", word);
+                         "%s is held, so there is nothing to retry: 'sallyport queue why' says why, 'queue "
+                         "release' lets it go",
+                         word);
     else
         printf("%s: nothing waits for a later attempt\n", word);
     return EX_OK;
@@ -143,9 +146,12 @@ int queue_bounce_word(struct queue_store *s, const char *word)
 int queue_redirect(struct queue_store *s, const char *word, const char *address)
 {
     size_t len = strlen(address);
+    struct sp_path path;
+    struct smtp_fault fault;
     if (len > 2 && address[0] == '<' && address[len - 1] == '>')
         return cli_fault("queue", EX_USAGE, "give the address without <>");
-    if (!strchr(address, '@') || len > 254 || address[len - 1] == '@' || address[0] == '@')
+    /* It goes into RCPT as it is. */
+    if (len > 254 || smtp_mailbox_parse(sp_view_of(address), true, &path, &fault) != SP_OK)
         return cli_fault("queue", EX_USAGE, "'%s' is not an address such as alice@example.org", address);
     return change(s, word, IPC_QUEUE_CHANGE_REDIRECT, address);
 }
