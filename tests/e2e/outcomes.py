@@ -146,7 +146,7 @@ DNS = [
     Row("dns-tlsa", "DNSSEC: the signature of the TLSA records is missing", "deferred", BOGUS, "4.4.3", rule="dns", records=DANE,
         zone={"drop": r"\sRRSIG\s+TLSA\s"}),
     Row("dns-fails", "the name servers answer SERVFAIL", "deferred", "the name servers gave no answer", "4.4.3", rule="dns", zone={"fails": True}),
-    Row("dns-silent", "the name servers say nothing", "deferred", "did not answer in time", "4.4.3", rule="dns", down="names", slow=True),
+    Row("dns-silent", "the name servers say nothing", "deferred", "the name servers gave no answer", "4.4.3", rule="dns", down="names", slow=True),
     Row("dns-none", "there is no such domain", "bounced", "there is no such domain", "5.1.2", records=""),
     Row("dns-text", "neither MX records nor an address", "bounced", "neither MX records nor an address", "5.1.2", records='{d}. TXT "x"\n'),
     Row("null", "null MX", "bounced", "takes no mail", "5.1.10", records="{d}. MX 0 .\n"),
