@@ -262,7 +262,7 @@ class Rows:
     def memory(self):
         """The queue role's own memory by the length of the queue, with all of it due and its destination dead."""
         figures = []
-        for n in (1000, 10000, 100000, int(1000000 * self.scale)):
+        for n in (int(thousands * 1000 * self.scale) for thousands in (1, 10, 100, 1000)):
             data = self.filled(n, DUE)
             server = Configured(data, free_port(), free_port())
             quiet(server)

@@ -199,6 +199,7 @@ static struct delivery *obtain(struct role *r)
         d->role = r;
         sp_table_init(&d->troubles, &os_heap, seed);
         sp_table_init(&d->policies, &os_heap, seed);
+        sp_table_init(&d->pools_by_site, &os_heap, seed);
         os_later_init(&d->tidy, r->base, tidy, d);
         r->state = d;
     }
@@ -282,19 +283,11 @@ static void lose_peer(struct role *r, struct os_edge *peer)
 
 /* --- the end ------------------------------------------------------------------------------ */
 
-static size_t links_of(const struct delivery *d)
-{
-    size_t n = 0;
-    for (const struct delivery_pool *p = d->pools; p; p = p->next)
-        n += p->link_n;
-    return n;
-}
-
 /* Not at once: whoever says so may be walking along the pools. */
 static void tidy(void *ctx)
 {
     struct delivery *d = ctx;
-    if (d->stopping && links_of(d) == 0)
+    if (d->stopping && d->link_n == 0)
         role_exit(d->role);
     if (!d->stopping)
         bury_pools(d);

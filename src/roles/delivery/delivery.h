@@ -322,6 +322,8 @@ struct delivery {
     struct dns *dns;
     struct delivery_route *routes;
     struct delivery_pool *pools;
+    struct sp_table pools_by_site; /* those that are not retired */
+    size_t link_n;                 /* of all pools               */
     struct delivery_search *searches;
     struct sp_table troubles;
     struct sp_table policies;        /* of MTA-STS, by domain */

@@ -20,7 +20,12 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { IDLE_MS = 10000, BLOCK = 65536, ENOUGH_MS = 5000 };
+enum {
+    IDLE_MS = 10000,
+    KEPT_MOST = 500, /* connections at once; of more, one that has carried a single mail is not kept idle */
+    BLOCK = 65536,
+    ENOUGH_MS = 5000
+};
 
 bool delivery_link_is_idle(const struct delivery_link *l)
 {
@@ -225,6 +230,14 @@ static void log_failed(const struct delivery_link *l)
                OS_NUM("waiting", p->waiting_n));
 }
 
+/* Mail to many places makes a connection to each, most of which nobody will need again. */
+static bool is_worth_keeping(const struct delivery_link *l)
+{
+    const struct delivery_pool *p = l->pool;
+    bool may = !p->retired && !p->delivery->stopping && !l->avoided;
+    return may && (l->mail_n > 1 || p->delivery->link_n <= KEPT_MOST);
+}
+
 static void take_next(void *ctx)
 {
     struct delivery_link *l = link_of(ctx);
@@ -246,10 +259,10 @@ static void take_next(void *ctx)
     p->making_room = p->making_room || makes_room;
     if (a)
         delivery_link_begin(l, a);
-    else if (p->retired || p->delivery->stopping || l->avoided || makes_room)
-        client_quit(l->client);
-    else
+    else if (is_worth_keeping(l) && !makes_room)
         os_timer_set(&l->idle, IDLE_MS);
+    else
+        client_quit(l->client);
 }
 
 void delivery_link_leave(struct delivery_link *l)
@@ -273,6 +286,7 @@ static void remove_link(struct delivery_link *l)
         at = &(*at)->next;
     *at = l->next;
     p->link_n--;
+    p->delivery->link_n--;
     p->dialling_n -= !l->was_ready;
     p->detour_link_n -= l->avoided != 0;
     p->dialling_detour_n -= l->avoided && !l->was_ready;
@@ -370,6 +384,7 @@ void delivery_link_open(struct delivery_pool *p, struct delivery_attempt *detour
     sp_buf_init(&l->crowd_text, &os_heap, CLIENT_TEXT_MAX + 64);
     p->links = l;
     p->link_n++;
+    p->delivery->link_n++;
     p->dialling_n++;
     p->detour_link_n += detour != NULL;
     p->dialling_detour_n += detour != NULL;

@@ -13,16 +13,31 @@
 
 /* --- life ------------------------------------------------------------------------------------ */
 
-static bool is_same_site(const struct delivery_site *a, const struct delivery_site *b)
+/* What makes two sites of a route the same, as octets: a table finds one among a hundred thousand. */
+static void site_key(const struct delivery_route *route, const struct delivery_site *site, struct sp_buf *key)
 {
-    if (a->host_n != b->host_n || a->secure != b->secure || a->sts != b->sts ||
-        a->require_tls != b->require_tls || a->plain_will_do != b->plain_will_do)
-        return false;
-    for (size_t i = 0; i < a->host_n; i++)
-        if (a->hosts[i].preference != b->hosts[i].preference ||
-            !sp_view_eq_nocase(sp_view_of(a->hosts[i].name), sp_view_of(b->hosts[i].name)))
-            return false;
-    return true;
+    const bool facts[] = {site->secure, site->sts, site->require_tls, site->plain_will_do};
+    sp_buf_init(key, &os_heap, SIZE_MAX / 2);
+    (void)sp_buf_add(key, sp_view_make(&route, sizeof route)); /* os_heap never says no */
+    for (size_t i = 0; i < sizeof facts / sizeof *facts; i++)
+        sp_buf_add_u8(key, facts[i]);
+    for (size_t i = 0; i < site->host_n; i++) {
+        sp_buf_add_dec(key, site->hosts[i].preference);
+        sp_buf_add_u8(key, ' ');
+        for (const char *c = site->hosts[i].name; *c; c++)
+            sp_buf_add_u8(key, sp_ascii_lower((uint8_t)*c));
+        sp_buf_add_u8(key, ' ');
+    }
+}
+
+/* No attempt finds it any more. */
+static void hide(const struct delivery_pool *p)
+{
+    struct sp_buf key;
+    site_key(p->route, &p->site, &key);
+    if (sp_table_get(&p->delivery->pools_by_site, sp_buf_view(&key)) == p)
+        (void)sp_table_take(&p->delivery->pools_by_site, sp_buf_view(&key)); /* it is p */
+    sp_buf_fini(&key);
 }
 
 /* "ROUTE 10 mx1.example 20 mx2.example", with what is demanded of them behind. */
@@ -47,12 +62,9 @@ static char *make_key(const struct delivery_route *route, const struct delivery_
     return key;
 }
 
-struct delivery_pool *delivery_pool_of(struct delivery_route *route, const struct delivery_site *site)
+static struct delivery_pool *pool_new(struct delivery_route *route, const struct delivery_site *site)
 {
     struct delivery *d = route->delivery;
-    for (struct delivery_pool *p = d->pools; p; p = p->next)
-        if (!p->retired && p->route == route && is_same_site(&p->site, site))
-            return p;
     struct delivery_pool *p = os_new(sizeof *p);
     *p = (struct delivery_pool){
         .next = d->pools, .delivery = d, .route = route, .site = *site, .connections = route->connections};
@@ -66,8 +78,24 @@ struct delivery_pool *delivery_pool_of(struct delivery_route *route, const struc
     return p;
 }
 
+struct delivery_pool *delivery_pool_of(struct delivery_route *route, const struct delivery_site *site)
+{
+    struct sp_table *pools = &route->delivery->pools_by_site;
+    struct sp_buf key;
+    site_key(route, site, &key);
+    struct delivery_pool *p = sp_table_get(pools, sp_buf_view(&key));
+    if (!p) {
+        p = pool_new(route, site);
+        int put = sp_table_put(pools, sp_buf_view(&key), p);
+        (void)put; /* os_heap never says no */
+    }
+    sp_buf_fini(&key);
+    return p;
+}
+
 void delivery_pool_free(struct delivery_pool *p)
 {
+    hide(p);
     delivery_route_release(p->route);
     free(p->name);
     free(p->key);
@@ -251,6 +279,7 @@ void delivery_pool_take(struct delivery_pool *p, struct delivery_attempt *a)
 void delivery_pool_retire(struct delivery_pool *p)
 {
     p->retired = true;
+    hide(p);
     for (struct delivery_link *l = p->links, *next; l; l = next) {
         next = l->next;
         if (delivery_link_is_idle(l))
