@@ -255,7 +255,7 @@ static bool resolve_sender(struct resolving *r, const struct config_domain *d, s
     else if (status != SP_ERR_ABSENT)
         r->unread = status == SP_ERR_RANGE ? ADDRESSES_EXPIRED : ADDRESSES_FORGED;
     sp_buf_fini(&address);
-    return status == SP_OK;
+    return status;
 }
 
 static bool is_for_senders(const struct resolving *r, const struct config_domain *d)
@@ -270,10 +270,9 @@ static bool resolve_name(struct resolving *r, const struct config_domain *d, str
                          struct sp_view whole)
 {
     uint8_t small[LOCAL_MAX], base[ADDRESS_MAX];
-    if (is_for_senders(r, d) && resolve_sender(r, d, local))
-        return true;
-    if (r->unread != ADDRESSES_HERE)
-        return false;
+    int status = is_for_senders(r, d) ? resolve_sender(r, d, local) : SP_ERR_ABSENT;
+    if (status != SP_ERR_ABSENT)
+        return status == SP_OK;
     struct sp_view name = plain(local, small);
     size_t plus = sp_view_find(name, '+', 0);
     if (!name.len || !whole.len)

@@ -305,7 +305,7 @@ class World(Forwarding):
         tls = off
     }}
     rule "bounces" {{
-        to = {{"back.example.org"}}
+        to = {{"example.org", "back.example.org"}}
         route = "first"
     }}
 """
@@ -325,6 +325,20 @@ class World(Forwarding):
     }}
 """
         return self.configure(first, name="first.conf", data="first-data"), second
+
+    def test_a_circle_of_forwarders_ends_with_one_report(self):
+        first, second = self.chain(True)
+        (self.folder / "second" / "aliases").write_text("far: away@example.org\n")
+        second.process.send_signal(signal.SIGHUP)
+        second.wait_log("reloaded")
+        self.send(first, "away@example.org")
+        report = self.out.wait(1)[0]
+        self.assertEqual((report.sender, report.recipients), ("", ["writer@far.example"]))
+        self.assertIn(b"[mail-loop]", report.content)
+        second.expect_log("mail-not-stored", reason="mail-loop")
+        for server in (first, second):
+            wait_for(lambda: server.queue() == [], "nothing that goes round")
+        self.assertEqual(len(self.out.mails), 1)
 
     def test_the_bounce_of_the_next_server(self):
         for next_srs in (False, True):

@@ -2,6 +2,7 @@
 #include "tap.h"
 
 #include "base/view.h"
+#include "os/clock.h"
 #include "os/heap.h"
 #include "roles/addresses.h"
 
@@ -18,6 +19,8 @@ static const char text[] =
     "domain \"example.net\" {\nroute = lmtp\naliases = \"a\"\nmailboxes = {carol}\n}\n"
     "domain \"plain.example\" {\nroute = boxes\nplus-addresses = no\nmailboxes = {\"x\"}\n}\n"
     "domain \"any.example\" {\nroute = boxes\n}\n"
+    "domain \"back.example\" {\nroute = boxes\nmailboxes = {\"x\"}\n}\n"
+    "srs {\ndomain = \"back.example\"\nsecret-file = \"s\"\n}\n"
     "listener \"l\" {\naddress = \"127.0.0.1:25\"\n}\n";
 
 static struct config *config;
@@ -138,6 +141,59 @@ static void test_who_stands_for_nobody_is_nobody(void **state)
     goes("far@example.net", "gone@example.net>lmtp x@far.example>mx ");
 }
 
+static void take_secrets(uint32_t generation, const char *lines)
+{
+    struct ipc_srs_secrets m = {generation, sp_view_of(lines)};
+    addresses_take_srs(addresses, &m);
+}
+
+/* What stands for a sender, of a message of so many days ago. */
+static const char *made_for(const char *sender, int64_t days, char out[512])
+{
+    struct sp_buf made;
+    sp_buf_init(&made, &os_heap, 512);
+    struct sp_view v = srs_sender(addresses_srs(addresses), config, sp_view_of(sender),
+                                  os_wall_ms() - days * 86400000, &made);
+    (void)snprintf(out, 512, "%.*s", (int)v.len, (const char *)v.p);
+    sp_buf_fini(&made);
+    return out;
+}
+
+static void test_senders_of_forwarded_mail(void **state)
+{
+    char a[512], b[512], aliases[2048];
+    (void)state;
+    take(2, "example.org", "x: ann\n");
+    addresses_use(addresses, 2); /* without secrets nothing is signed, and nothing believed */
+    assert_string_equal(made_for("w@far.example", 0, a), "w@far.example");
+    assert_int_equal(ask("SRS0=AAAA=AA=far.example=w@back.example"), ADDRESSES_FORGED);
+    take_secrets(3, "0123456789abcdef\r\n\n  another secret of some length \n");
+    addresses_use(addresses, 3);
+    goes(made_for("w@far.example", 0, a), "w@far.example>mx ");
+    goes(made_for("ann@plain.example.example", 21, a), "ann@plain.example.example>mx ");
+    assert_int_equal(ask(made_for("w@far.example", 22, a)), ADDRESSES_EXPIRED);
+    assert_int_equal(ask("SRS0=AAAA=AA=far.example=w@example.org"), ADDRESSES_HERE); /* its catch-all */
+    /* In a circle of forwarders one of ours may stand in one of theirs, and that in one of ours. */
+    made_for("w@far.example", 0, a);
+    (void)snprintf(b, sizeof b, "SRS1=abcd=back.example=%.*s@two.example", (int)(strchr(a, '@') - a - 4),
+                   a + 4);
+    goes(made_for(b, 0, a), "w@far.example>mx ");
+    /* A damaged one among an alias' targets harms none but itself. */
+    (void)snprintf(aliases, sizeof aliases,
+                   "x: SRS0=AAAA=AA=far.example=w@back.example, carol@example.net, %s\n",
+                   made_for("w@far.example", 0, a));
+    take(4, "example.org", aliases);
+    take_secrets(4, "another secret of some length\n0123456789abcdef\n");
+    addresses_use(addresses, 4);
+    goes("x@example.org",
+         "SRS0=AAAA=AA=far.example=w@back.example>boxes carol@example.net>lmtp w@far.example>mx ");
+    take_secrets(5, "another secret of some length\n");
+    addresses_use(addresses, 5);
+    assert_int_equal(ask(a), ADDRESSES_FORGED);
+    assert_string_equal(made_for("w@example.org", 0, a), "w@example.org");
+    assert_string_equal(made_for("", 0, a), "");
+}
+
 /* Forms that a hostile, or a careless, file may give its names. */
 static void test_quoted_and_long_names(void **state)
 {
@@ -182,6 +238,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(test_aliases_are_opened_through_all_domains, set_up, tear_down),
     cmocka_unit_test_setup_teardown(test_circles_end, set_up, tear_down),
     cmocka_unit_test_setup_teardown(test_who_stands_for_nobody_is_nobody, set_up, tear_down),
+    cmocka_unit_test_setup_teardown(test_senders_of_forwarded_mail, set_up, tear_down),
     cmocka_unit_test_setup_teardown(test_quoted_and_long_names, set_up, tear_down),
     cmocka_unit_test_setup_teardown(test_details_and_catch_alls, set_up, tear_down),
 };
