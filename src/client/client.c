@@ -43,6 +43,7 @@ static bool take_event(struct client *c)
     case SP_CLIENT_NOTHING:
         return false;
     case SP_CLIENT_REPLY:
+        client_story_reply(c, e.as.reply.phase, &e.as.reply.reply);
         client_note_event(c, CLIENT_NOTE_REPLY, &e);
         break;
     case SP_CLIENT_SENT:

@@ -131,4 +131,23 @@ const struct sp_client *client_session(const struct client *c);
 /* NULL while plain. */
 const struct os_tls_facts *client_tls(const struct client *c);
 
+/* How far TLS came. The first that is decided stands, also when the connection then goes on in clear. */
+enum client_tls_end {
+    CLIENT_TLS_UNKNOWN, /* it did not come as far as that                     */
+    CLIENT_TLS_LACKING, /* the server does not offer STARTTLS, or refuses it  */
+    CLIENT_TLS_FAILED,  /* the handshake did not end well                     */
+    CLIENT_TLS_UP
+};
+
+struct client_tls_story {
+    enum client_tls_end end;
+    enum os_tls_fault fault;     /* FAILED: why; UP: what is wrong with the certificate, whoever demands one */
+    char why[200];               /* in words; may be empty                                                   */
+    char local[OS_ADDRESS_TEXT]; /* our address; "" before there is a connection                             */
+    char helo[256];              /* what the server calls itself in its answer to EHLO; "" before            */
+};
+
+/* Also in `ended`, and until the client is freed. */
+const struct client_tls_story *client_tls_story(const struct client *c);
+
 #endif

@@ -172,6 +172,10 @@ static void stream_ready(void *ctx, const struct os_tls_facts *tls)
 {
     struct client *c = ctx;
     client_enter(c);
+    if (tls)
+        client_story_up(c, tls);
+    else
+        client_story_connect(c);
     if (tls && c->on->note)
         c->on->note(c->ctx, &(struct client_note){.type = CLIENT_NOTE_TLS, .tls = tls});
     if (!tls)
@@ -194,6 +198,8 @@ static void stream_closed(void *ctx, const char *why)
 {
     struct client *c = ctx;
     client_enter(c);
+    if (os_stream_tls_fault(c->stream))
+        client_story_failed(c, why);
     if (c->stage == CLIENT_DIALLING) {
         try_next(c, why);
     } else if (c->handshaking && c->options->plain_fallback && !c->fell_back) {

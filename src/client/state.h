@@ -32,6 +32,7 @@ struct client {
     uint64_t timer_ms; /* when it is due; 0: not set                 */
     bool handshaking;  /* after STARTTLS                             */
     bool fell_back;    /* that failed once: no TLS now               */
+    struct client_tls_story story;
 
     struct sasl_client *sasl;
     struct sp_buf binding_data[SASL_BINDING_N]; /* what the exchange may be bound to */
@@ -94,6 +95,12 @@ void client_dial(struct client *c);
 void client_redial_plain(struct client *c);
 void client_start_tls(struct client *c);
 extern const struct os_stream_handlers client_stream_handlers;
+
+/* tls_story.c: what is to be kept of TLS for client_tls_story. */
+void client_story_connect(struct client *c);
+void client_story_reply(struct client *c, const char *phase, const struct sp_client_reply *reply);
+void client_story_up(struct client *c, const struct os_tls_facts *tls);
+void client_story_failed(struct client *c, const char *why);
 
 /* login.c: answer ASK_NEXT. false: nothing is to be done, the owner is asked. */
 bool client_login(struct client *c);

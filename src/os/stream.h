@@ -15,6 +15,16 @@
 struct os_stream;
 struct os_tls_context; /* os/tls.h */
 
+/* What was wrong with a handshake, or with the certificate that it brought. */
+enum os_tls_fault {
+    OS_TLS_FAULT_NONE,
+    OS_TLS_FAULT_HANDSHAKE, /* all else than the certificate                        */
+    OS_TLS_FAULT_EXPIRED,
+    OS_TLS_FAULT_NAME,      /* it is for another                                    */
+    OS_TLS_FAULT_UNTRUSTED, /* its chain leads to no authority, or is faulty        */
+    OS_TLS_FAULT_TLSA       /* it fits none of the TLSA records                     */
+};
+
 /* What TLS agreed on; texts live as long as the stream. */
 struct os_tls_facts {
     const char *version;   /* "TLSv1.3"                                     */
@@ -25,6 +35,7 @@ struct os_tls_facts {
     bool peer_verified;    /* chain and, of a server, name were verified, or it fits a TLSA record */
     bool dane;             /* the latter                                    */
     const char *peer_fault; /* why they were not: "self-signed certificate"; NULL when verified or not asked */
+    enum os_tls_fault fault; /* the same */
 };
 
 struct os_stream_handlers {
@@ -139,6 +150,9 @@ void os_stream_add_names(const struct os_stream *s, enum os_tls_name kind, struc
 
 /* NULL while plain. */
 const struct os_tls_facts *os_stream_tls(const struct os_stream *s);
+
+/* Why a handshake came to nothing; NONE as long as none has. To be asked from `closed` on. */
+enum os_tls_fault os_stream_tls_fault(const struct os_stream *s);
 
 /*
  * "127.0.0.1" and port of the peer and of our side; IPv6 without brackets. The first call asks the kernel,

@@ -49,6 +49,7 @@ struct os_stream {
     struct stream_names *names; /* made when asked for */
     int fd;
     int connect_errno;
+    enum os_tls_fault tls_fault; /* of a handshake that came to nothing */
     uint32_t discarded;
     enum stream_phase phase;
     unsigned busy;                           /* functions on the stack that use s */

@@ -40,6 +40,7 @@ void stream_tls_begin(struct os_stream *s)
     s->ssl = tls_begin(s->tls, s->fd, s->server_name, s->dane);
     if (!s->ssl) {
         s->broken = true;
+        s->tls_fault = OS_TLS_FAULT_HANDSHAKE;
         stream_over(s, "TLS: the handshake cannot be prepared (is the server's name valid?)");
         ERR_clear_error();
         return;
@@ -63,6 +64,7 @@ void stream_tls_step(struct os_stream *s)
     stream_stop_timer(s);
     if (result != 1) {
         s->broken = true;
+        s->tls_fault = tls_fault_of(s->ssl);
         tls_explain(s->ssl, result, why_errno, s->tls->server, s->server_name, why);
         stream_over(s, why);
         return;
@@ -79,3 +81,10 @@ void stream_tls_step(struct os_stream *s)
 }
 
 const struct os_tls_facts *os_stream_tls(const struct os_stream *s) { return s->facts; }
+
+enum os_tls_fault os_stream_tls_fault(const struct os_stream *s)
+{
+    /* Whoever hangs up or says nothing in the middle has not come through it either. */
+    bool cut = !s->tls_fault && s->phase == STREAM_OVER && s->ssl && !s->handshake_done;
+    return cut ? OS_TLS_FAULT_HANDSHAKE : s->tls_fault;
+}

@@ -58,6 +58,9 @@ void tls_facts_free(struct os_tls_facts *facts);
 enum { TLS_WORDS_LEN = 400 };
 void tls_explain(SSL *ssl, int result, int why_errno, bool server, const char *name, char *text_out);
 
+/* What kind of failure it was; before tls_explain, which takes the errors. */
+enum os_tls_fault tls_fault_of(SSL *ssl);
+
 /* Why OpenSSL failed, of its errors the first; all are taken. Or "unknown reason". */
 const char *tls_reason(void);
 

@@ -101,6 +101,34 @@ SSL *tls_begin(struct os_tls_context *t, int fd, const char *server_name, const 
     return ssl;
 }
 
+/* --- kinds of failure ----------------------------------------------------------------------- */
+
+static enum os_tls_fault fault_of(long verdict)
+{
+    switch (verdict) {
+    case X509_V_OK:
+        return OS_TLS_FAULT_NONE;
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+        return OS_TLS_FAULT_EXPIRED;
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+    case X509_V_ERR_IP_ADDRESS_MISMATCH:
+        return OS_TLS_FAULT_NAME;
+    case X509_V_ERR_DANE_NO_MATCH:
+        return OS_TLS_FAULT_TLSA;
+    default:
+        return OS_TLS_FAULT_UNTRUSTED;
+    }
+}
+
+enum os_tls_fault tls_fault_of(SSL *ssl)
+{
+    unsigned long error = ERR_peek_error();
+    bool certificate =
+        ERR_GET_LIB(error) == ERR_LIB_SSL && ERR_GET_REASON(error) == SSL_R_CERTIFICATE_VERIFY_FAILED;
+    enum os_tls_fault fault = certificate ? fault_of(SSL_get_verify_result(ssl)) : OS_TLS_FAULT_NONE;
+    return fault ? fault : OS_TLS_FAULT_HANDSHAKE;
+}
+
 /* --- facts ---------------------------------------------------------------------------------- */
 
 struct os_tls_facts *tls_facts_new(SSL *ssl, const struct os_tls_context *t, const char *server_name)
@@ -117,6 +145,8 @@ struct os_tls_facts *tls_facts_new(SSL *ssl, const struct os_tls_context *t, con
     };
     f->dane = f->peer_verified && SSL_get0_dane_authority(ssl, NULL, NULL) >= 0;
     f->peer_name = leaf ? name_of(leaf) : NULL;
+    if (leaf && judged)
+        f->fault = fault_of(SSL_get_verify_result(ssl));
     if (leaf && judged && !f->peer_verified)
         f->peer_fault = X509_verify_cert_error_string(SSL_get_verify_result(ssl));
     ERR_clear_error();
