@@ -199,6 +199,13 @@ struct config_srs {
     uint32_t max_age_s, hash_len;
 };
 
+/* tls-reports { ... }; contact NULL: none are made */
+struct config_tls_reports {
+    const char *organization; /* NULL: the host name */
+    const char *contact;
+    const char *from; /* an address; NULL: contact */
+};
+
 enum config_keep { CONFIG_KEEP_FAILED, CONFIG_KEEP_ALL, CONFIG_KEEP_NONE };
 
 /* sessions { ... } */
@@ -232,6 +239,7 @@ struct config {
     struct config_srs srs;
     struct config_queue queue;
     struct config_sessions sessions;
+    struct config_tls_reports tls_reports;
     uint32_t smtpd_n, auth_n, delivery_n; /* processes, at least 1; 0 in the file is one per core */
     void *memory;                         /* owner of all of the above */
 };
@@ -272,7 +280,7 @@ const struct config_listener *config_find_listener(const struct config *c, struc
 const struct config_route *config_find_route(const struct config *c, struct sp_view name);
 const struct config_domain *config_find_domain(const struct config *c, struct sp_view name);
 
-/* Does this configuration need documents of other servers: an issuer's keys, policies of MTA-STS? */
+/* Does this configuration need documents of other servers: an issuer's keys, policies of MTA-STS; does it post reports about TLS? */
 bool config_fetches(const struct config *c);
 
 /* The route of mail to a domain that is not ours, by sender and recipient as MAIL and RCPT name them. NULL:

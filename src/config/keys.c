@@ -4,18 +4,19 @@
 
 #include "base/nearest.h"
 
-#define TYPE_TOP      struct config
-#define TYPE_LISTENER struct config_listener
-#define TYPE_ROUTE    struct config_route
-#define TYPE_DOMAIN   struct config_domain
-#define TYPE_LIMITS   struct config_limits
-#define TYPE_USERS    struct config_users
-#define TYPE_TOKENS   struct config_tokens
-#define TYPE_QUEUE    struct config_queue
-#define TYPE_SRS      struct config_srs
-#define TYPE_SESSIONS struct config_sessions
-#define TYPE_RULE     struct config_rule
-#define TYPE_DNS      struct config_dns
+#define TYPE_TOP         struct config
+#define TYPE_LISTENER    struct config_listener
+#define TYPE_ROUTE       struct config_route
+#define TYPE_DOMAIN      struct config_domain
+#define TYPE_LIMITS      struct config_limits
+#define TYPE_USERS       struct config_users
+#define TYPE_TOKENS      struct config_tokens
+#define TYPE_QUEUE       struct config_queue
+#define TYPE_SESSIONS    struct config_sessions
+#define TYPE_TLS_REPORTS struct config_tls_reports
+#define TYPE_SRS         struct config_srs
+#define TYPE_RULE        struct config_rule
+#define TYPE_DNS         struct config_dns
 
 #define FIELD(section, field)                                                                                \
     .offset = offsetof(TYPE_##section, field), .width = sizeof(((TYPE_##section *)0)->field)

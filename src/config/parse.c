@@ -127,6 +127,8 @@ static void *add_target(struct parse *p, struct config_block *b)
         return &c->queue;
     case CONFIG_SECTION_SESSIONS:
         return &c->sessions;
+    case CONFIG_SECTION_TLS_REPORTS:
+        return &c->tls_reports;
     default:
         return c;
     }

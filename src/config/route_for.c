@@ -44,7 +44,7 @@ static bool asks_for_policies(const struct config_route *r)
 
 bool config_fetches(const struct config *c)
 {
-    bool fetches = c->tokens.jwks_url || asks_for_policies(c->default_route);
+    bool fetches = c->tokens.jwks_url || c->tls_reports.contact || asks_for_policies(c->default_route);
     for (size_t i = 0; i < c->rule_n; i++)
         fetches = fetches || asks_for_policies(c->rules[i].route);
     for (size_t i = 0; i < c->domain_n; i++)

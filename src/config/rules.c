@@ -144,6 +144,29 @@ static void check_queue(const struct config_rules *r)
         config_rules_fault(r, "back-off-most", "is less than back-off-first");
 }
 
+/* An address that may stand in a header as it is. */
+static bool is_plain_address(const struct config_rules *r, const char *text)
+{
+    struct sp_view v = sp_view_of(text);
+    size_t at = sp_view_find(v, '@', 0);
+    const char *domain = NULL;
+    for (size_t i = 0; i < at; i++)
+        if (v.p[i] <= ' ' || v.p[i] > '~' || memchr("()<>[]:;,\\\"", v.p[i], 11))
+            return false;
+    return at > 0 && at < v.len &&
+           !config_value_read(CONFIG_KIND_DOMAIN, "", text + at + 1, r->faults->arena, &domain);
+}
+
+static void check_tls_reports(const struct config_rules *r)
+{
+    const struct config_tls_reports *t = r->block->target;
+    static const char wrong[] = "is no mail address; allowed: \"postmaster@example.org\"";
+    if (t->contact && !is_plain_address(r, t->contact))
+        config_rules_fault(r, "contact", wrong);
+    if (t->from && !is_plain_address(r, t->from))
+        config_rules_fault(r, "from", wrong);
+}
+
 /* The name of this machine, when it is one that can be said to others. */
 static const char *machine_name(const struct config_rules *r)
 {
@@ -205,6 +228,7 @@ void config_rules(struct config *c, const struct config_block *blocks, struct co
         [CONFIG_SECTION_RULE] = check_rule,
         [CONFIG_SECTION_DNS] = check_dns,
         [CONFIG_SECTION_SRS] = check_srs,
+        [CONFIG_SECTION_TLS_REPORTS] = check_tls_reports,
     };
     for (const struct config_block *b = blocks; b; b = b->next) {
         struct config_rules r = {c, b, faults};

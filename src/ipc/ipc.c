@@ -3,6 +3,23 @@
 
 #include "base/view.h"
 
+/* --- words --------------------------------------------------------------------------------- */
+
+#define X(n, word) word,
+static const char *const tls_policy_words[] = {IPC_TLS_POLICIES(X)};
+static const char *const tls_result_words[] = {IPC_TLS_RESULTS(X)};
+#undef X
+
+const char *ipc_tls_policy_word(unsigned policy)
+{
+    return policy < IPC_TLS_POLICY_N ? tls_policy_words[policy] : NULL;
+}
+
+const char *ipc_tls_result_word(unsigned result)
+{
+    return result < IPC_TLS_RESULT_N ? tls_result_words[result] : NULL;
+}
+
 /* --- numbers and views ------------------------------------------------------------------- */
 
 static void put_number(struct sp_buf *b, uint64_t n, size_t octets)

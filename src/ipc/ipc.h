@@ -214,6 +214,46 @@ enum ipc_end { IPC_ENDS(X) IPC_END_N };
 enum ipc_health { IPC_HEALTHS(X) IPC_HEALTH_N };
 #undef X
 
+/* What a TLS session had to be, for reports (RFC 8460 4.4). NAME, word of the RFC. */
+#define IPC_TLS_POLICIES(X) X(NONE, "no-policy-found") X(STS, "sts") X(TLSA, "tlsa")
+
+#define X(n, ...) IPC_TLS_POLICY_##n,
+enum ipc_tls_policy { IPC_TLS_POLICIES(X) IPC_TLS_POLICY_N };
+#undef X
+
+/* How it went (RFC 8460 4.3). NAME, word of the RFC. */
+#define IPC_TLS_RESULTS(X)                                                                                   \
+    X(SUCCESS, "success")                                                                                    \
+    X(STARTTLS_NOT_SUPPORTED, "starttls-not-supported")                                                      \
+    X(CERTIFICATE_HOST_MISMATCH, "certificate-host-mismatch")                                                \
+    X(CERTIFICATE_EXPIRED, "certificate-expired")                                                            \
+    X(CERTIFICATE_NOT_TRUSTED, "certificate-not-trusted")                                                    \
+    X(VALIDATION_FAILURE, "validation-failure")                                                              \
+    X(TLSA_INVALID, "tlsa-invalid")                                                                          \
+    X(DNSSEC_INVALID, "dnssec-invalid")                                                                      \
+    X(DANE_REQUIRED, "dane-required")                                                                        \
+    X(STS_POLICY_FETCH_ERROR, "sts-policy-fetch-error")                                                      \
+    X(STS_POLICY_INVALID, "sts-policy-invalid")                                                              \
+    X(STS_WEBPKI_INVALID, "sts-webpki-invalid")
+
+#define X(n, ...) IPC_TLS_RESULT_##n,
+enum ipc_tls_result { IPC_TLS_RESULTS(X) IPC_TLS_RESULT_N };
+#undef X
+
+/* The word; NULL: there is no such policy, resp. result. */
+const char *ipc_tls_policy_word(unsigned policy);
+const char *ipc_tls_result_word(unsigned result);
+
+/* What the DNS says of where reports go. NAME, meaning. */
+#define IPC_TLS_PLACES(X)                                                                                    \
+    X(FOUND, "one record")                                                                                   \
+    X(NONE, "the domain wants none: it has no record, or several, or one that is not well formed")           \
+    X(AWAY, "there was no answer")
+
+#define X(n, ...) IPC_TLS_PLACE_##n,
+enum ipc_tls_place { IPC_TLS_PLACES(X) IPC_TLS_PLACE_N };
+#undef X
+
 /* One struct per record and message: struct ipc_recipient, struct ipc_submit, ... */
 #define U8(f)           uint8_t f;
 #define U32(f)          uint32_t f;

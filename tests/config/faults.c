@@ -38,14 +38,19 @@ static void names(void **state)
     (void)state;
     FAULT("limit {\n}\n",
           "f:4: no section is called limit; did you mean limits?; "
-          "allowed: listener, route, domain, rule, dns, limits, users, tokens, srs, queue, sessions");
+          "allowed: listener, route, domain, rule, dns, limits, users, tokens, srs, queue, sessions, tls-reports");
     FAULT("frobnicate {\n a = b\n}\n",
           "f:4: no section is called frobnicate; "
-          "allowed: listener, route, domain, rule, dns, limits, users, tokens, srs, queue, sessions");
+          "allowed: listener, route, domain, rule, dns, limits, users, tokens, srs, queue, sessions, tls-reports");
     FAULT("queue {\n exprie = 5d\n}\n",
           "f:5: queue: no key exprie; did you mean expire?; allowed: "
           "return-to-strangers, retry-first, retry-most, expire, warn-after, back-off-first, back-off-most, "
           "stranger-reports, block-patience, attempts");
+    FAULT("tls-reports {\n from = a@x.example\n}\n", "f:4: tls-reports: contact is missing");
+    FAULT("tls-reports {\n contact = nobody\n}\n",
+          "f:5: tls-reports/contact: is no mail address; allowed: \"postmaster@example.org\"");
+    FAULT("tls-reports {\n contact = \"a@x.example\"\n from = \"A <a@x.example>\"\n}\n",
+          "f:6: tls-reports/from: is no mail address; allowed: \"postmaster@example.org\"");
     FAULT("message-size = 5M\n",
           "f:4: outside of sections: no key message-size; it is one of section limits");
     FAULT("queue {\n hostname = x\n}\n",
