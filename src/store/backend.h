@@ -3,6 +3,7 @@
 #define STORE_BACKEND_H
 
 #include "store/store.h"
+#include "store/tls.h"
 
 struct store_backend {
     const char *name;
@@ -40,6 +41,15 @@ struct store_backend {
     bool (*tidy)(struct store *s, enum store_tidiness how);
     int (*space)(struct store *s, struct store_space *space_out);
     int (*count)(struct store *s, uint64_t *n_out);
+    int (*tls_add)(struct store *s, const struct store_tls_session *session, int64_t due_ms, bool *bounded_out);
+    int (*tls_read)(struct store *s, uint32_t day, struct sp_view domain, store_tls_visit_session *visit,
+                    void *ctx);
+    int (*tls_list)(struct store *s, uint32_t day, struct sp_view domain, size_t most,
+                    store_tls_visit_report *visit, void *ctx);
+    int (*tls_due)(struct store *s, int64_t now_ms, uint32_t day, size_t most, store_tls_visit_report *visit,
+                   void *ctx);
+    int (*tls_mark)(struct store *s, const struct store_tls_report *r);
+    int (*tls_forget)(struct store *s, uint32_t day);
 };
 
 /* First member of every backend's own struct. */

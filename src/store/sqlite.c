@@ -170,6 +170,7 @@ static void rollback_sqlite(struct store *base)
         (void)sqlite3_reset(st); /* the same */
     }
     bodies_rolled_back(&s->bodies);
+    s->tls.known = false;
     s->in_transaction = s->spoiled = false;
 }
 
@@ -236,4 +237,10 @@ const struct store_backend store_sqlite = {
     .tidy = sqlite_tidy,
     .space = sqlite_space,
     .count = sqlite_count,
+    .tls_add = sqlite_tls_add,
+    .tls_read = sqlite_tls_read,
+    .tls_list = sqlite_tls_list,
+    .tls_due = sqlite_tls_due,
+    .tls_mark = sqlite_tls_mark,
+    .tls_forget = sqlite_tls_forget,
 };

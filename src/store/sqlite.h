@@ -18,6 +18,14 @@
 
 #define SQLITE_STORE_OPEN_STATES "('queued', 'deferred', 'held')"
 
+/* The same of a report about TLS. */
+#define SQLITE_STORE_TLS_COLUMNS                                                                             \
+    "r.day, r.domain, r.state, r.next_ms, r.first_ms, r.attempts, r.sent_ms, r.sent_to, r.said, "            \
+    "(SELECT coalesce(sum(sessions), 0) FROM tls_result t WHERE t.day = r.day AND t.domain = r.domain "      \
+    "AND t.result = 'success'), "                                                                            \
+    "(SELECT coalesce(sum(sessions), 0) FROM tls_result t WHERE t.day = r.day AND t.domain = r.domain "      \
+    "AND t.result <> 'success')"
+
 /* The statements. NAME, SQL. */
 #define SQLITE_STORE_STATEMENTS(X)                                                                           \
     X(BEGIN, "BEGIN IMMEDIATE")                                                                              \
@@ -80,6 +88,30 @@
     /* Each message has recipients, and their pages are a tenth of those that hold contents. */             \
     X(COUNT, "SELECT count(*) FROM (SELECT DISTINCT mail FROM recipient)")                                   \
     X(REUSABLE, "PRAGMA freelist_count")                                                                     \
+    X(TLS_RAISE, "UPDATE tls_result SET sessions = sessions + ?12 WHERE day = ?1 AND domain = ?2 AND "       \
+                 "policy = ?3 AND strings = ?4 AND patterns = ?5 AND result = ?6 AND sending_ip = ?7 AND "   \
+                 "mx = ?8 AND helo = ?9 AND receiving_ip = ?10 AND reason = ?11 RETURNING 1")                \
+    X(TLS_HAS, "SELECT 1 FROM tls_report WHERE day = ?1 AND domain = ?2")                                    \
+    X(TLS_DOMAINS, "SELECT count(*) FROM tls_report WHERE day = ?1 AND domain > ''")                         \
+    X(TLS_OPEN, "INSERT INTO tls_report (day, domain, state, next_ms) VALUES (?1, ?2, ?3, ?4)")              \
+    X(TLS_ROOM, "SELECT (SELECT count(*) FROM (SELECT DISTINCT policy, strings, patterns FROM tls_result "   \
+                "WHERE day = ?1 AND domain = ?2)), "                                                         \
+                "EXISTS (SELECT 1 FROM tls_result WHERE day = ?1 AND domain = ?2 AND policy = ?3 AND "       \
+                "strings = ?4 AND patterns = ?5), "                                                          \
+                "(SELECT count(*) FROM tls_result WHERE day = ?1 AND domain = ?2 AND result <> 'success')")  \
+    X(TLS_ADD, "INSERT INTO tls_result VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) "          \
+               "ON CONFLICT DO UPDATE SET sessions = sessions + ?12")                                        \
+    X(TLS_READ, "SELECT policy, strings, patterns, result, sending_ip, mx, helo, receiving_ip, reason, "     \
+                "sessions FROM tls_result WHERE day = ?1 AND domain = ?2 "                                   \
+                "ORDER BY policy, strings, patterns, result, sending_ip, mx, helo, receiving_ip, reason")    \
+    X(TLS_LIST, "SELECT " SQLITE_STORE_TLS_COLUMNS " FROM tls_report r "                                     \
+                "WHERE (day, domain) > (?1, ?2) ORDER BY day, domain LIMIT ?3")                              \
+    X(TLS_DUE, "SELECT " SQLITE_STORE_TLS_COLUMNS " FROM tls_report r INDEXED BY tls_report_due "            \
+               "WHERE next_ms > 0 AND next_ms <= ?1 AND day < ?2 ORDER BY next_ms LIMIT ?3")                 \
+    X(TLS_MARK, "UPDATE tls_report SET state = ?3, next_ms = ?4, first_ms = ?5, attempts = ?6, "             \
+                "sent_ms = ?7, sent_to = ?8, said = ?9 WHERE day = ?1 AND domain = ?2 RETURNING 1")          \
+    X(TLS_FORGET_RESULTS, "DELETE FROM tls_result WHERE day < ?1")                                           \
+    X(TLS_FORGET_REPORTS, "DELETE FROM tls_report WHERE day < ?1")                                           \
     X(PAGES, "PRAGMA page_count")
 
 #define X(n, sql) SQLITE_##n##_STMT,
@@ -111,6 +143,12 @@ struct sqlite_store {
     bool counted;
     int wal_frames; /* in the WAL, and how many of them the database has        */
     int wal_done;
+    /* Domains of a day that have a report of their own, while that is known. */
+    struct {
+        uint32_t day;
+        uint64_t domains;
+        bool known;
+    } tls;
 };
 
 static inline struct sqlite_store *sqlite_of(struct store *s) { return (struct sqlite_store *)s; }
@@ -176,6 +214,16 @@ int sqlite_late(struct store *s, int64_t now_ms, size_t most, store_visit *visit
 int sqlite_suspend(struct store *s, struct sp_view name, int64_t since_ms);
 int sqlite_resume(struct store *s, struct sp_view name);
 int sqlite_suspensions(struct store *s, store_visit_suspension *visit, void *ctx);
+
+int sqlite_tls_add(struct store *s, const struct store_tls_session *session, int64_t due_ms, bool *bounded_out);
+int sqlite_tls_read(struct store *s, uint32_t day, struct sp_view domain, store_tls_visit_session *visit,
+                    void *ctx);
+int sqlite_tls_list(struct store *s, uint32_t day, struct sp_view domain, size_t most,
+                    store_tls_visit_report *visit, void *ctx);
+int sqlite_tls_due(struct store *s, int64_t now_ms, uint32_t day, size_t most, store_tls_visit_report *visit,
+                   void *ctx);
+int sqlite_tls_mark(struct store *s, const struct store_tls_report *r);
+int sqlite_tls_forget(struct store *s, uint32_t day);
 
 /* A recipient is due at that time: look at it again. */
 void sqlite_scan_again(struct sqlite_store *s, int64_t due_ms);

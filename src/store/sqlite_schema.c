@@ -98,6 +98,38 @@ static const char *const migrations[] = {
 
     /* Whose sender is another's. */
     "ALTER TABLE recipient ADD COLUMN forwarded INTEGER NOT NULL DEFAULT 0 CHECK (forwarded IN (0, 1));\n",
+
+    /* How TLS went on connections, by day and domain, and the reports about it. */
+    "CREATE TABLE tls_result (\n"
+    "  day INTEGER NOT NULL,\n"
+    "  domain TEXT NOT NULL,\n"
+    "  policy TEXT NOT NULL,\n"
+    "  strings TEXT NOT NULL,\n"
+    "  patterns TEXT NOT NULL,\n"
+    "  result TEXT NOT NULL,\n"
+    "  sending_ip TEXT NOT NULL,\n"
+    "  mx TEXT NOT NULL,\n"
+    "  helo TEXT NOT NULL,\n"
+    "  receiving_ip TEXT NOT NULL,\n"
+    "  reason TEXT NOT NULL,\n"
+    "  sessions INTEGER NOT NULL,\n"
+    "  PRIMARY KEY (day, domain, policy, strings, patterns, result, sending_ip, mx, helo, receiving_ip, "
+    "reason)\n"
+    ") WITHOUT ROWID;\n"
+    "CREATE TABLE tls_report (\n"
+    "  day INTEGER NOT NULL,\n"
+    "  domain TEXT NOT NULL,\n"
+    "  state TEXT NOT NULL\n"
+    "    CHECK (state IN ('counting', 'waiting', 'sent', 'unwanted', 'failed', 'other')),\n"
+    "  next_ms INTEGER NOT NULL,\n"
+    "  first_ms INTEGER NOT NULL DEFAULT 0,\n"
+    "  attempts INTEGER NOT NULL DEFAULT 0,\n"
+    "  sent_ms INTEGER NOT NULL DEFAULT 0,\n"
+    "  sent_to TEXT NOT NULL DEFAULT '',\n"
+    "  said TEXT NOT NULL DEFAULT '',\n"
+    "  PRIMARY KEY (day, domain)\n"
+    ") WITHOUT ROWID;\n"
+    "CREATE INDEX tls_report_due ON tls_report (next_ms) WHERE next_ms > 0;\n",
 };
 
 #define X(n, sql) [SQLITE_##n##_STMT] = sql,

@@ -123,6 +123,33 @@ int store_space(struct store *s, struct store_space *space_out) { return s->back
 
 int store_count(struct store *s, uint64_t *n_out) { return s->backend->count(s, n_out); }
 
+int store_tls_add(struct store *s, const struct store_tls_session *session, int64_t due_ms, bool *bounded_out)
+{
+    return s->backend->tls_add(s, session, due_ms, bounded_out);
+}
+
+int store_tls_read(struct store *s, uint32_t day, struct sp_view domain, store_tls_visit_session *visit,
+                   void *ctx)
+{
+    return s->backend->tls_read(s, day, domain, visit, ctx);
+}
+
+int store_tls_list(struct store *s, uint32_t day, struct sp_view domain, size_t most,
+                   store_tls_visit_report *visit, void *ctx)
+{
+    return s->backend->tls_list(s, day, domain, most, visit, ctx);
+}
+
+int store_tls_due(struct store *s, int64_t now_ms, uint32_t day, size_t most, store_tls_visit_report *visit,
+                  void *ctx)
+{
+    return s->backend->tls_due(s, now_ms, day, most, visit, ctx);
+}
+
+int store_tls_mark(struct store *s, const struct store_tls_report *r) { return s->backend->tls_mark(s, r); }
+
+int store_tls_forget(struct store *s, uint32_t day) { return s->backend->tls_forget(s, day); }
+
 const char *store_error(const struct store *s) { return s->error; }
 
 bool store_disk_full(const struct store *s) { return s->disk_full; }
