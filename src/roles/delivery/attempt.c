@@ -179,5 +179,6 @@ void delivery_attempt_drop(struct delivery_attempt *a)
     for (size_t i = 0; i < a->target_n; i++)
         delivery_detour_forget(&a->targets[i]);
     sp_buf_fini(&a->outcomes);
+    delivery_aim_unref(a->aim);
     free(a);
 }

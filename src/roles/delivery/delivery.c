@@ -259,7 +259,11 @@ static void take_message(struct role *r, struct os_edge *from, const struct ipc_
         dial_anew(d, &m->as.dial_anew);
     else if (m->type == IPC_TYPE_credential)
         take_credential(d, &m->as.credential);
-    else if (m->type == IPC_TYPE_document_here)
+    else if (m->type == IPC_TYPE_tls_place_wanted)
+        delivery_take_place_wanted(d, from, &m->as.tls_place_wanted);
+    else if (m->type == IPC_TYPE_tls_post)
+        delivery_take_post(d, from, &m->as.tls_post);
+    else if (m->type == IPC_TYPE_document_here && !delivery_take_posted(d, &m->as.document_here))
         sts_take_document(d, &m->as.document_here);
 }
 
@@ -274,8 +278,10 @@ static void lose_peer(struct role *r, struct os_edge *peer)
     struct delivery *d = obtain(r);
     if (os_edge_peer(peer) == IPC_FETCH) {
         sts_lose_fetch(d);
+        delivery_lose_posts(d);
         return;
     }
+    delivery_forget_errands(d, peer);
     for (struct delivery_pool *p = d->pools; p; p = p->next)
         delivery_pool_forget_queue(p, peer);
     delivery_search_forget_queue(d, peer);

@@ -11,6 +11,7 @@
 #include "client/client.h"
 #include "message/id.h"
 #include "reference/reference.h"
+#include "roles/delivery/tls_report.h"
 #include "roles/role.h"
 
 /* --- an attempt: one message for recipients of one route ------------------------------------- */
@@ -39,6 +40,7 @@ struct delivery_attempt {
     struct sp_buf outcomes;
     uint32_t connections;    /* that the queue allows to the destination at the moment */
     enum ipc_health health;  /* of the destination, as this attempt met it */
+    struct delivery_aim *aim; /* NULL: nobody reports how TLS goes */
     const char *site;        /* key of the pool that had it; "" before. Lives as long as the pool, which outlives it */
     uint32_t seen;           /* hosts of the pool's site that would not have all of it, as bits */
     size_t target_n, open_n; /* open: without an outcome */
@@ -278,6 +280,7 @@ struct delivery_link {
     struct delivery_pool *pool;
     struct delivery_dial dial;
     struct client *client; /* NULL until one of the addresses let us connect */
+    struct delivery_aim *aim; /* of the attempt that it is dialled for */
     struct delivery_attempt *attempt;
     struct sp_client_mail mail;
     struct sp_view recipients[DELIVERY_RECIPIENTS];
@@ -329,6 +332,7 @@ struct delivery {
     struct sp_table policies;        /* of MTA-STS, by domain */
     struct sts_question *questions;  /* about them            */
     uint64_t last_tag;               /* of documents          */
+    struct delivery_errand *errands; /* for queue: where reports go, and posting them */
     struct os_network *own; /* addresses of this machine's interfaces */
     size_t own_n;
     struct delivery_credential *credentials;

@@ -43,6 +43,7 @@ static struct delivery_dial_host *host_new(struct delivery_link *l, const struct
     struct delivery_dial_host *h = os_new(sizeof *h);
     *h = (struct delivery_dial_host){.link = l, .host = host};
     sp_buf_init(&h->tlsa_data, &os_heap, TLSA_OCTETS_MAX);
+    sp_buf_init(&h->tlsa_text, &os_heap, TLSA_OCTETS_MAX);
     h->query = dns_addresses(p->delivery->dns, sp_view_of(host->name), p->route->port,
                              p->site.host_n > 1 ? LOOKUP_ONE_OF_MS : LOOKUP_MS, take_addresses, h);
     return h;
@@ -57,6 +58,7 @@ static void host_free(struct delivery_dial_host *h)
     if (h->lookup)
         dns_lookup_cancel(h->lookup);
     sp_buf_fini(&h->tlsa_data);
+    sp_buf_fini(&h->tlsa_text);
     free(h);
 }
 

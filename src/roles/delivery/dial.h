@@ -22,6 +22,7 @@ struct delivery_dial_host {
     char base[DNS_NAME_MAX + 1];
     struct os_tls_tlsa tlsa[DELIVERY_TLSA_MAX];
     struct sp_buf tlsa_data;
+    struct sp_buf tlsa_text; /* all records, also those that cannot be used: see tls_report.h */
     struct os_tls_expected expected;
     enum delivery_policy policy;
 };

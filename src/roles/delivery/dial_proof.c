@@ -82,10 +82,12 @@ static size_t take_records(struct delivery_dial_host *h, const struct dns_answer
     struct dns_tlsa t;
     size_t all = 0, n = 0, at = 0;
     sp_buf_clear(&h->tlsa_data);
+    sp_buf_clear(&h->tlsa_text);
     for (; dns_packet_next_of(&packet, DNS_TYPE_TLSA, &r) == SP_OK; all++) {
         struct os_tls_tlsa *to = &h->tlsa[n];
         if (n == DELIVERY_TLSA_MAX || dns_record_tlsa(&r, &t))
             continue;
+        delivery_tls_add_record(&h->tlsa_text, &t);
         *to = (struct os_tls_tlsa){t.usage, t.selector, t.matching, t.data};
         if (os_tls_tlsa_is_usable(to) && sp_buf_add(&h->tlsa_data, t.data) == SP_OK)
             n++;
@@ -108,6 +110,7 @@ static void take_tlsa(void *ctx, const struct dns_answer *found)
         /* An attacker who could make this question fail would else switch DANE off. */
         delivery_dial_note_host(h, "4.4.3", dns_verdict_text(found->verdict),
                                 *found->why ? found->why : "of its TLSA records");
+        delivery_tls_tell_no_tlsa(h, found->verdict, found->why);
         h->addresses.n = 0;
         delivery_dial_host_known(h);
     } else if (absent && !h->original && strcmp(h->base, h->host->name) != 0) {

@@ -190,6 +190,7 @@ void delivery_race_lost(struct delivery_racer *r, const struct client_verdict *v
     if (!l->abandoned)
         delivery_dial_note_address(r, v);
     delivery_dial_note(l, &o, v->phase);
+    delivery_tls_tell_session(r);
     racer_free(r);
     if (l->abandoned)
         delivery_link_failed(l);

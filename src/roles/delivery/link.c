@@ -248,6 +248,7 @@ static void take_next(void *ctx)
         l->was_ready = true;
         describe_tls(l);
         log_up(l);
+        delivery_tls_tell_session(l->dial.winner);
         delivery_dial_done(l);
     }
     if (l->attempt && l->lost) { /* it takes no more: the mail waits for another connection */
@@ -294,6 +295,7 @@ static void remove_link(struct delivery_link *l)
     if (l->attempt)
         delivery_pool_give_back(p, l->attempt);
     delivery_dial_end(&l->dial);
+    delivery_aim_unref(l->aim);
     os_timer_fini(&l->idle);
     sp_buf_fini(&l->crowd_text);
     free(l->block);
@@ -372,9 +374,19 @@ const struct client_handlers delivery_link_handlers = {
     .ended = end_link,
 };
 
+/* The attempt that waits for the next link: those before it have theirs. */
+static struct delivery_aim *aim_of_next(const struct delivery_pool *p)
+{
+    const struct delivery_attempt *a = p->waiting;
+    for (size_t i = p->dialling_detour_n; a && i < p->dialling_n; i++)
+        a = a->next;
+    return a ? delivery_aim_ref(a->aim) : NULL;
+}
+
 void delivery_link_open(struct delivery_pool *p, struct delivery_attempt *detour)
 {
     struct delivery_link *l = os_new(sizeof *l);
+    l->aim = detour ? delivery_aim_ref(detour->aim) : aim_of_next(p);
     l->pool = p;
     l->born = p->taken_n;
     l->next = p->links;

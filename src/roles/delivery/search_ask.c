@@ -133,6 +133,8 @@ static void take_mx(void *ctx, const struct dns_answer *found)
         delivery_search_fail(s, IPC_OUTCOME_FAILED, 0, "5.1.2", text);
         return;
     default:
+        if (found->verdict == DNS_BOGUS)
+            delivery_tls_tell_no_mx(s, found->why);
         (void)snprintf(text, sizeof text, "domain %.255s: its MX records: %s%s%.900s", s->name,
                        dns_verdict_text(found->verdict), *found->why ? ": " : "", found->why);
         delivery_search_fail(s, IPC_OUTCOME_DEFERRED, 0, "4.4.3", text);

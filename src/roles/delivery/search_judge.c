@@ -26,6 +26,7 @@ static void give(struct delivery_search *s, struct delivery_attempt *a, const st
     site.require_tls = a->parameters.require_tls;
     site.plain_will_do = a->plain_will_do;
     if (site.host_n == 0) {
+        delivery_tls_tell_no_host(s->route->delivery, a->aim, all->hosts[0].name);
         (void)snprintf(
             text, sizeof text,
             "domain %.255s: its MTA-STS policy names none of its mail servers, of which the first is %.255s",
@@ -50,11 +51,15 @@ static void succeed(struct delivery_search *s, const struct delivery_site *all,
 {
     struct delivery_attempt *list = delivery_search_take_attempts(s), *a;
     struct delivery *d = s->route->delivery;
+    struct delivery_aim *aim = delivery_aim_new(s);
     while ((a = list)) {
         list = a->next;
         a->next = NULL;
+        delivery_aim_unref(a->aim); /* of a search before a reload */
+        a->aim = delivery_aim_ref(aim);
         give(s, a, all, allowed);
     }
+    delivery_aim_unref(aim);
     delivery_search_free(s);
     delivery_link_ended(d);
 }

@@ -123,10 +123,11 @@ static void tell(struct sts_question *q)
 
 /* --- the document ------------------------------------------------------------------------------------ */
 
-static void note_failure(struct sts_question *q, struct sp_view why)
+static void note_failure(struct sts_question *q, enum ipc_tls_result result, struct sp_view why)
 {
     struct known *k = know(q->route->delivery, q->domain);
     k->failed_ms = os_mono_ms();
+    delivery_tls_tell_no_policy(q->route->delivery, q->domain, holds(k) ? &k->policy : NULL, result, why);
     os_log(OS_INFO, "mta-sts-failed", OS_STR("domain", q->domain), OS_VIEW("why", why),
            OS_STR("effect", holds(k) ? "the policy from before counts" : "its mail goes as if it had none"));
     tell(q);
@@ -138,7 +139,7 @@ static void take_policy(struct sts_question *q, struct sp_view text)
     struct sts_policy policy;
     const char *why;
     if (sts_policy_parse(text, &policy, &why)) {
-        note_failure(q, sp_view_of(why));
+        note_failure(q, IPC_TLS_RESULT_STS_POLICY_INVALID, sp_view_of(why));
         return;
     }
     k->policy = policy;
@@ -162,7 +163,9 @@ void sts_take_document(struct delivery *d, const struct ipc_document_here *m)
     if (!q || m->tag == 0)
         return; /* given up since then */
     if (m->fault.len > 0)
-        note_failure(q, m->fault);
+        note_failure(q,
+                     m->untrusted ? IPC_TLS_RESULT_STS_WEBPKI_INVALID : IPC_TLS_RESULT_STS_POLICY_FETCH_ERROR,
+                     m->fault);
     else
         take_policy(q, m->document);
 }
@@ -174,7 +177,10 @@ void sts_lose_fetch(struct delivery *d)
             os_timer_set(&q->timer, 0);
 }
 
-static void give_up(void *ctx) { note_failure(ctx, SP_LIT("its policy did not come in time")); }
+static void give_up(void *ctx)
+{
+    note_failure(ctx, IPC_TLS_RESULT_STS_POLICY_FETCH_ERROR, SP_LIT("its policy did not come in time"));
+}
 
 /* https://mta-sts.DOMAIN/.well-known/mta-sts.txt (RFC 8461 3.3). */
 static void fetch(struct sts_question *q)

@@ -11,6 +11,9 @@ struct wish {
     uint64_t tag;
     char *url;
     struct sp_buf authorities_pem;
+    bool any_certificate;
+    char *type;
+    struct sp_buf body;
     bool forgotten; /* nobody waits for it any more */
 };
 
@@ -31,6 +34,8 @@ struct fetch_documents {
 static void wish_free(struct wish *w)
 {
     sp_buf_fini(&w->authorities_pem);
+    sp_buf_fini(&w->body);
+    free(w->type);
     free(w->url);
     free(w);
 }
@@ -41,6 +46,7 @@ static void tell(const struct fetch_documents *f, const struct wish *w, const st
     struct ipc_message m = {.type = IPC_TYPE_document_here};
     m.as.document_here.tag = w->tag;
     m.as.document_here.fault = sp_view_of(result->fault);
+    m.as.document_here.untrusted = result->untrusted;
     m.as.document_here.document = result->fault ? (struct sp_view){0} : result->document;
     if (to)
         (void)os_edge_send(to, &m); /* who is gone wants nothing */
@@ -69,7 +75,11 @@ static void begin_next(struct desk *desk)
         f->waiting_end = &f->waiting;
     f->waiting_n--;
     desk->wish = w;
-    desk->wanted = (struct fetch_wanted){.url = w->url, .authorities_pem = sp_buf_view(&w->authorities_pem)};
+    desk->wanted = (struct fetch_wanted){.url = w->url,
+                                         .authorities_pem = sp_buf_view(&w->authorities_pem),
+                                         .any_certificate = w->any_certificate,
+                                         .type = sp_view_of(w->type),
+                                         .body = sp_buf_view(&w->body)};
     fetch_transfer_begin(desk->transfer, &desk->wanted, take_result, desk);
 }
 
@@ -83,6 +93,10 @@ void fetch_documents_want(struct fetch_documents *f, struct os_edge *from,
     w->url = os_text(m->url);
     sp_buf_init(&w->authorities_pem, &os_heap, m->authorities_pem.len);
     sp_buf_add(&w->authorities_pem, m->authorities_pem);
+    w->any_certificate = m->any_certificate != 0;
+    w->type = os_text(m->type);
+    sp_buf_init(&w->body, &os_heap, m->body.len);
+    sp_buf_add(&w->body, m->body);
     if (f->waiting_n >= FETCH_WAITING_MAX) {
         tell(f, w, &too_many);
         wish_free(w);

@@ -25,6 +25,8 @@ void fetch_transfer_cancel(struct fetch_transfer *t)
     t->easy = NULL;
     curl_slist_free_all(t->addresses);
     t->addresses = NULL;
+    curl_slist_free_all(t->headers);
+    t->headers = NULL;
     free(t->host);
     t->host = NULL;
     t->done = NULL;
@@ -33,8 +35,10 @@ void fetch_transfer_cancel(struct fetch_transfer *t)
 static void finish(struct fetch_transfer *t, const char *fault)
 {
     void (*done)(void *ctx, const struct fetch_result *result) = t->done;
-    struct fetch_result result = {
-        .fault = fault, .document = sp_buf_view(&t->document), .max_age_s = t->max_age_s};
+    struct fetch_result result = {.fault = fault,
+                                  .untrusted = fault && t->untrusted,
+                                  .document = sp_buf_view(&t->document),
+                                  .max_age_s = t->max_age_s};
     fetch_transfer_cancel(t);
     if (done)
         done(t->ctx, &result);
@@ -70,14 +74,18 @@ static const char *describe(struct fetch_transfer *t, CURLcode code)
     else if (status >= 300 && status < 400)
         (void)snprintf(t->fault, sizeof t->fault,
                        "HTTP %ld: redirects are not followed; configure the address itself", status);
-    else if (status != 200)
+    else if (t->wanted.body.len ? status / 100 != 2 : status != 200)
         (void)snprintf(t->fault, sizeof t->fault, "HTTP %ld", status);
     else
         return NULL;
     return t->fault;
 }
 
-void fetch_transfer_ended(struct fetch_transfer *t, CURLcode code) { finish(t, describe(t, code)); }
+void fetch_transfer_ended(struct fetch_transfer *t, CURLcode code)
+{
+    t->untrusted = code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_ISSUER_ERROR;
+    finish(t, describe(t, code));
+}
 
 /* --- what comes --------------------------------------------------------------------------- */
 
@@ -123,8 +131,26 @@ static bool set_trust(struct fetch_transfer *t)
 {
     struct sp_view pem = t->wanted.authorities_pem;
     struct curl_blob blob = {(void *)(uintptr_t)pem.p, pem.len, CURL_BLOB_COPY};
+    if (t->wanted.any_certificate)
+        return curl_easy_setopt(t->easy, CURLOPT_SSL_VERIFYPEER, 0L) == CURLE_OK &&
+               curl_easy_setopt(t->easy, CURLOPT_SSL_VERIFYHOST, 0L) == CURLE_OK;
     return pem.len == 0 || (curl_easy_setopt(t->easy, CURLOPT_CAPATH, NULL) == CURLE_OK &&
                             curl_easy_setopt(t->easy, CURLOPT_CAINFO_BLOB, &blob) == CURLE_OK);
+}
+
+static bool set_body(struct fetch_transfer *t)
+{
+    char type[100];
+    if (t->wanted.body.len == 0)
+        return true;
+    (void)snprintf(type, sizeof type, "Content-Type: %.*s", (int)t->wanted.type.len,
+                   (const char *)t->wanted.type.p); /* ours, and short */
+    t->headers = curl_slist_append(NULL, type);
+    return t->headers && curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->headers) == CURLE_OK &&
+           curl_easy_setopt(t->easy, CURLOPT_POST, 1L) == CURLE_OK &&
+           curl_easy_setopt(t->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)t->wanted.body.len) ==
+               CURLE_OK &&
+           curl_easy_setopt(t->easy, CURLOPT_POSTFIELDS, t->wanted.body.p) == CURLE_OK;
 }
 
 static bool set_options(struct fetch_transfer *t)
@@ -144,7 +170,7 @@ static bool set_options(struct fetch_transfer *t)
            curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, take_document) == CURLE_OK &&
            curl_easy_setopt(e, CURLOPT_WRITEDATA, t) == CURLE_OK &&
            curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, take_header) == CURLE_OK &&
-           curl_easy_setopt(e, CURLOPT_HEADERDATA, t) == CURLE_OK && set_trust(t);
+           curl_easy_setopt(e, CURLOPT_HEADERDATA, t) == CURLE_OK && set_trust(t) && set_body(t);
 }
 
 /* "HOST:PORT:ADDRESS,ADDRESS": libcurl asks no resolver of its own for a name it finds here. */
@@ -208,7 +234,7 @@ void fetch_transfer_begin(struct fetch_transfer *t, const struct fetch_wanted *w
     t->wanted = *wanted;
     t->done = done;
     t->ctx = ctx;
-    t->too_long = false;
+    t->too_long = t->untrusted = false;
     t->max_age_s = -1;
     t->curl_fault[0] = '\0';
     if (!take_apart(t)) {

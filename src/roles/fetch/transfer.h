@@ -16,11 +16,14 @@ enum {
 struct fetch_wanted {
     const char    *url;
     struct sp_view authorities_pem; /* who may sign the server's certificate; empty: the system's */
+    bool           any_certificate; /* of the server: it is not looked at */
+    struct sp_view type, body;      /* body not empty: it is posted, and any 2xx is good */
     bool           in_clear;        /* http:// is meant; the configuration allows it for loopback addresses */
 };
 
 struct fetch_result {
     const char    *fault;     /* NULL: here is the document; else a sentence that says why not */
+    bool           untrusted; /* because of the server's certificate */
     struct sp_view document;
     int64_t        max_age_s; /* of Cache-Control; 0: not to be kept; -1: nothing is said */
 };

@@ -23,7 +23,8 @@ struct fetch_transfer {
     char *host;
     uint16_t port;
     struct sp_buf document;
-    bool too_long, known_fault;
+    struct curl_slist *headers;
+    bool too_long, known_fault, untrusted;
     int64_t max_age_s;
     char fault[256 + CURL_ERROR_SIZE];
     char curl_fault[CURL_ERROR_SIZE];
