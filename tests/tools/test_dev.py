@@ -110,7 +110,7 @@ class Lists(unittest.TestCase):
         packages = (ROOT / "tools" / "debian-packages").read_text()
         names = {"libevent_core": "libevent-dev", "openssl": "libssl-dev", "libcrypto": "libssl-dev", "libssl": "libssl-dev",
                  "libidn": "libidn-dev", "libidn2": "libidn2-dev", "sqlite3": "libsqlite3-dev", "jansson": "libjansson-dev",
-                 "libunbound": "libunbound-dev", "libseccomp": "libseccomp-dev", "libcurl": "libcurl4-openssl-dev", "threads": "libc6-dev"}
+                 "libunbound": "libunbound-dev", "libseccomp": "libseccomp-dev", "libcurl": "libcurl4-openssl-dev", "zlib": "zlib1g-dev", "threads": "libc6-dev"}
         for library in wanted:
             with self.subTest(library=library):
                 self.assertIn(f" {names[library]} ", packages)

@@ -1,6 +1,7 @@
 #include "base/view.h"
 #include "cli/commands.h"
 #include "cli/queue/look.h"
+#include "cli/queue/tls.h"
 #include "cli/queue/why.h"
 #include "cli/queue/words.h"
 
@@ -10,7 +11,7 @@
 /* clang-format off */
 static struct cli_option options[] = {
     {.name = "data", .argument = "DIR", .help = "the server's data folder; default ./sallyport-data"},
-    {.name = "json", .help = "list, show, why, destinations, status: as JSON, and nothing else"},
+    {.name = "json", .help = "list, show, why, destinations, tls-reports, status: as JSON, and nothing else"},
     {.name = "content", .help = "show: the message alone, octet for octet"},
     {.name = "sender", .argument = "PATTERN", .help = "list: of these senders; * is any text, '<>' the empty sender"},
     {.name = "recipient", .argument = "PATTERN", .help = "list: to these recipients"},
@@ -60,6 +61,17 @@ static int destinations(struct queue_store *s, const struct cli_operands *words)
     return queue_look_destinations(s, given("json"));
 }
 
+static int tls_reports(struct queue_store *s, const struct cli_operands *words)
+{
+    (void)words;
+    return queue_look_tls_reports(s, given("json"));
+}
+
+static int tls_send(struct queue_store *s, const struct cli_operands *words)
+{
+    return queue_tls_send(s, words->words[1], words->n > 2 ? words->words[2] : NULL);
+}
+
 static int status(struct queue_store *s, const struct cli_operands *words)
 {
     (void)words;
@@ -87,12 +99,15 @@ static const struct word {
     {"suspend", "domains, routes or destinations", 1, SIZE_MAX, false, NULL, queue_suspend_word},
     {"resume", "domains, routes or destinations", 1, SIZE_MAX, false, NULL, queue_resume_word},
     {"destinations", NULL, 0, 0, true, destinations, NULL},
+    {"tls-reports", NULL, 0, 0, true, tls_reports, NULL},
+    {"tls-send", "a day (today, yesterday, 2026-11-24), and a domain or none", 1, 2, false, tls_send, NULL},
     {"status", NULL, 0, 0, true, status, NULL},
 };
 enum { WORD_N = sizeof words_known / sizeof *words_known };
 
 #define ALL_WORDS                                                                                            \
-    "list, show, why, retry, hold, release, remove, bounce, redirect, suspend, resume, destinations, status"
+    "list, show, why, retry, hold, release, remove, bounce, redirect, suspend, resume, destinations, "       \
+    "tls-reports, tls-send, status"
 
 static const struct word *find_word(const char *word)
 {
@@ -108,7 +123,8 @@ static int check_options(const struct word *w)
 {
     static const char *const filters[] = {"sender", "recipient", "domain", "state", "older", "younger"};
     if (given("json") && !w->json)
-        return cli_usage_fault("queue", "--json is for list, show, why, destinations and status");
+        return cli_usage_fault("queue",
+                               "--json is for list, show, why, destinations, tls-reports and status");
     if (given("content") && (strcmp(w->word, "show") != 0 || given("json")))
         return cli_usage_fault("queue", "--content is for show, without --json");
     for (size_t i = 0; i < sizeof filters / sizeof *filters; i++)

@@ -1,4 +1,4 @@
-#include "roles/queue/queue.h"
+#include "roles/queue/tls.h"
 
 #include "os/log.h"
 
@@ -81,8 +81,13 @@ void queue_batch_commit(struct queue *q)
 {
     if (!q->batch.open)
         return;
+    if (queue_tls_write(q)) {
+        queue_batch_fail(q);
+        return;
+    }
     if (store_commit(q->store) == SP_OK) {
         q->counters.commits++;
+        queue_tls_written(q);
         if (q->failing)
             os_log(OS_INFO, "store-works-again");
         q->failing = false;

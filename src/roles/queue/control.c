@@ -246,6 +246,12 @@ void queue_control_answer(const struct queue_control *c, const struct ipc_messag
     case IPC_TYPE_queue_destinations:
         queue_control_destinations(c, &request->as.queue_destinations);
         break;
+    case IPC_TYPE_queue_tls_list:
+        queue_control_tls_list(c, &request->as.queue_tls_list);
+        break;
+    case IPC_TYPE_queue_tls_send:
+        queue_control_tls_send(c, &request->as.queue_tls_send);
+        break;
     default: /* messages.def lets a tool say nothing else to queue */
         queue_control_done(c, (struct ipc_queue_done){.answer = IPC_QUEUE_BROKEN});
     }

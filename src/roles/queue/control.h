@@ -35,6 +35,9 @@ struct queue_control {
     void (*why)(void *ctx, const struct store_mail *mail, const struct store_recipient *r,
                 struct ipc_queue_reason *reason);
     bool (*places)(void *ctx, struct sp_view after, struct sp_buf *places);
+    /* Let the store know all sessions of TLS. Send the reports about them: see queue_tls_ask. */
+    void (*tls_settle)(void *ctx);
+    int (*tls_send)(void *ctx, uint32_t day, struct sp_view domain, size_t *n_out);
 };
 
 /* One of the messages that messages.def lets a tool say to queue; the last answer is a queue_done. */

@@ -13,5 +13,7 @@ void queue_control_change(const struct queue_control *c, const struct ipc_queue_
 void queue_control_suspend(const struct queue_control *c, const struct ipc_queue_suspend *m);
 void queue_control_why(const struct queue_control *c, const struct ipc_queue_why *m);
 void queue_control_destinations(const struct queue_control *c, const struct ipc_queue_destinations *m);
+void queue_control_tls_list(const struct queue_control *c, const struct ipc_queue_tls_list *m);
+void queue_control_tls_send(const struct queue_control *c, const struct ipc_queue_tls_send *m);
 
 #endif

@@ -2,7 +2,7 @@
  * The queue role: the only process that touches the store. What has arrived in a turn of the loop is one
  * transaction; at the turn's end come the commit, the answers, new leases, and one answer to a tool.
  */
-#include "roles/queue/queue.h"
+#include "roles/queue/tls.h"
 
 #include "os/clock.h"
 #include "os/heap.h"
@@ -105,6 +105,7 @@ static void report_regularly(void *ctx)
 void queue_leave(struct queue *q)
 {
     queue_settle_again(q);
+    queue_tls_flush(q);
     queue_batch_commit(q);
     report(q);
     queue_tools_close(q);
@@ -125,6 +126,7 @@ void queue_free(struct queue *q)
     queue_tools_close(q);
     queue_watch_stop(q);
     queue_asks_stop(q);
+    queue_tls_stop(q);
     queue_window_fini(q);
     sp_table_fini(&q->leases);
     sp_table_fini(&q->deaths);
@@ -184,6 +186,7 @@ static void start(struct role *r)
     queue_tools_open(q);
     queue_watch_start(q);
     queue_asks_start(q);
+    queue_tls_start(q);
     os_later_ask(&q->turn);
 }
 
@@ -214,6 +217,15 @@ static void message(struct role *r, struct os_edge *from, const struct ipc_messa
     case IPC_TYPE_attempt_result:
         queue_take_result(q, from, &m->as.attempt_result);
         break;
+    case IPC_TYPE_tls_session:
+        queue_take_tls_session(q, m);
+        break;
+    case IPC_TYPE_tls_place_here:
+        queue_take_tls_place(q, &m->as.tls_place_here);
+        break;
+    case IPC_TYPE_tls_posted:
+        queue_take_tls_posted(q, &m->as.tls_posted);
+        break;
     default: /* nothing else is allowed on these edges */
         break;
     }
@@ -229,10 +241,12 @@ static void peer_gone(struct role *r, struct os_edge *peer)
 {
     struct queue *q = queue_of(r);
     queue_batch_commit(q); /* its answers name the edge, which ends with this call */
-    if (os_edge_peer(peer) == IPC_DELIVERY)
+    if (os_edge_peer(peer) == IPC_DELIVERY) {
         queue_end_leases(q, os_edge_peer_index(peer));
-    else
+        queue_tls_lose_peer(q, os_edge_peer_index(peer));
+    } else {
         queue_drop_spools(q, queue_bringer_of(peer));
+    }
     os_later_ask(&q->turn);
 }
 

@@ -19,6 +19,7 @@
  *   watch.c     what has waited too long
  *   ask.c       ETRN: what waits for a domain is tried now
  *   why.c       why something waits
+ *   tls.h       reports about TLS (RFC 8460)
  *   tools.c     tools on the control socket; control.c answers them
  */
 #ifndef ROLES_QUEUE_QUEUE_H
@@ -404,6 +405,11 @@ SP_MUST_USE int queue_report(struct queue *q, const struct store_mail *mail,
                              const struct message_dsn_recipient *recipients, size_t n,
                              struct queue_item **item_out, uint64_t *id_out);
 
+/* Add a message of our own, from the null sender, to the open transaction. route NULL: it is held. item_out as above. */
+SP_MUST_USE int queue_add_own(struct queue *q, struct sp_view address, const struct store_mail *mail,
+                              const struct config_route *route, struct sp_view content,
+                              struct queue_item **item_out);
+
 /* --- strangers.c ---------------------------------------------------------------------------- */
 
 /* Reports to strangers, by the domain of who gets them, since a time. */
@@ -472,6 +478,19 @@ void queue_why(struct queue *q, const struct store_mail *mail, const struct stor
 /* Add the destinations behind that name, in the order of names. true: there are more. */
 bool queue_list_places(struct queue *q, struct sp_view after, struct sp_buf *places);
 
+/* --- tls.h: reports about TLS ---------------------------------------------------------------- */
+
+void queue_tls_start(struct queue *q);
+void queue_tls_stop(struct queue *q);
+void queue_take_tls_session(struct queue *q, const struct ipc_message *m);
+void queue_take_tls_place(struct queue *q, const struct ipc_tls_place_here *m);
+void queue_take_tls_posted(struct queue *q, const struct ipc_tls_posted *m);
+void queue_tls_lose_peer(struct queue *q, uint32_t peer);
+/* Look for reports whose time has come. */
+void queue_tls_look(struct queue *q);
+/* Send the reports of a day now: of one domain, or with an empty one of all. n_out: how many. */
+SP_MUST_USE int queue_tls_ask(struct queue *q, uint32_t day, struct sp_view domain, size_t *n_out);
+
 /* --- tools.c -------------------------------------------------------------------------------- */
 
 void queue_tools_open(struct queue *q);
@@ -495,6 +514,18 @@ struct queue_asks {
     struct store_cursor cursor; /* of the walk that goes on */
 };
 
+/* Of alike sessions, those since the last commit; and the reports that are on their way. See tls.h. */
+struct queue_tls {
+    struct sp_table pending;
+    struct queue_tls_job *jobs;             /* under way                    */
+    struct queue_tls_job *line, **line_end; /* due, and not begun           */
+    size_t job_n;
+    uint64_t last_tag;
+    struct os_timer tick;
+    uint32_t tidied;  /* the day on which old ones were forgotten last */
+    uint32_t bounded; /* the day of which the log says that it is so   */
+};
+
 struct queue_counters {
     uint64_t accepted, delivered, deferred, bounced, commits;
 };
@@ -515,6 +546,7 @@ struct queue {
     struct queue_tools *tools;
     struct queue_watch watch;
     struct queue_asks asks;
+    struct queue_tls tls;
     struct queue_counters counters, reported;
     int64_t turn_ms;                                 /* when the last one ended             */
     struct os_later turn;                            /* ends each turn of the loop      */

@@ -117,12 +117,12 @@ static int write_report(struct queue *q, const struct store_mail *mail, uint64_t
 
 /* --- into the store ------------------------------------------------------------------------- */
 
-static int add(struct queue *q, struct sp_view sender, const struct store_mail *mail,
-               const struct config_route *route, struct sp_view report, struct queue_item **item_out)
+int queue_add_own(struct queue *q, struct sp_view address, const struct store_mail *mail,
+                  const struct config_route *route, struct sp_view content, struct queue_item **item_out)
 {
     bool held = !route || route->kind == CONFIG_ROUTE_HOLD;
     struct sp_view name = route ? sp_view_of(route->name) : SP_LIT("hold");
-    struct store_recipient to = {.address = sender,
+    struct store_recipient to = {.address = address,
                                  .parameters = {.notify = SP_NOTIFY_NEVER},
                                  .route = name,
                                  .state = held ? STORE_HELD : STORE_QUEUED,
@@ -135,7 +135,7 @@ static int add(struct queue *q, struct sp_view sender, const struct store_mail *
         d->parked = true;
     }
     bool leased = d && !d->parked && queue_window_has_room(q, 1);
-    int status = store_add(q->store, mail, &to, 1, &report, leased);
+    int status = store_add(q->store, mail, &to, 1, &content, leased);
     queue_watch_wake(q);
     if (d && (status || !leased))
         queue_destination_drop(q, d);
@@ -165,7 +165,8 @@ static int report_to(struct queue *q, const struct queue_way *way, const struct 
                                             .utf8 = form.utf8,
                                             .require_tls = mail->parameters.require_tls}};
     if (!status)
-        status = add(q, sp_buf_view(&way->address), &own, way->route, sp_buf_view(&report), item_out);
+        status =
+            queue_add_own(q, sp_buf_view(&way->address), &own, way->route, sp_buf_view(&report), item_out);
     if (!status)
         *id_out = id;
     sp_buf_fini(&report);

@@ -5,6 +5,7 @@
 #include "os/heap.h"
 #include "os/log.h"
 #include "roles/queue/control.h"
+#include "roles/queue/tls.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -59,6 +60,10 @@ static struct sp_view *text_of(struct ipc_message *m)
         return &m->as.queue_suspend.name;
     case IPC_TYPE_queue_destinations:
         return &m->as.queue_destinations.after;
+    case IPC_TYPE_queue_tls_list:
+        return &m->as.queue_tls_list.after;
+    case IPC_TYPE_queue_tls_send:
+        return &m->as.queue_tls_send.domain;
     default:
         return NULL;
     }
@@ -230,6 +235,18 @@ static bool list_places(void *ctx, struct sp_view after, struct sp_buf *places)
     return queue_list_places(((struct answering *)ctx)->q, after, places);
 }
 
+static void tls_settle(void *ctx) { queue_tls_flush(((struct answering *)ctx)->q); }
+
+static int tls_send(void *ctx, uint32_t day, struct sp_view domain, size_t *n_out)
+{
+    struct queue *q = ((struct answering *)ctx)->q;
+    if (!q->role->config->tls_reports.contact) {
+        *n_out = 0; /* nothing is counted, and nobody could be asked about what once was */
+        return SP_OK;
+    }
+    return queue_tls_ask(q, day, domain, n_out);
+}
+
 /* --- all ------------------------------------------------------------------------------------- */
 
 void queue_tools_open(struct queue *q)
@@ -288,7 +305,9 @@ bool queue_tools_answer(struct queue *q)
                               .bounce = give_up,
                               .sender = find_sender,
                               .why = why,
-                              .places = list_places};
+                              .places = list_places,
+                              .tls_settle = tls_settle,
+                              .tls_send = tls_send};
     queue_control_answer(&c, &request.m);
     free(request.text);
     queue_destinations_sweep(q);
