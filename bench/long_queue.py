@@ -1,6 +1,6 @@
 """What a long queue costs: to those who bring mail, to those who wait beside it, in memory, and at the start.
 
-The queue is written by SQL while no server runs, as an operator might: to send a million messages first would take minutes. Each row
+The queue is written by SQL while no server runs: to send a million messages first would take minutes. Each row
 prints what it has measured; README.md says how to read it.
 """
 import asyncio

@@ -209,6 +209,21 @@ class KeepingPostfix(Postfix):
         super().__init__(folder, relay_to=("localhost", 1), main="defer_transports = smtp")
 
 
+class RelayingPostfix(Postfix):
+    """The benchmark's: it hands on over as many connections as it has processes for, and does not hold back who brings mail."""
+
+    def master(self, more):
+        return super().master(more + """
+        in_flow_delay = 0
+        default_destination_concurrency_limit = 50
+        initial_destination_concurrency = 50
+        smtp_connection_cache_on_demand = yes
+        """)
+
+    def queued(self):
+        return any(path.is_file() for name in ("incoming", "active", "deferred") for path in (self.folder / "queue" / name).rglob("*"))
+
+
 class Exim(MailServer):
     """A listener is nothing; "smtps": TLS from the first octet; or the one mechanism that is offered there, where nothing means PLAIN and
     LOGIN. `rcpt`: the ACL of RCPT; `acls`: others; `auth_in_clear`: is AUTH offered without TLS? `size`: the largest message."""
