@@ -212,13 +212,14 @@ class KeepingPostfix(Postfix):
 class RelayingPostfix(Postfix):
     """The benchmark's: it hands on over as many connections as it has processes for, and does not hold back who brings mail."""
 
-    def master(self, more):
-        return super().master(more + """
-        in_flow_delay = 0
+    MANY = """in_flow_delay = 0
         default_destination_concurrency_limit = 50
         initial_destination_concurrency = 50
         smtp_connection_cache_on_demand = yes
-        """)
+    """
+
+    def __init__(self, folder, relay_to):
+        super().__init__(folder, relay_to=relay_to, main=self.MANY)
 
     def queued(self):
         return any(path.is_file() for name in ("incoming", "active", "deferred") for path in (self.folder / "queue" / name).rglob("*"))
