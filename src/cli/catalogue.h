@@ -12,6 +12,7 @@
  * The language of --lang, or else of LC_ALL, LC_MESSAGES, LANG: the first that is set.
  * false: the fault was printed; return EX_USAGE.
  */
+enum reference_lang cli_lang_of_environment(void);
 bool cli_lang(const char *command, struct cli_option *options, enum reference_lang *lang_out);
 
 /* Pages. */

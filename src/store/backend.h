@@ -21,6 +21,7 @@ struct store_backend {
                   bool *gone_out);
     int (*retry)(struct store *s, uint64_t mail, int64_t now_ms, int64_t since_ms, size_t most,
                  size_t *n_out);
+    int (*recall)(struct store *s, int64_t now_ms, int64_t limit_ms, size_t most, size_t *n_out);
     int (*hasten)(struct store *s, uint64_t mail, uint32_t number, int64_t now_ms);
     int (*park)(struct store *s, uint64_t mail, uint32_t number, struct sp_view name);
     int (*lease_parked)(struct store *s, struct sp_view name, struct store_place *place, size_t most,

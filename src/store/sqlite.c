@@ -219,6 +219,7 @@ const struct store_backend store_sqlite = {
     .release = sqlite_release,
     .settle = sqlite_settle,
     .retry = sqlite_retry,
+    .recall = sqlite_recall,
     .hasten = sqlite_hasten,
     .park = sqlite_park,
     .lease_parked = sqlite_lease_parked,

@@ -59,6 +59,9 @@
     X(RETRY_ALL, "UPDATE recipient SET next_ms = ?1 WHERE (mail, number) IN (SELECT mail, number FROM "      \
                  "recipient INDEXED BY recipient_due WHERE next_ms > ?1 AND parked IS NULL AND last_ms <= "  \
                  "?2 LIMIT ?3)")                                                                             \
+    X(RECALL, "UPDATE recipient SET next_ms = ?1 WHERE (mail, number) IN (SELECT r.mail, r.number FROM "     \
+              "recipient r INDEXED BY recipient_due CROSS JOIN mail m ON m.id = r.mail WHERE r.next_ms > ?2 " \
+              "AND r.parked IS NULL AND (r.attempts > 0 OR m.hold_until_ms <= ?1) LIMIT ?3)")                \
     X(HASTEN, "UPDATE recipient SET next_ms = min(next_ms, ?3), parked = NULL "                              \
               "WHERE mail = ?1 AND number = ?2 AND next_ms IS NOT NULL")                                     \
     X(PARK, "UPDATE recipient SET parked = ?3 WHERE mail = ?1 AND number = ?2 AND next_ms IS NOT NULL")      \
@@ -190,6 +193,7 @@ int sqlite_add(struct store *s, const struct store_mail *mail, const struct stor
                size_t n, const struct sp_view *content, bool leased);
 int sqlite_settle(struct store *s, uint64_t mail, const struct store_settlement *list, size_t n,
                   bool *gone_out);
+int sqlite_recall(struct store *s, int64_t now_ms, int64_t limit_ms, size_t most, size_t *n_out);
 int sqlite_hasten(struct store *s, uint64_t mail, uint32_t number, int64_t now_ms);
 int sqlite_retry(struct store *s, uint64_t mail, int64_t now_ms, int64_t since_ms, size_t most,
                  size_t *n_out);

@@ -91,12 +91,17 @@ int sqlite_add(struct store *base, const struct store_mail *mail, const struct s
     return SP_OK;
 }
 
+/* Both the list and who asks go by the number, as a rule: the search begins behind what it found last. */
 static const struct store_settlement *settlement_of(const struct store_settlement *list, size_t n,
-                                                    uint32_t number)
+                                                    uint32_t number, size_t *at)
 {
-    for (size_t i = 0; i < n; i++)
-        if (list[i].number == number)
-            return &list[i];
+    for (size_t i = 0; i < n; i++) {
+        const struct store_settlement *one = &list[(*at + i) % n];
+        if (one->number != number)
+            continue;
+        *at = (*at + i + 1) % n;
+        return one;
+    }
     return NULL;
 }
 
@@ -113,10 +118,11 @@ static int finishes_all(struct sqlite_store *s, uint64_t mail, const struct stor
     database_bind_number(st, 1, mail);
     database_bind_number(st, 2, n + 1);
     bool all = true;
-    size_t open = 0;
+    size_t open = 0, at = 0;
     int status;
     while ((status = sqlite_step(s, st)) == SP_OK) {
-        const struct store_settlement *one = settlement_of(list, n, (uint32_t)sqlite3_column_int64(st, 0));
+        const struct store_settlement *one =
+            all ? settlement_of(list, n, (uint32_t)sqlite3_column_int64(st, 0), &at) : NULL;
         all = all && one && !store_state_waits(one->state) && one->state != STORE_HELD;
         open++;
     }
@@ -181,6 +187,24 @@ int sqlite_retry(struct store *base, uint64_t mail, int64_t now_ms, int64_t sinc
         database_bind_number(st, 2, (uint64_t)since_ms);
         database_bind_number(st, 3, most);
     }
+    int status = sqlite_run(s, st);
+    if (status)
+        return status;
+    *n_out = (size_t)sqlite3_changes64(s->database.db);
+    if (*n_out)
+        sqlite_scan_again(s, now_ms);
+    return SP_OK;
+}
+
+int sqlite_recall(struct store *base, int64_t now_ms, int64_t limit_ms, size_t most, size_t *n_out)
+{
+    struct sqlite_store *s = sqlite_of(base);
+    if (s->spoiled)
+        return SP_ERR_IO;
+    sqlite3_stmt *st = sqlite_statement(s, SQLITE_RECALL_STMT);
+    database_bind_number(st, 1, (uint64_t)now_ms);
+    database_bind_number(st, 2, (uint64_t)limit_ms);
+    database_bind_number(st, 3, most);
     int status = sqlite_run(s, st);
     if (status)
         return status;

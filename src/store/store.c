@@ -52,6 +52,11 @@ int store_retry(struct store *s, uint64_t mail, int64_t now_ms, int64_t since_ms
     return s->backend->retry(s, mail, now_ms, since_ms, most, n_out);
 }
 
+int store_recall(struct store *s, int64_t now_ms, int64_t limit_ms, size_t most, size_t *n_out)
+{
+    return s->backend->recall(s, now_ms, limit_ms, most, n_out);
+}
+
 int store_hasten(struct store *s, uint64_t mail, uint32_t number, int64_t now_ms)
 {
     return s->backend->hasten(s, mail, number, now_ms);

@@ -209,6 +209,12 @@ SP_MUST_USE int store_suspensions(struct store *s, store_visit_suspension *visit
 SP_MUST_USE int store_retry(struct store *s, uint64_t mail, int64_t now_ms, int64_t since_ms, size_t most,
                             size_t *n_out);
 
+/*
+ * The clock was set back: make due now, at most `most`, whose next attempt is behind limit_ms, but those whose
+ * sender wants them sent later and that were not tried yet.
+ */
+SP_MUST_USE int store_recall(struct store *s, int64_t now_ms, int64_t limit_ms, size_t most, size_t *n_out);
+
 /* Make one recipient due now, and no longer parked. One that does not wait is left alone. */
 SP_MUST_USE int store_hasten(struct store *s, uint64_t mail, uint32_t number, int64_t now_ms);
 

@@ -410,6 +410,31 @@ static void test_a_clock_that_goes_back_prolongs_no_pause(void **state)
     bench_free(b);
 }
 
+/* Times of the store are wall time: what was planned by a clock that was ahead does not wait for it. */
+static void test_a_clock_that_was_ahead_prolongs_no_retry(void **state)
+{
+    (void)state;
+    for (int restart = 0; restart < 2; restart++) {
+        struct bench *b = bench_new(QUICK);
+        bench_deliver(b, IPC_OUTCOME_DEFERRED, 450, "450 4.2.0 later");
+        everybody(b, IPC_HEALTH_GOOD, NULL);
+        submit_many(b, 3, "relay");
+        assert_int_equal(attempts(b), 3);
+        if (restart) {
+            bench_kill(b);
+            bench_now_ms -= (int64_t)30 * 86400000;
+            bench_start(b);
+            bench_settle(b);
+        } else {
+            bench_pass(b, -(int64_t)30 * 86400000);
+        }
+        assert_int_equal(attempts(b), 6);
+        bench_pass(b, 50000);
+        assert_int_equal(attempts(b), 6); /* once: they have a pause again */
+        bench_free(b);
+    }
+}
+
 /* Returned while nothing can be written: said to have failed, and neither returned nor lost later. */
 static void test_what_a_tool_could_not_write_is_forgotten(void **state)
 {
@@ -449,6 +474,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_mail_goes_where_its_route_leads_now),
     cmocka_unit_test(test_a_domain_without_dns_waits_by_itself),
     cmocka_unit_test(test_a_clock_that_goes_back_prolongs_no_pause),
+    cmocka_unit_test(test_a_clock_that_was_ahead_prolongs_no_retry),
     cmocka_unit_test(test_what_a_tool_could_not_write_is_forgotten),
 };
 

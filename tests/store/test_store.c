@@ -363,6 +363,8 @@ static void test_retry_makes_due(void **state)
     assert_int_equal(store_commit(s), SP_OK);
     assert_string_equal(leased_at(s, NOW + 5, &next).text, "2/0 deferred 1;");
     assert_int_equal(store_begin(s), SP_OK);
+    assert_int_equal(store_recall(s, NOW + 6, NOW + 1000000000, 10, &n), SP_OK);
+    assert_int_equal(n, 0);
     assert_int_equal(store_retry(s, 0, NOW + 6, NOW + 6, 10, &n), SP_OK);
     assert_int_equal(n, 1);
     assert_int_equal(store_retry(s, 0, NOW + 6, NOW + 6, 10, &n), SP_OK);

@@ -3,6 +3,7 @@
 #include "base/time.h"
 #include "base/utf8.h"
 #include "base/view.h"
+#include "cli/queue/meaning.h"
 #include "cli/queue/parameters.h"
 #include "message/id.h"
 #include "os/heap.h"
@@ -122,6 +123,7 @@ static json_t *recipient_json(const struct ipc_queue_recipient *r, bool whole)
     json_object_set_new(o, "sender", queue_json_text_or_null(r->sender));
     json_object_set_new(o, "last_enhanced", queue_json_text_or_null(r->enhanced));
     json_object_set_new(o, "last_attempt", queue_json_time(r->last_ms));
+    json_object_set_new(o, "last_reply_means", queue_json_meaning(r->reply, (struct sp_view){0}));
     json_object_set_new(o, "last_remote", queue_json_text_or_null(r->remote));
     json_object_set_new(o, "last_tls", queue_json_text_or_null(r->tls));
     json_object_set_new(o, "notify", queue_notify_json(r->parameters.notify));
@@ -258,6 +260,7 @@ void queue_mail_print_envelope(const struct queue_mail *m, FILE *to)
     for (struct ipc_queue_recipient r; ipc_next_queue_recipient(&rest, &r);) {
         fprintf(to, "%-10s ", "recipient");
         print_recipient(&r, to);
+        queue_print_meaning("it means", r.reply, (struct sp_view){0}, to);
         queue_print_rcpt_parameters(&r.parameters, to);
     }
 }

@@ -3,6 +3,7 @@
 #include "base/view.h"
 #include "cli/queue/look.h"
 #include "cli/queue/mail.h"
+#include "cli/queue/meaning.h"
 #include "os/clock.h"
 #include "os/heap.h"
 
@@ -49,17 +50,21 @@ static json_t *reason_json(const struct ipc_queue_reason *r)
                   queue_json_text_or_null(r->reply), "last_remote", queue_json_text_or_null(r->remote));
     json_object_set_new(o, "change",
                         rules[r->rule].change[0] ? json_string(rules[r->rule].change) : json_null());
+    json_object_set_new(o, "last_reply_means", queue_json_meaning(r->reply, (struct sp_view){0}));
     if (!r->destination.len) {
         json_object_set_new(o, "destination", json_null());
         return o;
     }
-    json_object_set_new(o, "destination",
-                        json_pack("{s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:o}", "name",
-                                  queue_json_text(r->destination), "site", queue_json_text(r->site),
-                                  "connections", (json_int_t)r->connections, "active", (json_int_t)r->active,
-                                  "troubles", (json_int_t)r->troubles, "last_good",
-                                  queue_json_time(r->good_ms), "last_trouble", queue_json_time(r->bad_ms),
-                                  "said", queue_json_text_or_null(r->said)));
+    const struct reference_action_text *action = reference_action_text((enum reference_action)r->action);
+    json_t *d = json_pack("{s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:o}", "name", queue_json_text(r->destination),
+                          "site", queue_json_text(r->site), "connections", (json_int_t)r->connections,
+                          "active", (json_int_t)r->active, "troubles", (json_int_t)r->troubles, "last_good",
+                          queue_json_time(r->good_ms), "last_trouble", queue_json_time(r->bad_ms), "said",
+                          queue_json_text_or_null(r->said));
+    json_object_set_new(d, "slowed_by", queue_json_text_or_null(r->slowed));
+    json_object_set_new(d, "slowed_by_means", queue_json_meaning(r->slowed, r->meaning));
+    json_object_set_new(d, "action", action ? json_string(action->name) : json_null());
+    json_object_set_new(o, "destination", d);
     return o;
 }
 
@@ -78,10 +83,17 @@ static void print_destination(const struct ipc_queue_reason *r, FILE *to)
     if (r->good_ms)
         fprintf(to, ", last took mail %s", queue_time_of(r->good_ms).s);
     fputc('\n', to);
-    if (r->said.len) {
+    if (r->said.len && !r->slowed.len) {
         fputs("    it said      ", to);
         queue_print_text(r->said, false, to);
         fputc('\n', to);
+    }
+    if (r->slowed.len) {
+        fputs("    slowed by    ", to);
+        queue_print_text(r->slowed, false, to);
+        fputc('\n', to);
+        queue_print_meaning("it means", r->slowed, r->meaning, to);
+        queue_print_action((enum reference_action)r->action, to);
     }
 }
 
@@ -105,6 +117,7 @@ static void print_reason(const struct ipc_queue_reason *r, FILE *to)
         }
         queue_print_text(r->reply, false, to);
         fputc('\n', to);
+        queue_print_meaning("it means", r->reply, (struct sp_view){0}, to);
     } else if (r->reply.len) {
         fputs("    ", to);
         queue_print_text(r->reply, false, to);

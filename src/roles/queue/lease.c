@@ -157,7 +157,9 @@ static bool give(struct queue *q, struct queue_item *item, const struct config_r
     d->active++;
     queue_site_count(d->site, route, q->wall_ms());
     q->window.active += item->target_n;
+    item->lease_next = sp_table_get(&q->under_way, queue_key(&item->mail.id));
     int put = sp_table_put(&q->leases, queue_key(&item->lease), item);
+    put = put ? put : sp_table_put(&q->under_way, queue_key(&item->mail.id), item);
     (void)put; /* os_heap never says no */
     return true;
 }
@@ -184,11 +186,24 @@ void queue_lease(struct queue *q)
 
 /* --- take back ------------------------------------------------------------------------------ */
 
+/* No longer under way. */
+static void unlist(struct queue *q, struct queue_item *item)
+{
+    struct queue_item *first = sp_table_take(&q->under_way, queue_key(&item->mail.id)), **at = &first;
+    while (*at != item)
+        at = &(*at)->lease_next;
+    *at = item->lease_next;
+    item->lease_next = NULL;
+    int put = first ? sp_table_put(&q->under_way, queue_key(&item->mail.id), first) : SP_OK;
+    (void)put; /* os_heap never says no */
+}
+
 static void end_lease(struct queue *q, struct queue_item *item)
 {
     struct queue_destination *d = item->destination;
     const struct config_route *route = route_of(q, d);
     (void)sp_table_take(&q->leases, queue_key(&item->lease)); /* it is the item */
+    unlist(q, item);
     item->lease = 0;
     d->active--;
     d->site->active--;

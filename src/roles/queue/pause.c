@@ -1,7 +1,10 @@
-#include "os/heap.h"
+/* How long pauses are, and what a clock that was set back does to them: times in the store are wall time. */
 #include "roles/queue/queue.h"
 
-enum { SPREAD = 16 };
+#include "os/heap.h"
+#include "os/log.h"
+
+enum { SPREAD = 16, RECALL_AT_ONCE = 1000, DAY_MS = 86400000 };
 
 int64_t queue_pause_spread(int64_t pause_ms)
 {
@@ -16,4 +19,46 @@ int64_t queue_pause_ms(uint32_t first_s, uint32_t most_s, uint32_t n)
     for (uint32_t i = 1; i < n && pause < most; i++)
         pause *= 2;
     return queue_pause_spread(pause < most ? pause : most);
+}
+
+/* --- a clock that was set back ---------------------------------------------------------------- */
+
+/* The longest pause there can be: between attempts, that a server asks for, of a site. */
+static int64_t longest_ms(const struct config_queue *c)
+{
+    int64_t retry = (int64_t)c->retry_most_s * 1000, site = (int64_t)c->back_off_most_s * 1000;
+    int64_t most = retry > site ? retry : site;
+    most = most > DAY_MS ? most : DAY_MS;
+    return most + most / SPREAD;
+}
+
+static int recall_some(struct queue *q, int64_t now, size_t *n_out)
+{
+    int status = store_begin(q->store);
+    if (status)
+        return status;
+    status = store_recall(q->store, now, now + longest_ms(&q->role->config->queue), RECALL_AT_ONCE, n_out);
+    if (!status)
+        return store_commit(q->store);
+    store_rollback(q->store);
+    return status;
+}
+
+void queue_recall(struct queue *q)
+{
+    int64_t now = q->wall_ms();
+    size_t n = RECALL_AT_ONCE, all = 0;
+    int status = SP_OK;
+    while (!status && n == RECALL_AT_ONCE) {
+        n = 0;
+        status = recall_some(q, now, &n);
+        all += n;
+    }
+    if (status)
+        os_log(OS_WARN, "store-failed", OS_STR("what", "recall"), OS_STR("error", store_error(q->store)));
+    if (all)
+        os_log(
+            OS_INFO, "clock-set-back", OS_NUM("recipients", all),
+            OS_STR("note", "their next attempts were planned by a clock that was ahead: they are due now"));
+    q->window.next_ms = 0;
 }

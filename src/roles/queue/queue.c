@@ -63,6 +63,8 @@ static void end_turn(void *ctx)
     queue_batch_commit(q);
     if (now < q->turn_ms)
         queue_window_set_back(q, q->turn_ms - now);
+    if (now < q->turn_ms || q->turn_ms == 0)
+        queue_recall(q);
     q->turn_ms = now;
     bool more = queue_window_fill(q, now);
     queue_lease(q); /* may open the next batch: mail without a route */
@@ -129,6 +131,7 @@ void queue_free(struct queue *q)
     queue_tls_stop(q);
     queue_window_fini(q);
     sp_table_fini(&q->leases);
+    sp_table_fini(&q->under_way);
     sp_table_fini(&q->deaths);
     sp_table_fini(&q->strangers.told);
     os_later_fini(&q->turn);
@@ -170,6 +173,7 @@ static void start(struct role *r)
     /* A delivery process that outlived an earlier queue must not name a lease of this one by accident. */
     os_random(&q->last_lease, sizeof q->last_lease);
     sp_table_init(&q->leases, &os_heap, seed);
+    sp_table_init(&q->under_way, &os_heap, seed);
     sp_table_init(&q->deaths, &os_heap, seed);
     sp_table_init(&q->strangers.told, &os_heap, seed);
     queue_batch_init(q);

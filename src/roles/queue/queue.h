@@ -228,6 +228,7 @@ struct queue_item {
     struct queue_destination *destination;
     struct store_mail mail; /* views are into text; client and user are left out */
     uint64_t lease;         /* 0 while it waits                                  */
+    struct queue_item *lease_next; /* of the same message, under way too         */
     uint32_t peer;          /* index of the delivery process that has it         */
     bool fresh;             /* never tried                                       */
     bool counted;           /* in the window, waiting or under way               */
@@ -285,6 +286,8 @@ bool queue_window_wants_more(const struct queue *q);
 bool queue_window_fill(struct queue *q, int64_t now_ms);
 /* The clock went back: what waits for a time of it is not to wait longer by that. */
 void queue_window_set_back(struct queue *q, int64_t by_ms);
+/* Let no recipient wait for a time that no pause of ours can have led to: the clock was set back. */
+void queue_recall(struct queue *q);
 /* The earliest time that something of this has to be done without an event. */
 int64_t queue_window_next_ms(const struct queue *q);
 
@@ -537,7 +540,8 @@ struct queue {
     struct message_id_maker ids;
     struct queue_batch batch;
     struct queue_window window;
-    struct sp_table leases; /* lease -> item under way                    */
+    struct sp_table leases;    /* lease -> item under way                 */
+    struct sp_table under_way; /* message -> its items under way, by lease_next */
     uint64_t last_lease;
     struct sp_table deaths; /* message -> attempts whose process went away */
     struct queue_strangers strangers;

@@ -12,16 +12,11 @@ bool queue_is_under_way(const struct queue *q, uint64_t mail, uint32_t number)
 {
     if (queue_is_unsettled(q, mail, number))
         return true;
-    size_t cursor = 0;
-    struct sp_view key;
-    for (void *value; sp_table_next(&q->leases, &cursor, &key, &value);) {
-        const struct queue_item *item = value;
-        if (item->mail.id != mail)
-            continue;
+    const struct queue_item *item = sp_table_get(&q->under_way, queue_key(&mail));
+    for (; item; item = item->lease_next)
         for (const struct queue_target *t = item->targets; t; t = t->next)
             if (t->number == number)
                 return true;
-    }
     return false;
 }
 
@@ -38,6 +33,11 @@ static void tell_of_site(const struct queue_destination *d, struct ipc_queue_rea
     reason->good_ms = (uint64_t)s->good_ms;
     reason->bad_ms = (uint64_t)s->bad_ms;
     reason->said = sp_view_make(s->said, s->said_len);
+    if (s->troubles == 0)
+        return;
+    reason->slowed = sp_view_make(s->slowed, s->slowed_len);
+    reason->action = (uint8_t)s->action;
+    reason->meaning = sp_view_of(s->meaning ? s->meaning : "");
 }
 
 static void tell(struct ipc_queue_reason *reason, enum ipc_queue_rule rule, int64_t until_ms)
@@ -119,7 +119,8 @@ static void add_place(struct queue *q, const struct queue_destination *d, struct
                                 .failed = s->failed,
                                 .good_ms = (uint64_t)s->good_ms,
                                 .bad_ms = (uint64_t)s->bad_ms,
-                                .said = sp_view_make(s->said, s->said_len)};
+                                .said = s->troubles ? sp_view_make(s->slowed, s->slowed_len)
+                                                    : sp_view_make(s->said, s->said_len)};
     (void)ipc_add_queue_place(places, &p); /* os_heap never says no; a page is far below the limit */
 }
 
