@@ -59,7 +59,9 @@ class Replies(Operator):
             return
         reason, = self.why(server, queue_id)
         self.assertEqual((reason["last_reply_means"]["id"], reason["last_reply_means"]["vi"]), (name, row["meaning"]["vi"]))
-        self.assertIn(row["meaning"]["en"], self.command(server, "show", queue_id).stdout)
+        if row["action"] not in self.shown:
+            self.shown.add(row["action"])
+            self.assertIn(f"{row['meaning']['en']} ({name})", self.command(server, "show", queue_id).stdout)
         self.assertIs(reason["destination"]["slowed_by"] is None, pause == 0)
         if not pause:
             self.assertEqual((reason["rule"], reason["destination"]["troubles"]), ("time", 0))
@@ -72,9 +74,10 @@ class Replies(Operator):
         self.assertTrue(pause <= int(paused["seconds"]) <= pause * 17 / 16, paused)
 
     def test_each_reply(self):
-        rows = corpus()
+        rows, self.shown = corpus(), set()
         out = self.fake(rcpt=lambda address: rows[address.split("@")[1].removesuffix(".example")]["said"])
         server = self.configure(self.config({name: out.port for name in rows}))
+        server.accept_log("mail-undeliverable")  # its mail is discarded, and so nobody is told
         with server.talk("l") as c:
             c.hello()
             ids = {name: c.mail(sender="writer@example.org", recipients=(f"a@{name}.example",)) for name in rows}
