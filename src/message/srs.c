@@ -207,12 +207,23 @@ static int encode_again(const struct message_srs *srs, struct sp_view first, str
     return status ? status : put(srs, SP_LIT("SRS1"), &signs, &words, out);
 }
 
+/* A quoted local part may hold what no domain does. */
+static bool is_host(struct sp_view v)
+{
+    static const struct sp_view marks = SP_LIT_INIT("-.:[]");
+    for (size_t i = 0; i < v.len; i++)
+        if (v.p[i] < 0x80 && !sp_ascii_alpha(v.p[i]) && !sp_ascii_digit(v.p[i]) &&
+            sp_view_find(marks, v.p[i], 0) == marks.len)
+            return false;
+    return v.len > 0;
+}
+
 /* HASH=DOMAIN=OPAQUE behind SRS1 and its separator. */
 static bool read_again(struct sp_view local, struct sp_view *hash_out, struct sp_view *first_out,
                        struct sp_view *opaque_out)
 {
     struct sp_view rest = sp_view_from(local, TAG_LEN + 1);
-    if (!cut(&rest, hash_out) || !cut(&rest, first_out) || first_out->len == 0)
+    if (!cut(&rest, hash_out) || !cut(&rest, first_out) || !is_host(*first_out))
         return false;
     *opaque_out = rest;
     return rest.len > 1 && is_separator(rest.p[0]);

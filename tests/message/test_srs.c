@@ -135,6 +135,7 @@ static void test_round_trips(void **state)
     comes_back(&srs, "d\xc6\xb0\xc6\xa1ng@xn--vi-example.example",
                "d\xc6\xb0\xc6\xa1ng@xn--vi-example.example");
     comes_back(&srs, "SRS1=broken@far.example", "SRS1=broken@far.example");
+    comes_back(&srs, "\"SRS1=abcd=a@b==x\"@far.example", "\"SRS1=abcd=a@b==x\"@far.example"); /* no host */
     comes_back(&srs, "SRS01=x@far.example", "SRS01=x@far.example");
     comes_back(&srs, "srs0-abcd=TT=a.example=b@far.example", "SRS0-abcd=TT=a.example=b@far.example");
 }
