@@ -36,12 +36,12 @@ static void form(void **state)
 static void names(void **state)
 {
     (void)state;
-    FAULT("limit {\n}\n",
-          "f:4: no section is called limit; did you mean limits?; "
-          "allowed: listener, route, domain, rule, dns, limits, users, tokens, srs, queue, sessions, tls-reports");
-    FAULT("frobnicate {\n a = b\n}\n",
-          "f:4: no section is called frobnicate; "
-          "allowed: listener, route, domain, rule, dns, limits, users, tokens, srs, queue, sessions, tls-reports");
+    FAULT("limit {\n}\n", "f:4: no section is called limit; did you mean limits?; "
+                          "allowed: listener, route, domain, rule, dns, limits, users, tokens, srs, queue, "
+                          "sessions, tls-reports");
+    FAULT("frobnicate {\n a = b\n}\n", "f:4: no section is called frobnicate; "
+                                       "allowed: listener, route, domain, rule, dns, limits, users, tokens, "
+                                       "srs, queue, sessions, tls-reports");
     FAULT("queue {\n exprie = 5d\n}\n",
           "f:5: queue: no key exprie; did you mean expire?; allowed: "
           "return-to-strangers, retry-first, retry-most, expire, warn-after, back-off-first, back-off-most, "
