@@ -6,6 +6,7 @@
 
 #include "roles/delivery/dial.h"
 
+#include <stdlib.h>
 #include <sys/socket.h>
 
 enum { HOSTS = 3, PER_FAMILY = 3, SHAPES = (PER_FAMILY + 1) * (PER_FAMILY + 1) };
@@ -113,7 +114,20 @@ static void hosts_without_addresses_have_no_place(void **state)
     assert_int_equal(delivery_dial_order(all, 0, places), 0);
 }
 
+/* A host with as many addresses as count: there is room for those, and no more. */
+static void all_places_are_taken(void **state)
+{
+    struct delivery_place *places = malloc(DNS_ADDRESSES_MAX * sizeof *places);
+    (void)state;
+    hosts[0].addresses.n = 0;
+    for (size_t i = 0; i < DNS_ADDRESSES_MAX; i++)
+        add(&hosts[0].addresses, i % 2 == 0);
+    assert_int_equal(delivery_dial_order(all, 1, places), DNS_ADDRESSES_MAX);
+    free(places);
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(all_places_are_taken),
     cmocka_unit_test(every_place_is_the_only_one_allowed),
     cmocka_unit_test(hosts_without_addresses_have_no_place),
 };

@@ -39,15 +39,15 @@ size_t delivery_dial_order(struct delivery_dial_host *const *hosts, size_t host_
         from++;
     /* Hosts of equal preference share the load (RFC 5321 5.1): a family may not choose among them. */
     bool six = from < host_n && find_address(&hosts[from]->addresses, true, 0, &first);
-    for (; n < (size_t)DELIVERY_HOSTS_MAX * DNS_ADDRESSES_MAX; n++) {
-        if (!find_place(hosts, host_n, from, six, taken, &places_out[n])) {
+    for (;; six = !six) {
+        struct delivery_place next; /* there is room for those that there are, and for none behind them */
+        if (!find_place(hosts, host_n, from, six, taken, &next)) {
             six = !six;
-            if (!find_place(hosts, host_n, from, six, taken, &places_out[n]))
-                break;
+            if (!find_place(hosts, host_n, from, six, taken, &next))
+                return n;
         }
-        taken[places_out[n].host][six]++;
-        from = (size_t)places_out[n].host + 1;
-        six = !six;
+        taken[next.host][six]++;
+        from = (size_t)next.host + 1;
+        places_out[n++] = next;
     }
-    return n;
 }
