@@ -47,6 +47,7 @@ struct client_verdict {
                                 reason; printable ASCII, at most CLIENT_TEXT_MAX octets          */
     const char *phase;       /* what was waited for: "RCPT"; "CONNECT" before there is a connection */
     bool dsn;                /* the server offers DSN: reports that were asked for are its duty now */
+    bool starved;            /* it could not be dialled for want of descriptors, memory or ports here */
     const char *remote;      /* "mx.example [192.0.2.1]:25", or "" before an address was dialled */
 };
 

@@ -10,8 +10,6 @@
 
 enum { LOOKUP_MS = 30000, CONNECT_MS = 30000, HANDSHAKE_MS = 60000 };
 
-static void try_next(struct client *c, const char *why);
-
 /* "host [192.0.2.1]:25", or "[192.0.2.1]:25" when the host is that address. */
 static void name_remote(struct client *c, const struct os_address *a)
 {
@@ -45,8 +43,6 @@ static void connect_to(struct client *c, const void *address, size_t len)
                                  .from_len = from ? from->len : 0,
                                  .timeout_ms = c->options->connect_ms ? c->options->connect_ms : CONNECT_MS},
         &client_stream_handlers, c);
-    if (!c->stream)
-        try_next(c, "no socket can be made");
 }
 
 static void connect_address(struct client *c)
@@ -66,6 +62,14 @@ static void connect_path(struct client *c)
     connect_to(c, &a, sizeof a);
 }
 
+/* The fault of this machine says nothing of the other one (RFC 3463 3.4: "4.3.0"). */
+static void fail_to_connect(struct client *c, bool starved, const char *text)
+{
+    client_fail_here(c, SP_CLIENT_RETRY, "CONNECT", starved ? "4.3.0" : "4.4.1", sp_view_of(text));
+    c->failure.starved = starved;
+    client_tell_end(c);
+}
+
 /*
  * When none is left the first that was reached says why, whatever came after it: a certificate that is not
  * right tells more than the next address where nobody listens.
@@ -75,6 +79,7 @@ static void try_next(struct client *c, const char *why)
     char text[CLIENT_REMOTE_MAX + 200];
     snprintf(text, sizeof text, "connect to %s: %s", c->remote, why ? why : "closed by the server");
     client_note(c, CLIENT_NOTE_DOWN, text);
+    bool starved = os_stream_is_starved(c->stream);
     os_stream_free(c->stream);
     c->stream = NULL;
     if (c->freed)
@@ -84,7 +89,7 @@ static void try_next(struct client *c, const char *why)
     if (c->address < c->addresses.n)
         connect_address(c);
     else
-        over(c, SP_CLIENT_RETRY, "4.4.1", text);
+        fail_to_connect(c, starved, text);
 }
 
 /* Only addresses of the family that is wanted, if one is. */

@@ -79,6 +79,9 @@ struct os_stream *os_stream_connect(struct event_base *base, const void *address
 struct os_stream *os_stream_connect_from(struct event_base *base, const struct os_stream_dial *dial,
                                          const struct os_stream_handlers *h, void *ctx);
 
+/* It could not be dialled for want of what this machine has to give: descriptors, memory, ports. */
+bool os_stream_is_starved(const struct os_stream *s);
+
 /* Close at once, discarding what was not sent; and free. */
 void os_stream_free(struct os_stream *s);
 

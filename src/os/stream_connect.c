@@ -31,11 +31,27 @@ struct os_stream *os_stream_connect_from(struct event_base *base, const struct o
     struct os_stream *s = stream_new(base, fd, h, ctx);
     s->phase = STREAM_CONNECTING;
     s->connect_errno = error;
+    s->dialled_family = ((const struct sockaddr *)dial->address)->sa_family;
     /* A failure at once is told from the loop like any other. */
     stream_set_timer(s, error ? 0 : dial->timeout_ms);
     if (!error)
         stream_want_write(s, true);
     return s;
+}
+
+bool os_stream_is_starved(const struct os_stream *s)
+{
+    switch (s->connect_errno) {
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM:
+        return true;
+    case EADDRNOTAVAIL: /* no port is left; of IPv6 it may also be that there is no address to dial from */
+        return s->dialled_family == AF_INET;
+    default:
+        return false;
+    }
 }
 
 struct os_stream *os_stream_connect(struct event_base *base, const void *address, size_t len,

@@ -48,7 +48,7 @@ struct os_stream {
     struct os_tls_facts *facts;
     struct stream_names *names; /* made when asked for */
     int fd;
-    int connect_errno;
+    int connect_errno, dialled_family;
     enum os_tls_fault tls_fault; /* of a handshake that came to nothing */
     uint32_t discarded;
     enum stream_phase phase;

@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -22,6 +23,7 @@ enum { DEADLINE_S = 60, RESULTS = 300, REPLY = 300 };
 
 struct heard {
     uint64_t lease;
+    enum ipc_health health;
     size_t outcome_n;
     struct {
         uint64_t recipient;
@@ -58,7 +60,8 @@ static void take_result(void *ctx, struct os_edge *edge, const struct ipc_messag
     struct heard *h = &rig.heard[rig.heard_n++];
     struct sp_view rest = m->as.attempt_result.outcomes;
     struct ipc_outcome o;
-    *h = (struct heard){.lease = m->as.attempt_result.lease};
+    *h = (struct heard){.lease = m->as.attempt_result.lease,
+                        .health = (enum ipc_health)m->as.attempt_result.health};
     while (ipc_next_outcome(&rest, &o)) {
         h->outcomes[h->outcome_n].recipient = o.recipient;
         h->outcomes[h->outcome_n].kind = (enum ipc_outcome_kind)o.kind;
@@ -331,6 +334,51 @@ static void test_nobody_there(void **state)
     bury();
 }
 
+/* Let the role open no further file; the limit that it had. */
+static struct rlimit take_descriptors(void)
+{
+    struct rlimit had, none;
+    char path[60];
+    rlim_t n = 0;
+    do
+        (void)snprintf(path, sizeof path, "/proc/%d/fd/%u", (int)rig.pid, (unsigned)n++);
+    while (faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0);
+    assert_int_equal(prlimit(rig.pid, RLIMIT_NOFILE, NULL, &had), 0);
+    none = (struct rlimit){n - 1, had.rlim_max}; /* the lowest that is free */
+    assert_int_equal(prlimit(rig.pid, RLIMIT_NOFILE, &none, NULL), 0);
+    return had;
+}
+
+static bool log_has(const char *word)
+{
+    char line[1000];
+    bool found = false;
+    FILE *in = fopen(rig.log, "r");
+    assert_non_null(in);
+    while (fgets(line, sizeof line, in))
+        found = found || strstr(line, word);
+    fclose(in);
+    return found;
+}
+
+/* What this machine cannot do is no trouble of the server: nothing is held against it. */
+static void test_out_of_descriptors(void **state)
+{
+    (void)state;
+    BORN(GREET "L\n" MAIL "R");
+    struct rlimit had = take_descriptors();
+    uint64_t lease = attempt((struct wish){0});
+    expect(lease, IPC_OUTCOME_DEFERRED, 0, "Too many open files");
+    assert_string_equal(result_of(lease)->outcomes[0].enhanced, "4.3.0");
+    assert_int_equal(result_of(lease)->health, IPC_HEALTH_UNTOLD);
+    assert_true(log_has("event=dial-starved"));
+    assert_int_equal(prlimit(rig.pid, RLIMIT_NOFILE, &had, NULL), 0);
+    expect(attempt((struct wish){0}), IPC_OUTCOME_DELIVERED, 250, "taken");
+    assert_false(log_has("event=remote-failed"));
+    assert_false(log_has("event=remote-back"));
+    bury();
+}
+
 /* A server that is down is dialled a few times for what waits together, not for ever. */
 static void test_many_for_nobody(void **state)
 {
@@ -520,6 +568,25 @@ static void test_result_lost(void **state)
     bury();
 }
 
+/* What is left of a message whose queue has died is the next queue's to give: it is not sent twice. */
+static void test_the_rest_of_a_lost_queue(void **state)
+{
+    (void)state;
+    BORN_WITH("connections = 1\n",
+              GREET "C MAIL\nS 250 ok\nC RCPT TO:<r0@\nS 250 ok\nC RCPT TO:<r1@\nS 452 4.5.3 enough\nC DATA\n"
+                    "S 354 go\nD\nC WAIT");
+    (void)attempt((struct wish){.recipient_n = 2});
+    AWAIT(rig.fake.message_n == 1);
+    os_edge_free(rig.queue);
+    meet_queue();
+    expect(attempt((struct wish){.route = "gone"}), IPC_OUTCOME_DEFERRED, 0, "no route"); /* they have met */
+    os_stream_write(rig.fake.connections[0].stream, SP_LIT("250 2.0.0 taken\r\n"));
+    rig.fake.connections[0].at = MAIL;
+    expect(attempt((struct wish){0}), IPC_OUTCOME_DELIVERED, 250, "taken");
+    assert_int_equal(rig.fake.connection_n, 1);
+    bury();
+}
+
 static void test_unknown_route(void **state)
 {
     (void)state;
@@ -547,6 +614,72 @@ static void test_reload(void **state)
     expect(attempt((struct wish){0}), IPC_OUTCOME_DELIVERED, 250, "taken");
     assert_int_equal(rig.fake.connection_n, 2);
     AWAIT(!rig.fake.connections[0].stream); /* QUIT was said */
+    bury();
+}
+
+static void hang_up(void)
+{
+    os_stream_finish(rig.fake.connections[0].stream);
+    rig.fake.connections[0].stream = NULL;
+    rig.fake.open_n--;
+}
+
+static void start_again(void)
+{
+    rig.ready = false;
+    configure(2, "");
+    send_to_role(&(struct ipc_message){.type = IPC_TYPE_start, .as.start = {.generation = 2}});
+    AWAIT(rig.ready);
+}
+
+/* Of three recipients one has it and the next ones wait for another connection, when all connections change.
+ */
+static void test_reload_of_what_is_half_done(void **state)
+{
+    (void)state;
+    BORN(GREET "C MAIL\nS 250 ok\nC RCPT TO:<r0@\nS 250 ok\nC RCPT TO:<r1@\nS 452 4.5.3 enough\nC RCPT "
+               "TO:<r2@\nS 452 4.5.3 enough\nC DATA\nS 354 go\nD\nS 250 ok\nC MAIL\nX",
+         "C NOTHING", /* no greeting */
+         GREET "C MAIL\nS 250 ok\nC RCPT TO:<r1@\nS 250 ok\nC RCPT TO:<r2@\nS 250 ok\nC DATA\nS 354 go\nD\nS "
+               "250 2.0.0 taken\n");
+    uint64_t lease = attempt((struct wish){.recipient_n = 3});
+    AWAIT(rig.fake.connection_n == 2);
+    start_again();
+    AWAIT(result_of(lease));
+    assert_int_equal(result_of(lease)->outcome_n, 3);
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(result_of(lease)->outcomes[i].kind, IPC_OUTCOME_DELIVERED);
+    bury();
+}
+
+/* The server closes what the mail was begun over, and its settings are gone meanwhile. */
+static void test_reload_with_a_stale_connection(void **state)
+{
+    (void)state;
+    BORN(GREET MAIL "C MAIL\nC NOTHING", GREET MAIL);
+    expect(attempt((struct wish){0}), IPC_OUTCOME_DELIVERED, 250, "taken");
+    uint64_t lease = attempt((struct wish){0});
+    AWAIT(strcmp(rig.fake.connections[0].at, "C NOTHING") == 0);
+    start_again();
+    hang_up();
+    expect(lease, IPC_OUTCOME_DELIVERED, 250, "taken");
+    assert_int_equal(rig.fake.connection_n, 2);
+    bury();
+}
+
+/* The same while this process is told to stop: the mail is given back. */
+static void test_stop_with_a_stale_connection(void **state)
+{
+    (void)state;
+    BORN_WITH("connections = 1\n", GREET MAIL "C MAIL\nC NOTHING");
+    expect(attempt((struct wish){0}), IPC_OUTCOME_DELIVERED, 250, "taken");
+    uint64_t lease = attempt((struct wish){0}), waits = attempt((struct wish){0});
+    AWAIT(strcmp(rig.fake.connections[0].at, "C NOTHING") == 0);
+    send_to_role(&(struct ipc_message){.type = IPC_TYPE_stop, .as.stop = {.grace_ms = 20000}});
+    expect(waits, IPC_OUTCOME_DEFERRED, 0, "being stopped");
+    hang_up();
+    expect(lease, IPC_OUTCOME_DEFERRED, 0, "being stopped");
+    AWAIT(rig.gone);
     bury();
 }
 
@@ -714,6 +847,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_one_connection_for_many),
     cmocka_unit_test(test_several_at_once),
     cmocka_unit_test(test_nobody_there),
+    cmocka_unit_test(test_out_of_descriptors),
     cmocka_unit_test(test_many_for_nobody),
     cmocka_unit_test(test_refusals),
     cmocka_unit_test(test_lost_after_the_dot),
@@ -727,8 +861,12 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_logs_in),
     cmocka_unit_test(test_login_refused),
     cmocka_unit_test(test_result_lost),
+    cmocka_unit_test(test_the_rest_of_a_lost_queue),
     cmocka_unit_test(test_unknown_route),
     cmocka_unit_test(test_reload),
+    cmocka_unit_test(test_reload_of_what_is_half_done),
+    cmocka_unit_test(test_reload_with_a_stale_connection),
+    cmocka_unit_test(test_stop_with_a_stale_connection),
     cmocka_unit_test(test_stop),
     cmocka_unit_test(test_stop_without_patience),
     cmocka_unit_test(test_maildir),

@@ -84,7 +84,7 @@ static void settle_done(struct delivery_attempt *a)
                                        .reply = SP_LIT("delivered before, when the result was lost"),
                                        .remote = ""};
     for (size_t i = 0; i < a->target_n; i++)
-        if (delivery_done_has(&a->delivery->done, a->id, a->targets[i].recipient))
+        if (!a->targets[i].settled && delivery_done_has(&a->delivery->done, a->id, a->targets[i].recipient))
             delivery_attempt_settle(a, i, &o);
 }
 
@@ -139,6 +139,29 @@ static void deliver(struct delivery *d, struct delivery_attempt *a)
         delivery_attempt_finish(a);
 }
 
+static const struct delivery_outcome untried = {.kind = IPC_OUTCOME_DEFERRED,
+                                                .enhanced = SP_LIT_INIT("4.3.2"),
+                                                .reply =
+                                                    SP_LIT_INIT("not tried: this server is being stopped"),
+                                                .remote = ""};
+
+static void leave_untried(struct delivery_attempt *a)
+{
+    delivery_attempt_settle_open(a, &untried);
+    delivery_attempt_finish(a);
+}
+
+void delivery_anew(struct delivery *d, struct delivery_attempt *a)
+{
+    a->next = NULL;
+    a->site = "";
+    delivery_detour_restart(a);
+    if (d->stopping)
+        leave_untried(a);
+    else
+        deliver(d, a);
+}
+
 /* Put a list behind another one; returns the new end. */
 static struct delivery_attempt **chain(struct delivery_attempt **end, struct delivery_attempt *list)
 {
@@ -164,10 +187,7 @@ static void renew_routes(struct delivery *d)
     while (list) {
         a = list;
         list = a->next;
-        a->next = NULL;
-        a->site = "";
-        delivery_detour_restart(a);
-        deliver(d, a);
+        delivery_anew(d, a);
     }
 }
 
@@ -313,18 +333,12 @@ static void give_up(void *ctx)
 
 static void stop(struct role *r, uint32_t grace_ms)
 {
-    static const struct delivery_outcome untried = {
-        .kind = IPC_OUTCOME_DEFERRED,
-        .enhanced = SP_LIT_INIT("4.3.2"),
-        .reply = SP_LIT_INIT("not tried: this server is being stopped"),
-        .remote = ""};
     struct delivery *d = obtain(r);
     struct delivery_attempt *list = delivery_search_stop(d), *a;
     d->stopping = true;
     while ((a = list)) {
         list = a->next;
-        delivery_attempt_settle_open(a, &untried);
-        delivery_attempt_finish(a);
+        leave_untried(a);
     }
     for (struct delivery_pool *p = d->pools; p; p = p->next) {
         delivery_pool_settle_all(p, &untried);

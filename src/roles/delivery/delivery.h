@@ -163,7 +163,8 @@ struct delivery_pool {
 struct delivery_pool *delivery_pool_of(struct delivery_route *route, const struct delivery_site *site);
 void delivery_pool_free(struct delivery_pool *p);
 void delivery_pool_take(struct delivery_pool *p, struct delivery_attempt *a);
-void delivery_pool_give_back(struct delivery_pool *p, struct delivery_attempt *a); /* to the front */
+/* To the front; or out of a pool that is retired, or away when its queue is gone: the next one gives it anew. */
+void delivery_pool_give_back(struct delivery_pool *p, struct delivery_attempt *a);
 void delivery_pool_feed(struct delivery_pool *p);
 void delivery_pool_retire(struct delivery_pool *p);
 void delivery_pool_forget_queue(struct delivery_pool *p, const struct os_edge *queue);
@@ -264,6 +265,7 @@ struct delivery_dial {
     size_t racer_n;
     struct delivery_racer *winner;     /* the one that stands */
     size_t tried_n;                    /* connections so far  */
+    bool starved;                      /* one of them for want of what this machine has to give */
     struct os_timer turn;              /* the next address's  */
     struct delivery_dial_host *spare_host; /* whose address was left alone for longest */
     uint8_t spare_address;
@@ -339,10 +341,14 @@ struct delivery {
     struct delivery_done done;
     int64_t paired_ms; /* wall time since when this process and queue have known each other */
     size_t extra_n; /* of all pools */
+    uint64_t starved_ms; /* monotonic: when the log last said that a connection wants means of this machine */
     bool stopping;
     struct os_timer grace;
     struct os_later tidy; /* pools that nobody needs any more, and the end */
 };
+
+/* Take an attempt whose pool is of an earlier configuration; it goes the way that there is now. */
+void delivery_anew(struct delivery *d, struct delivery_attempt *a);
 
 /* A link has gone: its pool may go too, and when stopping so may the process. */
 void delivery_link_ended(struct delivery *d);

@@ -78,8 +78,8 @@ static bool is_host_left(const struct delivery_link *l, const struct delivery_at
 {
     const struct delivery_pool *p = l->pool;
     uint32_t seen = a->seen | bit_of(l), all = ((uint32_t)1 << p->site.host_n) - 1;
-    return bit_of(l) && (seen & all) != all && __builtin_popcount(seen) < SESSIONS_MAX && !p->retired &&
-           !p->delivery->stopping && !l->abandoned;
+    return bit_of(l) && (seen & all) != all && __builtin_popcount(seen) < SESSIONS_MAX && a->queue &&
+           !p->retired && !p->delivery->stopping && !l->abandoned;
 }
 
 /* Said by this host of now: 4yz, or nothing more before the message was whole. */

@@ -187,6 +187,7 @@ void delivery_race_lost(struct delivery_racer *r, const struct client_verdict *v
         .tls = strcmp(v->phase, "CONNECT") != 0
                    ? delivery_policy_word(r->host ? r->host->policy : DELIVERY_OFF)
                    : NULL};
+    l->dial.starved = l->dial.starved || v->starved;
     if (!l->abandoned)
         delivery_dial_note_address(r, v);
     delivery_dial_note(l, &o, v->phase);

@@ -56,6 +56,8 @@ void delivery_dial_note_host(struct delivery_dial_host *h, const char *enhanced,
 /* A server that says 4yz wants less of us; all else is a server that is not there for us. */
 enum ipc_health delivery_dial_health(const struct delivery_dial *dial)
 {
+    if (dial->starved)
+        return IPC_HEALTH_UNTOLD;
     return dial->failure.code / 100 == 4 ? IPC_HEALTH_BUSY : IPC_HEALTH_DOWN;
 }
 
@@ -102,7 +104,7 @@ void delivery_dial_note_address(const struct delivery_racer *r, const struct cli
 {
     const struct delivery_pool *p = r->link->pool;
     char text[OS_ADDRESS_TEXT];
-    if (!r->host || (strcmp(v->phase, "CONNECT") != 0 && strcmp(v->phase, "GREETING") != 0))
+    if (!r->host || v->starved || (strcmp(v->phase, "CONNECT") != 0 && strcmp(v->phase, "GREETING") != 0))
         return;
     bool news = delivery_trouble_note(p->delivery, key_of(&r->one.addresses[0], text), v->text);
     if (news && (p->site.host_n > 1 || r->host->addresses.n > 1))

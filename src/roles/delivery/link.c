@@ -24,7 +24,8 @@ enum {
     IDLE_MS = 10000,
     KEPT_MOST = 500, /* connections at once; of more, one that has carried a single mail is not kept idle */
     BLOCK = 65536,
-    ENOUGH_MS = 5000
+    ENOUGH_MS = 5000,
+    STARVED_TOLD_MS = 60000
 };
 
 bool delivery_link_is_idle(const struct delivery_link *l)
@@ -230,6 +231,26 @@ static void log_failed(const struct delivery_link *l)
                OS_NUM("waiting", p->waiting_n));
 }
 
+/* The fault is ours, and no trouble of the site. Who is idle gives back what is short. */
+static void yield(const struct delivery_link *l)
+{
+    struct delivery *d = l->pool->delivery;
+    uint64_t now_ms = os_mono_ms();
+    if (d->starved_ms == 0 || now_ms - d->starved_ms >= STARVED_TOLD_MS) {
+        d->starved_ms = now_ms;
+        os_log(OS_WARN, "dial-starved", OS_STR("remote", l->dial.remote),
+               OS_VIEW("why", l->dial.failure.reply), OS_NUM("connections", d->link_n),
+               OS_STR("advice", "raise the hard limit of open files (ulimit -Hn, LimitNOFILE=) or lower the "
+                                "connections of routes; the mail is tried again"));
+    }
+    for (struct delivery_pool *p = d->pools; p; p = p->next)
+        for (struct delivery_link *at = p->links, *next; at; at = next) {
+            next = at->next;
+            if (delivery_link_is_idle(at))
+                delivery_link_leave(at);
+        }
+}
+
 /* Mail to many places makes a connection to each, most of which nobody will need again. */
 static bool is_worth_keeping(const struct delivery_link *l)
 {
@@ -254,6 +275,11 @@ static void take_next(void *ctx)
     if (l->attempt && l->lost) { /* it takes no more: the mail waits for another connection */
         client_quit(l->client);
         return;
+    }
+    if (l->attempt &&
+        !l->attempt->queue) { /* nobody waits for the rest of it, and the next queue gives it anew */
+        delivery_attempt_drop(l->attempt);
+        l->attempt = NULL;
     }
     struct delivery_attempt *a = l->attempt ? l->attempt : delivery_pool_next(p, l);
     bool makes_room = !a && delivery_pool_needs_room(p);
@@ -315,12 +341,14 @@ static void over(struct delivery_link *l)
 void delivery_link_failed(struct delivery_link *l)
 {
     struct delivery_pool *p = l->pool;
+    if (l->dial.starved)
+        yield(l);
     if (l->avoided) {
         delivery_detour_failed(l);
         over(l);
         return;
     }
-    if (!l->abandoned)
+    if (!l->abandoned && !l->dial.starved)
         log_failed(l);
     if (p->link_n == p->dialling_n)
         delivery_pool_settle_waiting(p, l->born, &l->dial.failure, delivery_dial_health(&l->dial));

@@ -165,15 +165,19 @@ static void append_detour(struct delivery_pool *p, struct delivery_attempt *a)
 
 void delivery_pool_give_back(struct delivery_pool *p, struct delivery_attempt *a)
 {
-    if (a->seen) {
+    if (!a->queue) {
+        delivery_attempt_drop(a);
+    } else if (p->retired) {
+        delivery_anew(p->delivery, a);
+    } else if (a->seen) {
         append_detour(p, a);
-        return;
+    } else {
+        a->next = p->waiting;
+        if (!p->waiting)
+            p->waiting_end = &a->next;
+        p->waiting = a;
+        p->waiting_n++;
     }
-    a->next = p->waiting;
-    if (!p->waiting)
-        p->waiting_end = &a->next;
-    p->waiting = a;
-    p->waiting_n++;
 }
 
 static bool has_room(const struct delivery_pool *p)
