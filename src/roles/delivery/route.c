@@ -27,8 +27,8 @@ static struct os_tls_context *make_tls(const struct delivery_route *r, enum os_t
     struct sp_buf error;
     sp_buf_init(&error, &os_heap, 4096);
     /* Reports about TLS tell what a policy in testing would have made of the certificate. */
-    bool judged = verify == OS_TLS_VERIFIED ||
-                  (verify == OS_TLS_ANY && r->delivery->role->config->tls_reports.contact);
+    bool judged =
+        verify == OS_TLS_VERIFIED || (verify == OS_TLS_ANY && r->delivery->role->config->tls_reports.contact);
     bool own = judged && c && c->authorities_pem.len > 0;
     struct os_tls_context *tls =
         own ? os_tls_client_trusting(verify, sp_buf_view(&c->authorities_pem), &error)
