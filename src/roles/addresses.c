@@ -243,9 +243,9 @@ static bool find_name(struct resolving *r, const struct config_domain *d, struct
     return true;
 }
 
-/* In the domain of senders of forwarded mail. false: it is a name like any other, or r->unread says what it
- * is. */
-static bool resolve_sender(struct resolving *r, const struct config_domain *d, struct sp_view local)
+/* In the domain of senders of forwarded mail. SP_ERR_ABSENT: it is a name like any other. What other failures
+ * mean is in r->unread. */
+static int resolve_sender(struct resolving *r, const struct config_domain *d, struct sp_view local)
 {
     struct sp_buf address;
     sp_buf_init(&address, &os_heap, ADDRESS_MAX * 2);

@@ -170,6 +170,10 @@ static void test_senders_of_forwarded_mail(void **state)
     take_secrets(3, "0123456789abcdef\r\n\n  another secret of some length \n");
     addresses_use(addresses, 3);
     goes(made_for("w@far.example", 0, a), "w@far.example>mx ");
+    goes("x@back.example", "x@back.example>boxes "); /* names like any other stay what they are */
+    goes("x+a@back.example", "x@back.example>boxes ");
+    goes("Postmaster@back.example", "Postmaster@back.example>boxes ");
+    assert_int_equal(ask("nobody@back.example"), ADDRESSES_UNKNOWN);
     goes(made_for("ann@plain.example.example", 21, a), "ann@plain.example.example>mx ");
     assert_int_equal(ask(made_for("w@far.example", 22, a)), ADDRESSES_EXPIRED);
     assert_int_equal(ask("SRS0=AAAA=AA=far.example=w@example.org"), ADDRESSES_HERE); /* its catch-all */
