@@ -83,6 +83,68 @@ static void test_one_message_finds_out_whether_a_site_is_up_again(void **state)
     bench_free(b);
 }
 
+#define RARE "queue {\nretry-first = 600s\nretry-most = 600s\nback-off-first = 10s\nback-off-most = 80s\n}"
+
+/* Its mail comes again when the pause is long over: that is one trouble more, and not the first again. */
+static void test_troubles_outlast_the_pause(void **state)
+{
+    (void)state;
+    struct bench *b = bench_new(RARE);
+    struct queue *q = bench_queue(b);
+    bench_deliver(b, IPC_OUTCOME_DEFERRED, 0, "connection refused");
+    everybody(b, IPC_HEALTH_DOWN, NULL);
+    submit_many(b, 1, "relay");
+    int64_t pause = 10000;
+    for (uint32_t i = 1; i <= 5; i++) {
+        assert_int_equal(attempts(b), i);
+        assert_int_equal(site(b, "relay")->troubles, i);
+        assert_in_range(site(b, "relay")->until_ms - bench_now_ms, pause, pause + pause / 16);
+        bench_pass(b, 100000);
+        assert_int_equal(q->window.destinations.n, 0); /* nothing is known of its mail */
+        bench_pass(b, 540000);
+        pause = pause < 80000 ? pause * 2 : pause;
+    }
+    bench_deliver(b, IPC_OUTCOME_DELIVERED, 250, "250 Ok"); /* and then it was gone again */
+    bench_pass(b, 640000);
+    assert_int_equal(bench_list(b).n, 0);
+    assert_int_equal(q->window.sites.n, 1);
+    bench_pass(b, 720000); /* by now all that was put off has been here */
+    assert_int_equal(q->window.sites.n, 0);
+
+    bench_deliver(b, IPC_OUTCOME_DEFERRED, 0, "connection refused");
+    submit_many(b, 1, "relay");
+    bench_deliver(b, IPC_OUTCOME_DELIVERED, 250, "250 Ok");
+    everybody(b, IPC_HEALTH_GOOD, NULL);
+    bench_pass(b, 640000);
+    bench_pass(b, 10000);
+    assert_int_equal(bench_list(b).n, 0);
+    assert_int_equal(q->window.sites.n, 0); /* who takes mail again has no troubles to remember */
+    bench_free(b);
+}
+
+/* Whoever names a great many dead hosts fills no memory with them. */
+static void test_troubles_of_so_many_sites(void **state)
+{
+    (void)state;
+    struct bench *b = bench_new(RARE);
+    struct queue *q = bench_queue(b);
+    char name[30];
+    for (size_t i = q->window.sites.n; i <= QUEUE_SITES_MAX; i++) {
+        (void)snprintf(name, sizeof name, "site %zu", i);
+        queue_site_of(q, sp_view_of(name))->keep_ms = bench_now_ms + 50000;
+        queue_site_time(q, queue_site_of(q, sp_view_of(name)));
+    }
+    bench_deliver(b, IPC_OUTCOME_DEFERRED, 0, "connection refused");
+    everybody(b, IPC_HEALTH_DOWN, NULL);
+    submit_many(b, 1, "relay");
+    assert_null(site(b, "relay"));
+    bench_pass(b, 60000);
+    assert_int_equal(q->window.sites.n, 0);
+    bench_pass(b, 580000);
+    assert_int_equal(site(b, "relay")->troubles, 1);
+    bench_free(b);
+}
+
 static void test_a_slow_destination_delays_nobody(void **state)
 {
     (void)state;
@@ -463,6 +525,8 @@ static void test_what_a_tool_could_not_write_is_forgotten(void **state)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_one_message_finds_out_whether_a_site_is_up_again),
+    cmocka_unit_test(test_troubles_outlast_the_pause),
+    cmocka_unit_test(test_troubles_of_so_many_sites),
     cmocka_unit_test(test_a_slow_destination_delays_nobody),
     cmocka_unit_test(test_mail_that_is_due_does_not_crowd_out_others),
     cmocka_unit_test(test_connections_grow_and_shrink),

@@ -13,6 +13,8 @@ int64_t queue_pause_spread(int64_t pause_ms)
     return pause_ms + (int64_t)random % (pause_ms / SPREAD + 1);
 }
 
+int64_t queue_pause_most_ms(uint32_t pause_s) { return (int64_t)pause_s * 1000 / SPREAD * (SPREAD + 1); }
+
 int64_t queue_pause_ms(uint32_t first_s, uint32_t most_s, uint32_t n)
 {
     int64_t pause = (int64_t)first_s * 1000, most = (int64_t)most_s * 1000;

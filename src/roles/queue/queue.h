@@ -39,7 +39,7 @@ enum {
     QUEUE_WINDOW_MAX = 10000,    /* recipients in memory that the store gave                        */
     QUEUE_FRESH_MAX = 10000,     /* and recipients of new messages, whatever the others wait for    */
     QUEUE_SHARE_MAX = 1000,      /* of them waiting for one destination; the rest is parked         */
-    QUEUE_SITES_MAX = 20000,     /* sites that are remembered without mail: some 10 MiB             */
+    QUEUE_SITES_MAX = 20000,     /* sites, above which none is remembered without mail: some 10 MiB */
     QUEUE_BATCH_MAX = 1024,      /* entries in one transaction                                      */
     QUEUE_BATCH_OCTETS = 8 << 20 /* and octets                                                      */
 };
@@ -163,7 +163,7 @@ struct queue_site {
     int64_t until_ms;     /* nothing is given before: back-off; 0: open                     */
     int64_t rate_ms;      /* the next attempt not before, by the rate                       */
     int64_t refused_ms;   /* since when it refuses this host; 0: it does not                */
-    int64_t keep_ms;      /* until when that is remembered without mail                     */
+    int64_t keep_ms;      /* until when that and its troubles are remembered without mail   */
     enum reference_action action; /* of the reply that slowed it; NONE: it was no reply     */
     const char *meaning;          /* and its id                                             */
     enum ipc_health health;
@@ -384,6 +384,8 @@ int64_t queue_pause_after(const struct queue *q, const struct queue_outcome *o, 
 int64_t queue_pause_ms(uint32_t first_s, uint32_t most_s, uint32_t n);
 /* A sixteenth more at most. */
 int64_t queue_pause_spread(int64_t pause_ms);
+/* What a pause of so much comes to at most. */
+int64_t queue_pause_most_ms(uint32_t pause_s);
 
 /* Has the sender to be told that it is late; is the time over in which it is tried? */
 bool queue_is_late(const struct queue *q, const struct store_mail *mail, bool warned, int64_t now);

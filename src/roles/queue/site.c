@@ -2,6 +2,8 @@
  * Sites: how much the servers behind destinations may be given now. The number of connections grows with each
  * success and is halved by trouble; after trouble nothing is tried for a while, twice as long each time, and
  * then with one connection. However many messages wait for a site that is down, one at a time finds that out.
+ *
+ * Its troubles are remembered until all that was put off has come again, though nothing of it be in memory.
  */
 #include "roles/queue/queue.h"
 
@@ -191,6 +193,8 @@ static void end_troubles(struct queue_site *s, int64_t now)
                OS_NUM("after-s", now > s->since_ms ? (uint64_t)(now - s->since_ms) / 1000 : 0),
                OS_NUM("troubles", s->troubles));
     s->troubles = 0;
+    if (!s->refused_ms)
+        s->keep_ms = 0;
 }
 
 static void grow(struct queue_site *s, const struct config_route *route)
@@ -235,6 +239,13 @@ static int64_t back_off_ms(const struct queue *q, const struct queue_site *s)
                           s->troubles);
 }
 
+/* The longest that mail which was put off stays away. */
+static int64_t retry_most_ms(const struct queue *q, int64_t pause)
+{
+    int64_t most = queue_pause_most_ms(q->role->config->queue.retry_most_s);
+    return most > pause ? most : pause;
+}
+
 static void back_off(struct queue *q, struct queue_site *s, const struct queue_lesson *lesson)
 {
     int64_t now = q->wall_ms(), asked = (int64_t)lesson->pause_s * 1000, pause;
@@ -255,8 +266,7 @@ static void back_off(struct queue *q, struct queue_site *s, const struct queue_l
     if (pause < asked)
         pause = asked;
     s->until_ms = now + pause;
-    if (s->refused_ms)
-        s->keep_ms = s->until_ms + pause;
+    s->keep_ms = s->until_ms + retry_most_ms(q, pause);
     queue_site_time(q, s);
     tell_of_troubles(s, now, pause);
     place_all(q, s);
