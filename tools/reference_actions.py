@@ -2,6 +2,7 @@
 import re
 
 NAMES = ("slow-down", "blocked", "access", "greylist", "sender", "message", "recipient", "protocol")
+JUDGES = {None: "REFERENCE_JUDGES_UNTOLD", False: "REFERENCE_JUDGES_NO", True: "REFERENCE_JUDGES_YES"}
 STAGES = ("connect", "mail", "rcpt", "content")
 CODE = re.compile(r"[45](\d\d|yz)")
 RANGE = re.compile(r"([45])\.(\d{1,3})\.(\d{1,3}|\*)(?:-(\d{1,3}))?")
@@ -22,6 +23,13 @@ def ends(pattern, text):
 
 def ranges(out, entry):
     return out.array("struct reference_range", ["{" + ", ".join(map(str, r)) + "}" for r in entry["ranges"]])
+
+
+def judges(cat, path, key, value):
+    """True, False, or None where it is left to the next."""
+    if not isinstance(value.get("judges", False), bool):
+        cat.complain(path, f"{key}.judges", "must be true or false")
+    return value.get("judges")
 
 
 def check_patterns(cat, path, key, texts):
@@ -47,8 +55,12 @@ def read(cat):
 
 def read_rule(cat, path, name, value):
     key = f"rule.{name}"
-    value = cat.table(path, key, value, ("action",), ("codes", "enhanced", "stages", "texts"))
-    entry = {"action": cat.choice(path, f"{key}.action", value.get("action"), NAMES)}
+    value = cat.table(path, key, value, (), ("codes", "enhanced", "stages", "texts", "action", "judges"))
+    entry = {"action": None, "judges": judges(cat, path, key, value)}
+    if "action" in value:
+        entry["action"] = cat.choice(path, f"{key}.action", value["action"], NAMES)
+    elif entry["judges"] is None:
+        cat.complain(path, key, "neither action nor judges: it decides nothing")
     codes = cat.strings(path, f"{key}.codes", value.get("codes", []), CODE)
     entry["codes"] = [int(code.replace("yz", "")) for code in codes if CODE.fullmatch(code)]
     texts = cat.strings(path, f"{key}.enhanced", value.get("enhanced", []), RANGE)
@@ -69,6 +81,8 @@ def check(cat):
     last = list(cat.rules.values())[-1:]
     if not last or last[0]["codes"] != [4, 5] or any(last[0][key] for key in ("ranges", "stages", "texts")):
         cat.complain(path, "rule", 'the last one must be for codes = ["4yz", "5yz"] and nothing else')
+    elif last[0]["action"] is None or last[0]["judges"] is None:
+        cat.complain(path, "rule", "the last one needs both action and judges")
 
 
 def render(cat, out, c_string, c_text):
@@ -77,7 +91,7 @@ def render(cat, out, c_string, c_text):
     body = "".join(f"    {row},\n" for row in rows)
     out.parts.append(f"const struct reference_action_text reference_data_actions[REFERENCE_ACTION_N] = {{\n{body}}};")
     out.table("rule", ["{" + ", ".join([
-        f".id = {c_string(name)}", f".action = {constant(e['action'])}",
+        f".id = {c_string(name)}", f".action = {constant(e['action'] or 'none')}", f".judges = {JUDGES[e['judges']]}",
         f".codes = {out.array('int', [*map(str, e['codes']), '0'])}", f".ranges = {ranges(out, e)}",
         f".ranges_n = {len(e['ranges'])}",
         ".stages = " + (" | ".join(f"1u << REFERENCE_AT_{s.upper()}" for s in e["stages"]) or "0"),

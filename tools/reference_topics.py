@@ -76,7 +76,7 @@ def read_providers(cat, path):
 def read_signature(cat, path, provider, name, value):
     key = f"{provider}.reply.{name}"
     value = cat.table(path, key, value, ("codes", "enhanced", "texts", "said", "retry", "action", "act", "meaning", "fix"),
-                      ("reused", "number", "source"))
+                      ("reused", "number", "source", "judges"))
     entry = {"provider": provider, "codes": cat.integers(path, f"{key}.codes", value.get("codes"))}
     entry["ranges"] = [reference_actions.ends(RANGE, s) for s in cat.strings(path, f"{key}.enhanced", value.get("enhanced"), RANGE)
                        if RANGE.fullmatch(s)]
@@ -94,6 +94,7 @@ def read_signature(cat, path, provider, name, value):
         cat.complain(path, f"{key}.said", f"begins with {entry['said'][:3]}, which is not among its codes")
     entry["retry"] = cat.retry(path, value.get("retry"), f"{key}.retry")
     entry["action"] = cat.choice(path, f"{key}.action", value.get("action"), reference_actions.NAMES)
+    entry["judges"] = reference_actions.judges(cat, path, key, value)
     entry["actors"] = cat.actors(path, f"{key}.act", value.get("act", []))
     entry["meaning"] = cat.text(path, f"{key}.meaning", value.get("meaning"), COLUMNS)
     entry["fix"] = cat.text(path, f"{key}.fix", value.get("fix"))
@@ -155,7 +156,7 @@ def render(cat, out, c_string, c_text):
             f".ranges = {ranges}", f".ranges_n = {len(e['ranges'])}", f".texts = {out.strings(e['texts'])}",
             f".by_number = {'true' if e['number'] else 'false'}", f".reused = {'true' if e['reused'] else 'false'}",
             f".said = {c_string(e['said'])}", f".retry = REFERENCE_{RETRIES[e['retry']]}",
-            f".action = {reference_actions.constant(e['action'])}", f".actors = {e['actors']}", *fields(e, "meaning", "fix"),
+            f".action = {reference_actions.constant(e['action'])}", f".judges = {'true' if e['judges'] else 'false'}", f".actors = {e['actors']}", *fields(e, "meaning", "fix"),
             f".sources = {out.strings(e['source'])}"]) + "}")
     out.table("signature", rows)
     reference_actions.render(cat, out, c_string, c_text)

@@ -1,4 +1,4 @@
-/* What a refusal means for who delivers: which action, and how long it asks to wait. */
+/* What a refusal means for who delivers: which action, whether it judges, and how long it asks to wait. */
 #include "base/view.h"
 #include "reference/data.h"
 #include "reference/reference.h"
@@ -143,37 +143,62 @@ static bool has_text(const struct reference_rule *r, struct sp_view text)
     return !r->texts;
 }
 
-/* A stage that is not known is that of none. */
-static const struct reference_rule *find_rule(int code, struct sp_view text, enum reference_stage stage)
-{
+struct asked {
+    int code;
+    struct sp_view text;
+    bool enhanced; /* it begins with e, of the code's class */
     struct reference_enhanced e;
-    size_t len;
-    bool enhanced = reference_enhanced_read(sp_view_trim(text), &e, &len) && e.class == code / 100;
-    for (size_t i = 0; i < reference_data_rules_n; i++) {
+};
+
+/* But for the stage. */
+static bool fits(const struct reference_rule *r, const struct asked *a)
+{
+    return has_code(r, a->code) &&
+           (!r->ranges_n || (a->enhanced && reference_ranges_have(r->ranges, r->ranges_n, &a->e))) &&
+           has_text(r, a->text);
+}
+
+/* A stage that is not known is that of none. */
+static bool is_of(const struct reference_rule *r, enum reference_stage stage)
+{
+    return !r->stages || r->stages & 1u << stage;
+}
+
+static void read_rules(const struct asked *a, enum reference_stage stage, struct reference_advice *advice)
+{
+    bool judged = false;
+    for (size_t i = 0; i < reference_data_rules_n && !(judged && advice->id); i++) {
         const struct reference_rule *r = &reference_data_rules[i];
-        bool fits = has_code(r, code) && (!r->stages || r->stages & 1u << stage);
-        if (fits && r->ranges_n)
-            fits = enhanced && reference_ranges_have(r->ranges, r->ranges_n, &e);
-        if (fits && has_text(r, text))
-            return r;
+        bool acts = !advice->id && r->action && is_of(r, stage);
+        bool judges = !judged && r->judges;
+        if (!(acts || judges) || !fits(r, a))
+            continue;
+        if (acts) {
+            advice->action = r->action;
+            advice->id = r->id;
+        }
+        if (judges)
+            advice->judges = r->judges == REFERENCE_JUDGES_YES;
+        judged = judged || judges;
     }
-    return NULL;
 }
 
 struct reference_advice reference_advise(int code, struct sp_view text, enum reference_stage stage)
 {
-    struct reference_advice j = {.action = REFERENCE_ACTION_NONE};
+    struct reference_advice advice = {.action = REFERENCE_ACTION_NONE};
+    struct asked a = {.code = code, .text = text};
+    size_t len;
     if (code / 100 != 4 && code / 100 != 5)
-        return j;
+        return advice;
+    a.enhanced = reference_enhanced_read(sp_view_trim(text), &a.e, &len) && a.e.class == code / 100;
     const struct reference_signature *s = reference_signature_find(code, text);
-    const struct reference_rule *r = s ? NULL : find_rule(code, text, stage);
     if (s) {
-        j.action = s->action;
-        j.id = s->id;
-    } else if (r) {
-        j.action = r->action;
-        j.id = r->id;
+        advice.action = s->action;
+        advice.judges = s->judges;
+        advice.id = s->id;
+    } else {
+        read_rules(&a, stage, &advice);
     }
-    j.wait_s = read_wait(text);
-    return j;
+    advice.wait_s = read_wait(text);
+    return advice;
 }

@@ -188,10 +188,13 @@ struct reference_action_text {
     struct reference_text title, does; /* one line; a paragraph     */
 };
 
-/* Which replies an action is for when no provider's signature says. What is NULL or 0 fits all. */
+enum reference_judges { REFERENCE_JUDGES_UNTOLD, REFERENCE_JUDGES_NO, REFERENCE_JUDGES_YES };
+
+/* What replies mean when no provider's signature says. What is NULL or 0 fits all. */
 struct reference_rule {
     const char *id;
-    enum reference_action action;
+    enum reference_action action; /* NONE: left to the next that fits */
+    enum reference_judges judges; /* UNTOLD: the same                 */
     const int *codes; /* 421, or 4 for a class; 0 ends */
     const struct reference_range *ranges;
     size_t ranges_n;
@@ -212,6 +215,7 @@ struct reference_signature {
     const char *said;         /* a reply as it is sent                          */
     enum reference_retry retry;
     enum reference_action action;
+    bool judges; /* as in reference_advice */
     unsigned actors;
     struct reference_text meaning; /* one line */
     struct reference_text fix;
@@ -284,23 +288,17 @@ const struct reference_provider *reference_provider_find(struct sp_view id);
  */
 const struct reference_signature *reference_signature_find(int code, struct sp_view text);
 
-/*
- * Does this refusal judge the message or who sends it (spam, content, policy, blocklists), so that a forged sender must
- * not be told of it? Not one that says who or what cannot be reached, and none of logging in, of TLS or of relaying.
- *
- *   code, text  as of reference_explain
- */
-bool reference_is_judgement(int code, struct sp_view text);
-
 /* What a refusal means for who delivers. */
 struct reference_advice {
     enum reference_action action;
-    const char *id; /* of the signature, or else of the rule; NULL with NONE            */
+    bool judges; /* the message or who sends it is refused as such (spam, content, policy, lists of bad
+                    senders): a forged sender must not be told. The same at whatever stage it comes */
+    const char *id; /* of the signature, or else of the rule that names the action; NULL with NONE */
     uint32_t wait_s; /* how long it asks to wait: "try again in 300 seconds"; 0: it does not; a week at most */
 };
 
 /*
- * Advise on a reply: by a provider's signature, or else by the first rule that fits.
+ * Advise on a reply: by a provider's signature, or else by the first rules that fit.
  *
  *   code, text  as of reference_signature_find; another than 4yz and 5yz is no refusal
  */
@@ -312,7 +310,8 @@ const struct reference_action_text *reference_action_text(enum reference_action 
 /* In the order in which they are asked. */
 const struct reference_rule *reference_rules(size_t *n_out);
 
-/* Does the text hold the pattern: lower case, '*' for anything; letters of the text in any case? */
+/* Does the text hold the pattern: lower case, '*' for anything; letters of the text in any case? One that
+ * begins with a letter does so at the start of a word: "rbl" is not in "marble". */
 bool reference_text_holds(struct sp_view text, const char *pattern);
 
 /* Is it in one of the ranges? */

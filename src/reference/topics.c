@@ -82,12 +82,17 @@ const struct reference_provider *reference_provider_find(struct sp_view id)
     return NULL;
 }
 
+static bool is_letter(uint8_t c) { return sp_ascii_alpha(c) || c >= 0x80; }
+
 /* Where part, up to its '*' or end, begins in the text at or behind `from`; the text's length when it does
- * not. */
+ * not. The first part begins where a word does. */
 static size_t find_part(struct sp_view text, size_t from, const char *part, size_t len)
 {
+    bool word = from == 0 && is_letter((uint8_t)*part);
     for (size_t at = from; at + len <= text.len; at++) {
         size_t n = 0;
+        if (word && at > 0 && is_letter(text.p[at - 1]))
+            continue;
         while (n < len && sp_ascii_lower(text.p[at + n]) == (uint8_t)part[n])
             n++;
         if (n == len)

@@ -24,6 +24,7 @@ static void test_what_providers_say(void **state)
             struct reference_advice j = judge(all[i].said, (enum reference_stage)stage);
             assert_string_equal(j.id, all[i].id);
             assert_int_equal(j.action, all[i].action);
+            assert_int_equal(j.judges, all[i].judges);
             assert_non_null(reference_action_text(j.action));
             counts[j.action]++;
         }
@@ -109,7 +110,7 @@ static void test_every_rule_is_asked(void **state)
     size_t n;
     const struct reference_rule *all = reference_rules(&n);
     for (size_t i = 0; i < n; i++) {
-        bool reached = false;
+        bool reached = all[i].action == REFERENCE_ACTION_NONE; /* see test_judgements */
         const int codes[] = {421, 432, 450, 451, 452, 454, 500, 521, 530, 550, 552, 554};
         for (size_t c = 0; c < sizeof codes / sizeof *codes && !reached; c++)
             for (int stage = 1; stage < REFERENCE_STAGE_N && !reached; stage++) {
@@ -125,6 +126,69 @@ static void test_every_rule_is_asked(void **state)
         if (!reached)
             fail_msg("rule %s is never reached", all[i].id);
     }
+}
+
+/* Replies as servers send them: is it the message or who sends it that is refused? At whatever command. */
+static void test_judgements(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *reply;
+        bool judges;
+    } cases[] = {
+        {"550 5.7.1 Our system has detected that this message is likely unsolicited mail.", true},
+        {"554 5.7.1 refused as spam", true},
+        {"550 5.7.1 no", true},
+        {"550 5.7.0 no", true},
+        {"550 5.7.26 This message fails to pass authentication checks (SPF, DKIM).", true},
+        {"550 5.7.509 Access denied, sending domain does not pass DMARC verification", true},
+        {"550 5.7.606 Access denied, banned sending IP", true},
+        {"554 5.7.9 Message not accepted for policy reasons.", true},
+        {"552 5.7.0 This message was blocked because its content presents a potential security issue.", true},
+        {"554 Service unavailable; Client host [192.0.2.1] blocked using zen.spamhaus.org", true},
+        {"550 rejected: message content looks like SPAM", true},
+        {"550 Refused (RBL)", true},
+        {"550 Refused by DMARC", true},
+        {"554 5.6.0 Virus found", true},
+        {"451 4.7.1 looks like spam", true},
+        {"421 4.7.0 spam, closing", true},
+        {"451 4.7.24 the SPF record has suspicious entries", true},
+        /* It comes back. */
+        {"451 4.7.1 greylisted by our policy, come back", false},
+        {"450 4.2.0 <b@x.example>: Recipient address rejected: Greylisted", false},
+        {"450 4.7.1 Please try again later", false},
+        {"421 4.7.0 mail.example.net Error: too many errors", false},
+        {"451 4.7.1 Message rate limit exceeded, slow down", false},
+        /* Who or what cannot be reached. */
+        {"550 5.1.1 no such user", false},
+        {"550 5.1.1 no such user; see also our spam policy", false},
+        {"550 5.1.1 <dmarc@x.example>: no such user", false},
+        {"552 5.2.2 mailbox full, empty your folder Spam", false},
+        {"550 no such user", false},
+        {"550 no such user: marble@x.example", false},
+        {"550 5.4.6 too many hops", false},
+        {"550 5.7.17 the mailbox has another owner now", false},
+        {"550 5.7.2 you may not write to this list", false},
+        {"552 5.3.4 message too big", false},
+        /* Relaying, logins and TLS. */
+        {"554 5.7.1 <a@b.example>: Relay access denied", false},
+        {"550 5.7.1 <a@b.example>... Relaying denied. IP name lookup failed [192.0.2.1]", false},
+        {"550 5.7.1 This server does not relay to that domain for you [relay-denied]", false},
+        {"550 5.7.1 spam, says relay.example.net", true},
+        {"535 5.7.8 Authentication failed: blocked by policy", false},
+        {"530 5.7.0 Must issue a STARTTLS command first", false},
+        {"550 5.7.10 Encryption needed", false},
+        {"421 4.7.0 TLS required for RCPT domain, closing connection. - gsmtp", false},
+        /* The class of the enhanced code is not the reply's: it says nothing. */
+        {"550 4.7.1 mixed up", false},
+        {"250 2.0.0 spam", false},
+        {"000 policy", false},
+        {"550 ", false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (int stage = 0; stage < REFERENCE_STAGE_N; stage++)
+            if (judge(cases[i].reply, (enum reference_stage)stage).judges != cases[i].judges)
+                fail_msg("%s (stage %d)", cases[i].reply, stage);
 }
 
 static void test_how_long_to_wait(void **state)
@@ -168,6 +232,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_what_others_say),
     cmocka_unit_test(test_every_refusal_has_an_action),
     cmocka_unit_test(test_every_rule_is_asked),
+    cmocka_unit_test(test_judgements),
     cmocka_unit_test(test_how_long_to_wait),
 };
 

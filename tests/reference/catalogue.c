@@ -152,47 +152,6 @@ static void test_provider_replies(void **state)
     assert_null(reference_signature_find(421, SP_LIT("temporarily deferred [TSS04]")));
 }
 
-/* Replies as servers send them: is it the message or its sender that is refused? */
-static void test_judgements(void **state)
-{
-    (void)state;
-    static const struct {
-        int code;
-        const char *text;
-        bool judges;
-    } replies[] = {
-        {550, "5.7.1 Our system has detected that this message is likely unsolicited mail.", true},
-        {554, "5.7.1 refused as spam", true},
-        {550, "5.7.1 no", true},
-        {550, "5.7.26 This message fails to pass authentication checks (SPF, DKIM).", true},
-        {550, "5.7.509 Access denied, sending domain does not pass DMARC verification", true},
-        {550, "5.7.606 Access denied, banned sending IP", true},
-        {554, "5.7.9 Message not accepted for policy reasons.", true},
-        {552, "5.7.0 This message was blocked because its content presents a potential security issue.",
-         true},
-        {554, "Service unavailable; Client host [192.0.2.1] blocked using zen.spamhaus.org", true},
-        {550, "rejected: message content looks like SPAM", true},
-        {554, "5.6.0 Virus found", true},
-        {451, "4.7.1 greylisted, come back", true},
-        {550, "5.1.1 no such user", false},
-        {550, "5.1.1 no such user; see also our spam policy", false},
-        {552, "5.2.2 mailbox full, empty your folder Spam", false},
-        {550, "no such user", false},
-        {554, "5.7.1 <a@b.example>: Relay access denied", false},
-        {550, "5.7.1 This server does not relay to that domain for you [relay-denied]", false},
-        {535, "5.7.8 Authentication failed: blocked by policy", false},
-        {530, "5.7.0 Must issue a STARTTLS command first", false},
-        {550, "5.7.10 Encryption needed", false},
-        {550, "5.4.6 too many hops", false},
-        {250, "2.0.0 spam", false},
-        {0, "policy", false},
-        {550, "", false},
-    };
-    for (size_t i = 0; i < sizeof replies / sizeof *replies; i++)
-        if (reference_is_judgement(replies[i].code, sp_view_of(replies[i].text)) != replies[i].judges)
-            fail_msg("%d %s", replies[i].code, replies[i].text);
-}
-
 static const char *explain(int code, const char *text)
 {
     return reference_explain(code, sp_view_of(text), REFERENCE_EN);
@@ -257,7 +216,6 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_topics),
     cmocka_unit_test(test_providers),
     cmocka_unit_test(test_provider_replies),
-    cmocka_unit_test(test_judgements),
     cmocka_unit_test(test_explain),
     cmocka_unit_test(test_enhanced),
 };

@@ -22,8 +22,8 @@ bool queue_stranger_is_spared(const struct queue *q, const struct store_mail *ma
     if (!mail->stranger || mail->sender.len == 0 || o->returned || told == CONFIG_STRANGERS_ALL)
         return false;
     /* What this server says of itself, without a code, judges nobody. */
-    return told == CONFIG_STRANGERS_NONE || (o->code >= 400 && o->reply.len > 4 &&
-                                             reference_is_judgement((int)o->code, sp_view_from(o->reply, 4)));
+    return told == CONFIG_STRANGERS_NONE ||
+           (o->reply.len >= 4 && reference_advise((int)o->code, sp_view_from(o->reply, 4), o->stage).judges);
 }
 
 /* Domains in any case are one; one that is none, or is one too many, is counted with others of its kind. */
