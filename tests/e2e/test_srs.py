@@ -233,6 +233,25 @@ class Back(Forwarding):
         self.send(server, "postmaster@back.example.org", sender="")
         self.assertEqual(self.out.mails, [])
 
+    def test_a_session_has_few_guesses(self):
+        """Whatever the command: a signature of four characters is found by who may try a million."""
+        server = self.start("--user", "demo:pencil-and-paper")
+        forged = signed("writer@far.example", OTHER)
+        for command in (f"RCPT TO:<{forged}>", f"VRFY <{forged}>", f"EXPN <{forged}>"):
+            with self.subTest(command=command), server.talk("l") as c:
+                c.hello()
+                c.login("demo", "pencil-and-paper")
+                c.command("MAIL FROM:<>", 250)
+                for _ in range(20):
+                    c.command(command, 550, "5.1.1", "[srs-forged]")
+                c.command(command, 421)
+                c.expect_close()
+        old = signed("writer@far.example", day=today() - 30)
+        with server.talk("l") as c:
+            c.hello()
+            c.command(f"VRFY {old}", 550, "[srs-expired]")
+            c.command(f"VRFY {signed('writer@far.example')}", 250)
+
     def test_secrets_follow_one_another(self):
         server = self.start()
 

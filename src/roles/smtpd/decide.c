@@ -125,6 +125,12 @@ static int decide_end(struct session *s, uint32_t recipient)
     return sp_server_no(s->engine, smtpd_refusal(why));
 }
 
+/* A refusal counts for limits/errors: who guesses at signatures may not do so here without end. */
+static bool is_nobody(enum smtpd_refusal why)
+{
+    return why == SMTPD_UNKNOWN_RECIPIENT || why == SMTPD_SRS_FORGED || why == SMTPD_SRS_EXPIRED;
+}
+
 /* 252 for what cannot be told, and where nobody wants to (RFC 5321 3.5.3, 7.3). */
 static int decide_verify(struct session *s, struct sp_view words)
 {
@@ -135,14 +141,10 @@ static int decide_verify(struct session *s, struct sp_view words)
         text = sp_view_sub(text, 1, text.len - 2);
     if (!s->terms->verifies || smtp_mailbox_parse(text, true, &mailbox, &fault) != SP_OK)
         return accept_it(s);
-    switch (policy_mailbox(s->smtpd->role->addresses, s->smtpd->role->config, &mailbox)) {
-    case SMTPD_FINE:
+    enum smtpd_refusal why = policy_mailbox(s->smtpd->role->addresses, s->smtpd->role->config, &mailbox);
+    if (why == SMTPD_FINE)
         return sp_server_yes(s->engine, text);
-    case SMTPD_UNKNOWN_RECIPIENT:
-        return refuse(s, "VRFY", SMTPD_UNKNOWN_RECIPIENT, text);
-    default:
-        return accept_it(s);
-    }
+    return is_nobody(why) ? refuse(s, "VRFY", why, text) : accept_it(s);
 }
 
 static void add_expanded(void *ctx, struct sp_view address, const struct config_route *route)
@@ -170,9 +172,8 @@ static int decide_expand(struct session *s, struct sp_view words)
     enum smtpd_refusal why =
         policy_expand(s->smtpd->role->addresses, s->smtpd->role->config, name, add_expanded, &text);
     bool told = why == SMTPD_FINE && sp_buf_status(&text) == SP_OK;
-    int status = why == SMTPD_UNKNOWN_RECIPIENT
-                     ? refuse(s, "EXPN", why, words)
-                     : sp_server_yes(s->engine, told ? sp_buf_view(&text) : own_text);
+    int status = is_nobody(why) ? refuse(s, "EXPN", why, words)
+                                : sp_server_yes(s->engine, told ? sp_buf_view(&text) : own_text);
     sp_buf_fini(&text);
     return status;
 }
