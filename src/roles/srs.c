@@ -126,7 +126,7 @@ bool srs_is_outside(const struct config *c, struct sp_view address)
 }
 
 struct sp_view srs_sender(const struct srs *s, const struct config *c, struct sp_view sender,
-                          int64_t received_ms, struct sp_buf *made)
+                          int64_t signed_ms, struct sp_buf *made)
 {
     char ascii[DNS_IDNA_MAX];
     struct sp_view domain;
@@ -136,8 +136,8 @@ struct sp_view srs_sender(const struct srs *s, const struct config *c, struct sp
     struct message_srs srs = scheme(s, c);
     struct sp_view local = sp_view_sub(sender, 0, find_domain(sender) - 1);
     sp_buf_clear(made);
-    return message_srs_encode(&srs, local, domain, day_of(received_ms), made) == SP_OK ? sp_buf_view(made)
-                                                                                       : sender;
+    return message_srs_encode(&srs, local, domain, day_of(signed_ms), made) == SP_OK ? sp_buf_view(made)
+                                                                                     : sender;
 }
 
 int srs_read(const struct srs *s, const struct config *c, struct sp_view local, int64_t now_ms,

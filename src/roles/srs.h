@@ -33,13 +33,13 @@ bool srs_is_outside(const struct config *c, struct sp_view address);
  * The sender that a message names when it is forwarded to the outside. Where none stands for it, that is as
  * it was: without a section srs; for the null sender; for one of our domains; for one that would be too long.
  *
- *   s            NULL: nothing is signed
- *   sender       of the message; "" is the null sender
- *   received_ms  of the message: the sender is the same in each attempt, for who greylists
- *   made         the result may be a view of it
+ *   s          NULL: nothing is signed
+ *   sender     of the message; "" is the null sender
+ *   signed_ms  wall time; its day is signed
+ *   made       the result may be a view of it
  */
 struct sp_view srs_sender(const struct srs *s, const struct config *c, struct sp_view sender,
-                          int64_t received_ms, struct sp_buf *made);
+                          int64_t signed_ms, struct sp_buf *made);
 
 /* Append what a local part in srs/domain stands for. Returns what message_srs_decode does. */
 SP_MUST_USE int srs_read(const struct srs *s, const struct config *c, struct sp_view local, int64_t now_ms,

@@ -47,21 +47,25 @@ static void settling_free(struct queue_settling *s)
 
 /* --- decide --------------------------------------------------------------------------------- */
 
+/* When its first attempt was due: the time that its sender had it held (RFC 4865) is no time of attempts. */
+static int64_t first_due(const struct store_mail *mail)
+{
+    int64_t held_ms = mail->parameters.hold_until_ms;
+    return held_ms > mail->received_ms ? held_ms : mail->received_ms;
+}
+
 int64_t queue_settle_end(const struct queue *q, const struct store_mail *mail)
 {
-    int64_t end = mail->received_ms + (int64_t)q->role->config->queue.expire_s * 1000;
+    int64_t end = first_due(mail) + (int64_t)q->role->config->queue.expire_s * 1000;
     bool by = mail->parameters.by == SP_BY_RETURN && mail->parameters.by_ms < end;
     return by ? mail->parameters.by_ms : end;
 }
 
 bool queue_is_late(const struct queue *q, const struct store_mail *mail, bool warned, int64_t now)
 {
-    int64_t from = mail->parameters.hold_until_ms,
-            after = (int64_t)q->role->config->queue.warn_after_s * 1000;
-    if (from < mail->received_ms)
-        from = mail->received_ms;
+    int64_t after = (int64_t)q->role->config->queue.warn_after_s * 1000;
     bool by = mail->parameters.by == SP_BY_NOTIFY && now >= mail->parameters.by_ms;
-    return !warned && (by || (after > 0 && now - from >= after));
+    return !warned && (by || (after > 0 && now - first_due(mail) >= after));
 }
 
 bool queue_is_over(const struct queue *q, const struct store_mail *mail, int64_t now)
