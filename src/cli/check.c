@@ -68,6 +68,20 @@ static void print_route(const struct config_route *r)
     puts("");
 }
 
+static void print_srs(const struct config *c)
+{
+    enum { DAY_S = 86400 };
+    bool forwards = false;
+    for (size_t i = 0; i < c->domain_n; i++)
+        forwards |= c->domains[i].aliases != NULL;
+    if (c->srs.domain)
+        printf("  senders of forwarded mail: SRS0=...@%s, bounces taken for %u days, signatures of %u "
+               "characters\n",
+               c->srs.domain, c->srs.max_age_s / DAY_S, c->srs.hash_len);
+    else if (forwards)
+        puts("  senders of forwarded mail: as they are (no section srs)");
+}
+
 static void print_summary(const struct config *c)
 {
     printf("  hostname: %s\n  data: %s\n", c->hostname, c->data);
@@ -88,6 +102,7 @@ static void print_summary(const struct config *c)
         print_route(c->default_route);
     else
         puts("refused");
+    print_srs(c);
 }
 
 /* --- the files it names -------------------------------------------------------------------------- */

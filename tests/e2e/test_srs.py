@@ -281,7 +281,11 @@ class Configured(Forwarding):
 
     def test_check_says_what_is_wrong(self):
         text = CONFIG.format(folder=self.folder, port=25, listen=0)
-        self.assertEqual(self.check(text).returncode, 0)
+        done = self.check(text)
+        self.assertEqual(done.returncode, 0)
+        self.assertIn("  senders of forwarded mail: SRS0=...@back.example.org, bounces taken for 21 days, signatures of 4 characters\n",
+                      done.stdout)
+        self.assertIn("  senders of forwarded mail: as they are (no section srs)\n", self.check(text[:text.index("    srs {")]).stdout)
         for change, words in (
                 (("domain = \"back.", "domain = \"other."), "srs/domain: 'other.example.org' is no domain of this server"),
                 (("secrets\"", "secrets\"\n        max-age = 4d"), "srs/max-age: is not more than queue/expire"),
