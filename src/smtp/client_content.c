@@ -56,12 +56,13 @@ static int bare_lf(struct sp_client *s)
     return SP_OK;
 }
 
-/* Take ordinary lines in one go; a CR at their end stays, for its LF decides. Returns the octets taken. */
-static size_t take_plain(struct sp_client *s, struct sp_view in)
+/* Take ordinary lines in one go; a CR at their end stays, for its LF decides. The next LF is at lf. Returns
+ * the octets taken. */
+static size_t take_plain(struct sp_client *s, struct sp_view in, size_t lf)
 {
     if (s->after_cr || in.p[0] == '\r' || in.p[0] == '\n' || in.p[0] == '.')
         return 0;
-    size_t n = smtp_run_plain(in, 1);
+    size_t n = smtp_run_plain(in, 1, lf);
     n -= in.p[n - 1] == '\r';
     if (n <= 1)
         return 0;
@@ -70,8 +71,8 @@ static size_t take_plain(struct sp_client *s, struct sp_view in)
     return n;
 }
 
-/* Take one line, or what there is of it. Returns the octets taken. */
-static size_t take_line(struct sp_client *s, struct sp_view in)
+/* Take one line, whose LF is at lf, or what there is of it. Returns the octets taken. */
+static size_t take_line(struct sp_client *s, struct sp_view in, size_t lf)
 {
     if (s->after_cr && in.p[0] == '\n') {
         end_line(s);
@@ -82,7 +83,6 @@ static size_t take_line(struct sp_client *s, struct sp_view in)
         if (s->ending.on)
             return in.len;
     }
-    size_t lf = sp_view_find(in, '\n', 0);
     struct sp_view line = sp_view_sub(in, 0, lf);
     size_t cr = sp_view_find(line, '\r', 0);
     add_run(s, sp_view_sub(line, 0, cr));
@@ -123,13 +123,14 @@ static size_t room_of(const struct sp_client *s)
 
 static size_t take_some(struct sp_client *s, struct sp_view in)
 {
-    size_t plain = is_binary(s) ? 0 : take_plain(s, in);
-    if (plain > 0)
-        return plain;
-    if (!is_binary(s))
-        return take_line(s, in);
-    sp_buf_add(&s->chunks.octets, in);
-    return in.len;
+    if (is_binary(s)) {
+        sp_buf_add(&s->chunks.octets, in);
+        return in.len;
+    }
+    struct sp_view near = sp_view_sub(in, 0, SMTP_RUN_LOOK);
+    size_t lf = sp_view_find(near, '\n', 0);
+    size_t plain = take_plain(s, in, lf);
+    return plain > 0 ? plain : take_line(s, near, lf);
 }
 
 static void cut_full(struct sp_client *s)

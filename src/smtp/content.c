@@ -28,10 +28,10 @@ static void note_bare_cr(struct smtp_content *c, uint8_t missing)
         c->bare_cr = true;
 }
 
-/* From the middle of a line to behind its CR, to an LF that is to be mended, or to the end. */
-static size_t find_cr(struct smtp_content *c, struct sp_view in, size_t i)
+/* From the middle of a line to behind its CR, which is at cr; to an LF that is to be mended; or to the end.
+ */
+static size_t take_line(struct smtp_content *c, struct sp_view in, size_t i, size_t cr)
 {
-    size_t cr = sp_view_find(in, '\r', i);
     const uint8_t *lf = memchr(in.p + i, '\n', cr - i);
     if (lf && c->fixes) {
         c->insert = INSERT_CR;
@@ -46,9 +46,9 @@ static size_t find_cr(struct smtp_content *c, struct sp_view in, size_t i)
 }
 
 /* Over ordinary lines in one go. The octet before i is of this view and of this line, or the LF before it. */
-static size_t pass_over(struct smtp_content *c, struct sp_view in, size_t i)
+static size_t pass_over(struct smtp_content *c, struct sp_view in, size_t i, size_t cr)
 {
-    size_t end = smtp_run_plain(in, i);
+    size_t end = smtp_run_plain(in, i, cr);
     if (end > i)
         c->state = in.p[end - 1] == '\r' ? TEXT_CR : in.p[end - 1] == '\n' ? LINE : TEXT;
     return end;
@@ -82,8 +82,10 @@ static size_t take(struct smtp_content *c, struct sp_view in, struct sp_view *pi
     size_t start = i;
     while (i < in.len && !c->insert) {
         if (c->state == TEXT) {
-            size_t end = i > 0 ? pass_over(c, in, i) : i;
-            i = end > i ? end : find_cr(c, in, i);
+            struct sp_view near = sp_view_sub(in, 0, i + SMTP_RUN_LOOK);
+            size_t cr = sp_view_find(near, '\r', i);
+            size_t end = i > 0 ? pass_over(c, in, i, cr) : i;
+            i = end > i ? end : take_line(c, near, i, cr);
         } else if (c->state == FIXED_LF) {
             c->state = TEXT;
             i++;

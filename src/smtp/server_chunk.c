@@ -41,13 +41,13 @@ static void note_lines(struct sp_server *s, struct sp_view piece)
             at += lf;
             continue;
         }
-        size_t plain = at > 0 ? smtp_run_plain(piece, at) : 0;
+        size_t cr = sp_view_find(piece, '\r', at);
+        size_t plain = at > 0 ? smtp_run_plain(piece, at, cr) : 0;
         if (plain > at) {
             s->after_cr = piece.p[plain - 1] == '\r';
             at = plain;
             continue;
         }
-        size_t cr = sp_view_find(piece, '\r', at);
         s->bare_lf = s->bare_lf || memchr(piece.p + at, '\n', cr - at);
         s->after_cr = cr < piece.len;
         at = cr + 1;

@@ -8,6 +8,7 @@
 #include "base/view.h"
 #include "sallyport/smtp_client.h"
 #include "smtp/content.h"
+#include "smtp/run.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -263,22 +264,49 @@ static const size_t line_lengths[] = {31, 66, 300};
 
 static bool every_so_many(size_t i, void *ctx) { return i % *(size_t *)ctx == 0; }
 
+/* Seen alike by the scanner and the naive one, whether line ends are mended or not. */
+static void check_cut(struct sp_view in, size_t cut)
+{
+    static struct result wanted, got;
+    for (int mends = 0; mends < 2; mends++) {
+        (mends ? naive_mending : naive)(in, &wanted);
+        scan_as(mends, in, every_so_many, &cut, &got);
+        compare(in, &wanted, &got);
+    }
+}
+
 /* What is out of the ordinary is seen wherever it stands. */
 static void test_faults_in_ordinary_lines(void **state)
 {
     (void)state;
     static uint8_t octets[ORDINARY + 6];
-    static struct result wanted, got;
     for (size_t i = 0; i < 3 * TOUCHED * LETTERS * LETTERS; i++) {
         size_t at = i / 3 / (LETTERS * LETTERS), letters = i / 3 % (LETTERS * LETTERS);
         struct sp_view in = ordinary_but(octets, line_lengths[i % 3], at, letters);
         for (size_t cut = 101; cut < 1000; cut += 800)
-            for (int mends = 0; mends < 2; mends++) {
-                (mends ? naive_mending : naive)(in, &wanted);
-                scan_as(mends, in, every_so_many, &cut, &got);
-                compare(in, &wanted, &got);
-            }
+            check_cut(in, cut);
     }
+}
+
+enum { AROUND = 5, LONG = 2 * SMTP_RUN_LOOK + 100 };
+
+/* A line longer than is looked through at once, with two octets changed where a look ends. */
+static struct sp_view long_line_but(uint8_t *octets, size_t i)
+{
+    size_t letters = i / (2 * AROUND);
+    memset(octets, 'o', LONG);
+    octets[SMTP_RUN_LOOK - AROUND + i % (2 * AROUND)] = letters_that_matter[letters % LETTERS];
+    octets[SMTP_RUN_LOOK - AROUND + i % (2 * AROUND) + 1] = letters_that_matter[letters / LETTERS];
+    memcpy(octets + LONG, "x\r\n.\r\n", 6);
+    return (struct sp_view){octets, LONG + 6};
+}
+
+static void test_faults_where_a_look_ends(void **state)
+{
+    (void)state;
+    static uint8_t octets[LONG + 6];
+    for (size_t i = 0; i < (size_t)2 * AROUND * LETTERS * LETTERS; i++)
+        check_cut(long_line_but(octets, i), LONG + 6);
 }
 
 /* --- the client: the same on its way out --------------------------------------------------------- */
@@ -389,6 +417,25 @@ static void test_client_faults_in_ordinary_lines(void **state)
     assert_true(sent > 3000);
 }
 
+static void test_client_faults_where_a_look_ends(void **state)
+{
+    (void)state;
+    static uint8_t octets[LONG + 6];
+    static struct result whole, cut;
+    unsigned sent = 0;
+    for (size_t i = 0; i < (size_t)2 * 2 * AROUND * LETTERS * LETTERS; i++) {
+        struct sp_view in = long_line_but(octets, i / 2);
+        struct sp_client_options o = {.hello = SP_LIT("client.example"), .fix_line_ends = i % 2};
+        send_as(&o, 0, in, in.len, &whole);
+        send_as(&o, 0, in, 997, &cut);
+        assert_int_equal(whole.ended, cut.ended);
+        assert_int_equal(whole.len, cut.len);
+        assert_memory_equal(whole.content, cut.content, whole.len);
+        sent += whole.ended;
+    }
+    assert_in_range(sent, 2 * AROUND * LETTERS * LETTERS + 1, 4 * AROUND * LETTERS * LETTERS - 1);
+}
+
 /* Dot stuffing by RFC 5321 4.5.2 and back gives the same octets, whatever they are. */
 static void test_stuffed_and_back(void **state)
 {
@@ -446,7 +493,9 @@ int main(void)
         cmocka_unit_test(test_stuffed_and_back),
         cmocka_unit_test(test_end_stops),
         cmocka_unit_test(test_faults_in_ordinary_lines),
+        cmocka_unit_test(test_faults_where_a_look_ends),
         cmocka_unit_test(test_client_faults_in_ordinary_lines),
+        cmocka_unit_test(test_client_faults_where_a_look_ends),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);
