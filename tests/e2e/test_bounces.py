@@ -308,6 +308,13 @@ class Strangers(ServerCase):
         self.assertEqual((reason["rule"], reason["state"]), ("unreturned", "held"))
         self.assertIn("This is spam", reason["last_reply"])
         self.assertIn("queue bounce", server.run("queue", "why", kept).stdout)
+        for command in (("list",), ("list", "--state", "unreturned"), ("show", kept)):
+            found = json.loads(server.run("queue", *command, "--json").stdout)
+            mail, = found if command[0] == "list" else [found]
+            self.assertEqual((mail["stranger"], mail["recipients"][0]["unreturned"]), (True, True), command)
+        shown = server.run("queue", "show", kept).stdout
+        self.assertIn("sender     <victim@far.example> (a stranger's)", shown)
+        self.assertIn("held, unreturned, route", shown)
         own = self.send(server, "inside")  # of our own network: it is told
         server.wait_log("mail-bounced", id=own)
         gone = self.send(server, "outside", "gone@near.example")  # no judgement of the message: it is told, as the RFC wants

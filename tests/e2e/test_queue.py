@@ -54,11 +54,11 @@ class Held(Queue):
         mails = json.loads(text)
         self.assertEqual([m["id"] for m in mails], ids)  # oldest first
         for m in mails:
-            self.assertEqual(set(m), {"id", "state", "sender", "recipients", "size", "received"})
+            self.assertEqual(set(m), {"id", "state", "sender", "stranger", "recipients", "size", "received"})
             self.assertEqual(m["state"], "held")
             self.assertRegex(m["received"], TIME)
             for r in m["recipients"]:
-                self.assertEqual(set(r), {"address", "state", "attempts", "next_attempt", "last_reply"})
+                self.assertEqual(set(r), {"address", "state", "unreturned", "attempts", "next_attempt", "last_reply"})
                 self.assertEqual((r["state"], r["attempts"], r["next_attempt"]), ("held", 0, None))
         by_id = as_dict(mails)
         sent = dict(zip(self.ids, (ONE_MESSAGE, NASTY, LARGE)))

@@ -7,7 +7,10 @@
 #include <string.h>
 #include <sysexits.h>
 
-static const char *const states[] = {"active", "queued", "deferred", "held", "delivered", "failed"};
+/* UNRETURNED is of what is held. */
+static const char unreturned[] = "unreturned";
+static const char *const states[] = {"active",   "queued",    "deferred", "held",
+                                     unreturned, "delivered", "failed"};
 
 /* Numbers with a unit, as in the configuration. */
 static bool read_span(const char *text, uint64_t *s_out)
@@ -42,7 +45,8 @@ int queue_filter_read(struct queue_filter *f, const char *older, const char *you
         i++;
     if (i == sizeof states / sizeof *states)
         return cli_usage_fault(
-            "queue", "--state %s is none of active, queued, deferred, held, delivered, failed", f->state);
+            "queue", "--state %s is none of active, queued, deferred, held, unreturned, delivered, failed",
+            f->state);
     return EX_OK;
 }
 
@@ -76,11 +80,15 @@ static bool has_domain(const char *domain, struct sp_view address)
     return at > 0 && fits(domain, sp_view_from(address, at));
 }
 
+static bool has_state(const char *state, const struct ipc_queue_recipient *r)
+{
+    return strcmp(state, unreturned) == 0 ? r->unreturned : sp_view_eq(r->state, sp_view_of(state));
+}
+
 static bool recipient_fits(const struct queue_filter *f, const struct ipc_queue_recipient *r)
 {
     return (!f->recipient || fits(f->recipient, r->address)) &&
-           (!f->domain || has_domain(f->domain, r->address)) &&
-           (!f->state || sp_view_eq(r->state, sp_view_of(f->state)));
+           (!f->domain || has_domain(f->domain, r->address)) && (!f->state || has_state(f->state, r));
 }
 
 bool queue_filter_fits(const struct queue_filter *f, const struct queue_mail *m)

@@ -114,9 +114,10 @@ json_t *queue_json_text_or_null(struct sp_view v) { return v.len ? queue_json_te
 
 static json_t *recipient_json(const struct ipc_queue_recipient *r, bool whole)
 {
-    json_t *o = json_pack("{s:o, s:o, s:I, s:o, s:o}", "address", queue_json_text(r->address), "state",
-                          queue_json_text(r->state), "attempts", (json_int_t)r->attempts, "next_attempt",
-                          queue_json_time(r->next_ms), "last_reply", queue_json_text_or_null(r->reply));
+    json_t *o = json_pack("{s:o, s:o, s:b, s:I, s:o, s:o}", "address", queue_json_text(r->address), "state",
+                          queue_json_text(r->state), "unreturned", (int)r->unreturned, "attempts",
+                          (json_int_t)r->attempts, "next_attempt", queue_json_time(r->next_ms), "last_reply",
+                          queue_json_text_or_null(r->reply));
     if (!whole)
         return o;
     json_object_set_new(o, "route", queue_json_text(r->route));
@@ -137,10 +138,10 @@ json_t *queue_mail_json(const struct queue_mail *m, bool whole)
     struct sp_view rest = sp_buf_view(&m->recipients);
     for (struct ipc_queue_recipient r; ipc_next_queue_recipient(&rest, &r);)
         json_array_append_new(recipients, recipient_json(&r, whole));
-    json_t *o =
-        json_pack("{s:s, s:s, s:o, s:o, s:I, s:o}", "id", id_of(m->facts.id).s, "state", queue_mail_state(m),
-                  "sender", queue_json_text(m->facts.sender), "recipients", recipients, "size",
-                  (json_int_t)m->facts.size, "received", queue_json_time(m->facts.received_ms));
+    json_t *o = json_pack("{s:s, s:s, s:o, s:b, s:o, s:I, s:o}", "id", id_of(m->facts.id).s, "state",
+                          queue_mail_state(m), "sender", queue_json_text(m->facts.sender), "stranger",
+                          (int)m->facts.stranger, "recipients", recipients, "size", (json_int_t)m->facts.size,
+                          "received", queue_json_time(m->facts.received_ms));
     if (!whole)
         return o;
     json_object_set_new(o, "session", queue_json_text_or_null(m->facts.session));
@@ -190,12 +191,19 @@ static void print_address(struct sp_view address, FILE *to)
     fputc('>', to);
 }
 
+/* Who wrote it is not known: its client had not logged in. */
+static void print_sender(const struct queue_mail *m, FILE *to)
+{
+    print_address(m->facts.sender, to);
+    fputs(m->facts.stranger && m->facts.sender.len ? " (a stranger's)\n" : "\n", to);
+}
+
 static void print_recipient(const struct ipc_queue_recipient *r, FILE *to)
 {
     print_address(r->address, to);
     fputs("  ", to);
     queue_print_text(r->state, false, to);
-    fputs(", route ", to);
+    fputs(r->unreturned ? ", unreturned, route " : ", route ", to);
     queue_print_text(r->route, false, to);
     if (r->sender.len) {
         fputs(", sender ", to);
@@ -225,8 +233,7 @@ void queue_mail_print_row(const struct queue_mail *m, FILE *to)
 {
     fprintf(to, "%s  %-8s  %10" PRIu64 "  %s  ", id_of(m->facts.id).s, queue_mail_state(m), m->facts.size,
             queue_time_of(m->facts.received_ms).s);
-    print_address(m->facts.sender, to);
-    fputc('\n', to);
+    print_sender(m, to);
     struct sp_view rest = sp_buf_view(&m->recipients);
     for (struct ipc_queue_recipient r; ipc_next_queue_recipient(&rest, &r);) {
         fputs("               to ", to);
@@ -253,8 +260,7 @@ void queue_mail_print_envelope(const struct queue_mail *m, FILE *to)
     queue_print_fact("session", m->facts.session, to);
     fprintf(to, "%-10s %" PRIu64 "\n", "size", m->facts.size);
     fprintf(to, "%-10s ", "sender");
-    print_address(m->facts.sender, to);
-    fputc('\n', to);
+    print_sender(m, to);
     queue_print_mail_parameters(&m->facts.parameters, to);
     struct sp_view rest = sp_buf_view(&m->recipients);
     for (struct ipc_queue_recipient r; ipc_next_queue_recipient(&rest, &r);) {

@@ -49,6 +49,7 @@ static void send_mail(struct page *p, const struct store_mail *mail)
                                .client = mail->client,
                                .user = mail->user,
                                .sender = mail->sender,
+                               .stranger = mail->stranger,
                                .parameters = mail->parameters,
                                .size = mail->size};
     p->c->send(p->c->ctx, &(struct ipc_message){.type = IPC_TYPE_queue_mail, .as.queue_mail = m});
@@ -82,6 +83,7 @@ static void gather(void *ctx, const struct store_mail *mail, const struct store_
         .address = r->address,
         .route = r->route,
         .state = active ? SP_LIT("active") : sp_view_of(store_state_word(r->state)),
+        .unreturned = r->unreturned,
         .attempts = r->attempts,
         .next_ms = waits && !active ? (uint64_t)r->next_ms : 0,
         .last_ms = (uint64_t)r->last_ms,
