@@ -72,6 +72,34 @@ class Why(Operator):
                      "450 4.2.0 greylisted", "destination  out"):
             self.assertIn(part, text)
 
+    def test_the_last_conversation(self):
+        out = self.fake(rcpt=lambda address: "450 4.2.0 greylisted, come back")
+        server = self.server(out.port)
+        queue_id = self.mail(server)
+        talk = self.rule(server, queue_id, "time")["conversation"]
+        self.assertEqual(talk["of"], "this message")
+        said = "\n".join(talk["lines"])
+        for part in (f"-- connected to [127.0.0.1]:{out.port}", "S: 220 ", "C: EHLO mx.example.org", "C: MAIL FROM:<writer@example.org>",
+                     "C: RCPT TO:<a@far.example>", "S: 450 4.2.0 greylisted, come back"):
+            self.assertIn(part, said)
+        self.assertLess(said.index("C: EHLO"), said.index("C: MAIL"))
+        self.assertNotIn("Subject", said)  # no content
+        text = self.command(server, "why", queue_id).stdout
+        self.assertIn("the last conversation, with this message, ended 20", text)
+        self.assertIn("      S: 450 4.2.0 greylisted, come back\n", text)
+
+    def test_the_last_conversation_of_others(self):
+        port = free_port()  # nobody is there
+        server = self.server(port, queue="back-off-first = 1h\n back-off-most = 1h")
+        self.rule(server, self.mail(server), "time")
+        waiting = self.mail(server, "a@far.example", "b@far.example")
+        reason = self.rule(server, waiting, "back-off")
+        self.assertEqual(reason["conversation"]["of"], "another message")
+        self.assertIn("refused", "\n".join(reason["conversation"]["lines"]))
+        text = self.command(server, "why", waiting).stdout
+        self.assertEqual(text.count(f"-- dialling [127.0.0.1]:{port}"), 1)
+        self.assertEqual(text.count(": as above\n"), 1)
+
     def test_back_off_and_one_message_that_finds_out(self):
         port = free_port()  # nobody is there
         server = self.server(port, queue="back-off-first = 1h\n back-off-most = 1h")

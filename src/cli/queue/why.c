@@ -39,7 +39,24 @@ struct asking {
     bool json;
     json_t *list;
     size_t n;
+    struct sp_buf talk; /* that was shown last: recipients of a message share it */
 };
+
+static json_t *talk_json(const struct ipc_queue_reason *r)
+{
+    json_t *lines = json_array();
+    struct sp_view rest = r->talk;
+    if (!r->talk.len) {
+        json_decref(lines);
+        return json_null();
+    }
+    for (size_t end; rest.len > 0; rest = sp_view_from(rest, end + 1)) {
+        end = sp_view_find(rest, '\n', 0);
+        json_array_append_new(lines, queue_json_text(sp_view_sub(rest, 0, end)));
+    }
+    return json_pack("{s:o, s:s, s:o}", "ended", queue_json_time(r->talk_ms), "of",
+                     r->talk_own ? "this message" : "another message", "lines", lines);
+}
 
 static json_t *reason_json(const struct ipc_queue_reason *r)
 {
@@ -51,6 +68,7 @@ static json_t *reason_json(const struct ipc_queue_reason *r)
     json_object_set_new(o, "change",
                         rules[r->rule].change[0] ? json_string(rules[r->rule].change) : json_null());
     json_object_set_new(o, "last_reply_means", queue_json_meaning(r->reply, (struct sp_view){0}));
+    json_object_set_new(o, "conversation", talk_json(r));
     if (!r->destination.len) {
         json_object_set_new(o, "destination", json_null());
         return o;
@@ -97,6 +115,28 @@ static void print_destination(const struct ipc_queue_reason *r, FILE *to)
     }
 }
 
+static void print_talk(struct asking *a, const struct ipc_queue_reason *r, FILE *to)
+{
+    struct sp_view rest = r->talk;
+    if (!r->talk.len)
+        return;
+    fprintf(to, "    the last conversation, %s, ended %s", r->talk_own ? "with this message" : "with another message",
+            queue_time_of(r->talk_ms).s);
+    if (sp_view_eq(sp_buf_view(&a->talk), r->talk)) {
+        fputs(": as above\n", to);
+        return;
+    }
+    fputs(":\n", to);
+    for (size_t end; rest.len > 0; rest = sp_view_from(rest, end + 1)) {
+        end = sp_view_find(rest, '\n', 0);
+        fputs("      ", to);
+        queue_print_text(sp_view_sub(rest, 0, end), false, to);
+        fputc('\n', to);
+    }
+    sp_buf_clear(&a->talk);
+    (void)sp_buf_add(&a->talk, r->talk); /* os_heap never says no */
+}
+
 static void print_reason(const struct ipc_queue_reason *r, FILE *to)
 {
     fputc('<', to);
@@ -138,8 +178,10 @@ static void take_reasons(void *ctx, const struct ipc_message *m)
             continue;
         if (a->json)
             json_array_append_new(a->list, reason_json(&r));
-        else
+        else {
             print_reason(&r, stdout);
+            print_talk(a, &r, stdout);
+        }
     }
 }
 
@@ -156,6 +198,7 @@ int queue_look_why(struct queue_store *s, const char *word, bool json)
     struct ipc_queue_done done = {.more = 1};
     uint64_t id;
     int code = queue_parse_id(word, &id);
+    sp_buf_init(&a.talk, &os_heap, IPC_PAYLOAD_MAX);
     while (code == EX_OK && done.more) {
         struct ipc_message m = {.type = IPC_TYPE_queue_why,
                                 .as.queue_why = {.id = id, .after_number = done.after_number}};
@@ -167,6 +210,7 @@ int queue_look_why(struct queue_store *s, const char *word, bool json)
         put_json(a.list);
     else
         json_decref(a.list);
+    sp_buf_fini(&a.talk);
     return queue_finish_output(code);
 }
 

@@ -110,6 +110,7 @@ struct delivery_attempt *delivery_attempt_new(struct delivery *d, struct os_edge
         !m->parameters.require_tls && (m->fd >= 0 ? file_waives_tls(m->fd) : waives_tls(a->content));
     message_id_text(a->id, a->id_text);
     sp_buf_init(&a->outcomes, &os_heap, OUTCOMES_MAX);
+    sp_buf_init(&a->talk, &os_heap, DELIVERY_TALK_MAX);
     return a;
 }
 
@@ -165,6 +166,7 @@ void delivery_attempt_finish(struct delivery_attempt *a)
     m.as.attempt_result.outcomes = sp_buf_view(&a->outcomes);
     m.as.attempt_result.health = (uint8_t)a->health;
     m.as.attempt_result.site = sp_view_of(a->site);
+    m.as.attempt_result.talk = sp_buf_view(&a->talk);
     if (sp_buf_status(&a->outcomes))
         os_panic("delivery-outcomes", "the outcomes of %s do not fit a message", a->id_text);
     if (a->queue && os_edge_send(a->queue, &m) == SP_ERR_LONG)
@@ -179,6 +181,7 @@ void delivery_attempt_drop(struct delivery_attempt *a)
     for (size_t i = 0; i < a->target_n; i++)
         delivery_detour_forget(&a->targets[i]);
     sp_buf_fini(&a->outcomes);
+    sp_buf_fini(&a->talk);
     delivery_aim_unref(a->aim);
     free(a);
 }

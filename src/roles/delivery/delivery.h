@@ -38,6 +38,7 @@ struct delivery_attempt {
     bool eight_bit, declared_eight_bit;
     bool plain_will_do; /* TLS-Required: No (RFC 8689 5), and no REQUIRETLS */
     struct sp_buf outcomes;
+    struct sp_buf talk;      /* with the hosts that it was at so far */
     uint32_t connections;    /* that the queue allows to the destination at the moment */
     enum ipc_health health;  /* of the destination, as this attempt met it */
     struct delivery_aim *aim; /* NULL: nobody reports how TLS goes */
@@ -169,9 +170,8 @@ void delivery_pool_feed(struct delivery_pool *p);
 void delivery_pool_retire(struct delivery_pool *p);
 void delivery_pool_forget_queue(struct delivery_pool *p, const struct os_edge *queue);
 
-/* Settle what waits, of the first `number` attempts that the pool took, but for detours. */
-void delivery_pool_settle_waiting(struct delivery_pool *p, uint64_t number, const struct delivery_outcome *o,
-                                  enum ipc_health health);
+/* Settle what waited when this link was dialled, but for detours: none of its addresses came to anything. */
+void delivery_pool_settle_waiting(struct delivery_pool *p, const struct delivery_link *failed);
 /* Settle all that waits. */
 void delivery_pool_settle_all(struct delivery_pool *p, const struct delivery_outcome *o);
 /* The next attempt for a link that is ready; NULL: none. */
@@ -233,6 +233,33 @@ const struct delivery_trouble *delivery_trouble_find(const struct delivery *d, s
 int64_t delivery_trouble_end(struct delivery *d, struct sp_view key);
 void delivery_trouble_forget_all(struct delivery *d);
 
+/* --- talk.c: what was said over a link, for who asks why --------------------------------------------------- */
+
+/* Its first lines and its last ones. */
+struct delivery_talk_part {
+    struct sp_buf lines;
+    size_t head;     /* octets of the first lines, which stay */
+    size_t left_out; /* lines behind them                     */
+};
+
+/* Commands and replies, without secrets and without content. */
+struct delivery_talk {
+    struct delivery_talk_part opening; /* until it can take mail */
+    struct delivery_talk_part mail;    /* the last mail          */
+};
+
+enum { DELIVERY_TALK_MAX = 8192 }; /* of one attempt, with all its hosts */
+
+void delivery_talk_init(struct delivery_talk *t);
+void delivery_talk_fini(struct delivery_talk *t);
+/* A line of ours, about what happened. */
+void delivery_talk_say(struct delivery_link *l, const char *text, struct sp_view more);
+void delivery_talk_note(struct delivery_link *l, const struct client_note *n);
+/* The next mail begins. */
+void delivery_talk_begin(struct delivery_link *l);
+/* Add what was said to what the attempt knows. */
+void delivery_talk_tell(const struct delivery_link *l, struct delivery_attempt *a);
+
 /* --- a link: one connection of a pool ------------------------------------------------------------ */
 
 enum { DELIVERY_RECIPIENTS = 100 }; /* in one transaction; RFC 5321 4.5.3.1.8 */
@@ -281,6 +308,7 @@ struct delivery_link {
     struct delivery_link *next;
     struct delivery_pool *pool;
     struct delivery_dial dial;
+    struct delivery_talk talk;
     struct client *client; /* NULL until one of the addresses let us connect */
     struct delivery_aim *aim; /* of the attempt that it is dialled for */
     struct delivery_attempt *attempt;

@@ -122,6 +122,7 @@ void delivery_detour_begin(struct delivery_link *l)
         a->targets[i].postponed = false;
     a->postponed_n = 0;
     a->seen |= bit_of(l);
+    delivery_talk_tell(l, a);
     l->attempt = NULL;
     delivery_pool_detour(l->pool, a);
 }
@@ -146,6 +147,7 @@ void delivery_detour_failed(struct delivery_link *l)
     if (!l->abandoned)
         os_log(OS_INFO, "next-host-failed", OS_STR("id", a->id_text), OS_STR("remote", l->dial.remote),
                OS_VIEW("why", l->dial.failure.reply));
+    delivery_talk_tell(l, a);
     delivery_attempt_settle_open(a, &l->dial.failure);
     delivery_attempt_finish(a);
 }

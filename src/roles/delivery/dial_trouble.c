@@ -50,6 +50,7 @@ void delivery_dial_note_host(struct delivery_dial_host *h, const char *enhanced,
                                        .enhanced = sp_view_of(enhanced),
                                        .reply = sp_view_of(text),
                                        .remote = ""};
+    delivery_talk_say(h->link, text, (struct sp_view){0});
     delivery_dial_note(h->link, &o, "DNS");
 }
 

@@ -72,6 +72,7 @@ void delivery_link_begin(struct delivery_link *l, struct delivery_attempt *a)
     l->attempt = a;
     l->crowded_n = l->taken_n = 0;
     l->lost = false;
+    delivery_talk_begin(l);
     for (size_t i = 0; i < a->target_n && n < DELIVERY_RECIPIENTS; i++) {
         if (a->targets[i].settled || a->targets[i].postponed)
             continue;
@@ -178,6 +179,7 @@ static void end_mail(void *ctx)
             delivery_detour_settle(l, l->targets[i], &l->crowd);
     if (a->open_n == 0) {
         l->attempt = NULL;
+        delivery_talk_tell(l, a);
         delivery_attempt_finish(a);
     } else if (a->open_n == a->postponed_n) {
         delivery_detour_begin(l);
@@ -321,6 +323,7 @@ static void remove_link(struct delivery_link *l)
     if (l->attempt)
         delivery_pool_give_back(p, l->attempt);
     delivery_dial_end(&l->dial);
+    delivery_talk_fini(&l->talk);
     delivery_aim_unref(l->aim);
     os_timer_fini(&l->idle);
     sp_buf_fini(&l->crowd_text);
@@ -351,7 +354,7 @@ void delivery_link_failed(struct delivery_link *l)
     if (!l->abandoned && !l->dial.starved)
         log_failed(l);
     if (p->link_n == p->dialling_n)
-        delivery_pool_settle_waiting(p, l->born, &l->dial.failure, delivery_dial_health(&l->dial));
+        delivery_pool_settle_waiting(p, l);
     else
         p->enough_till_ms = os_mono_ms() + ENOUGH_MS;
     over(l);
@@ -385,7 +388,8 @@ void delivery_link_abandon(struct delivery_link *l, struct sp_view why)
  * for. */
 static void take_note(void *ctx, const struct client_note *n)
 {
-    const struct delivery_link *l = link_of(ctx);
+    struct delivery_link *l = link_of(ctx);
+    delivery_talk_note(l, n);
     if (n->type == CLIENT_NOTE_UP)
         delivery_race_won(ctx);
     if (n->type == CLIENT_NOTE_AUTH)
@@ -422,6 +426,7 @@ void delivery_link_open(struct delivery_pool *p, struct delivery_attempt *detour
     l->avoided = detour ? detour->seen : 0;
     os_timer_init(&l->idle, p->delivery->role->base, leave_when_idle, l);
     sp_buf_init(&l->crowd_text, &os_heap, CLIENT_TEXT_MAX + 64);
+    delivery_talk_init(&l->talk);
     p->links = l;
     p->link_n++;
     p->delivery->link_n++;

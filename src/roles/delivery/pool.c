@@ -6,7 +6,7 @@
 #include "base/view.h"
 #include "os/clock.h"
 #include "os/heap.h"
-#include "roles/delivery/delivery.h"
+#include "roles/delivery/dial.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -243,17 +243,26 @@ static struct delivery_attempt *take_all_waiting(struct delivery_pool *p)
     return take_all(&p->waiting, &p->waiting_end);
 }
 
-void delivery_pool_settle_waiting(struct delivery_pool *p, uint64_t number, const struct delivery_outcome *o,
-                                  enum ipc_health health)
+void delivery_pool_settle_waiting(struct delivery_pool *p, const struct delivery_link *failed)
 {
     struct delivery_attempt *list = take_all_waiting(p), *a;
     while ((a = list)) {
         list = a->next;
-        if (a->number > number) {
+        if (a->number > failed->born) {
             append(p, a);
             continue;
         }
-        a->health = health;
+        a->health = delivery_dial_health(&failed->dial);
+        delivery_talk_tell(failed, a);
+        delivery_attempt_settle_open(a, &failed->dial.failure);
+        delivery_attempt_finish(a);
+    }
+}
+
+static void settle_list(struct delivery_attempt *list, const struct delivery_outcome *o)
+{
+    for (struct delivery_attempt *a = list, *next; a; a = next) {
+        next = a->next;
         delivery_attempt_settle_open(a, o);
         delivery_attempt_finish(a);
     }
@@ -261,13 +270,8 @@ void delivery_pool_settle_waiting(struct delivery_pool *p, uint64_t number, cons
 
 void delivery_pool_settle_all(struct delivery_pool *p, const struct delivery_outcome *o)
 {
-    struct delivery_attempt *list = take_all(&p->detours, &p->detours_end), *a;
-    while ((a = list)) {
-        list = a->next;
-        delivery_attempt_settle_open(a, o);
-        delivery_attempt_finish(a);
-    }
-    delivery_pool_settle_waiting(p, UINT64_MAX, o, IPC_HEALTH_UNTOLD);
+    settle_list(take_all(&p->detours, &p->detours_end), o);
+    settle_list(take_all_waiting(p), o);
 }
 
 void delivery_pool_take(struct delivery_pool *p, struct delivery_attempt *a)

@@ -96,6 +96,7 @@ static void network_settings(struct delivery_route *r, const struct config_route
                 /* An operator who writes `tls = off` beside a user has said so by name. */
                 .auth_in_clear = route->tls == CONFIG_ROUTE_TLS_OFF && route->user,
                 .lf_replies = true,
+                .transcript = true, /* for `queue why` */
             },
     };
     if (route->user && credential)

@@ -234,6 +234,14 @@ static void learn(struct queue *q, struct queue_destination *d, const struct ipc
         queue_learn(q, d->site, route, result, outcomes, n);
 }
 
+static bool have_arrived(const struct queue_outcome *outcomes, size_t n)
+{
+    size_t i = 0;
+    while (i < n && outcomes[i].kind == IPC_OUTCOME_DELIVERED)
+        i++;
+    return i == n;
+}
+
 /* In the order of the item's targets; each of them once. */
 static size_t read_outcomes(const struct queue_item *item, struct sp_view list,
                             struct queue_outcome *outcomes)
@@ -273,6 +281,7 @@ void queue_take_result(struct queue *q, struct os_edge *from, const struct ipc_a
     struct queue_outcome outcomes[QUEUE_TARGETS_MAX];
     size_t n = read_outcomes(item, result->outcomes, outcomes);
     learn(q, item->destination, result, outcomes, n);
+    queue_keep_talk(q, item->destination->site, item->mail.id, result->talk, have_arrived(outcomes, n));
     end_lease(q, item);
     (void)sp_table_take(&q->deaths, queue_key(&item->mail.id)); /* its process lives */
     queue_settle(q, item, outcomes, n);

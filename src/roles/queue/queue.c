@@ -134,6 +134,7 @@ void queue_free(struct queue *q)
     sp_table_fini(&q->under_way);
     sp_table_fini(&q->deaths);
     sp_table_fini(&q->strangers.told);
+    queue_talks_fini(q);
     os_later_fini(&q->turn);
     struct os_timer *timers[] = {&q->due, &q->idle, &q->again, &q->report, &q->grace};
     for (size_t i = 0; i < sizeof timers / sizeof *timers; i++)
@@ -176,6 +177,7 @@ static void start(struct role *r)
     sp_table_init(&q->under_way, &os_heap, seed);
     sp_table_init(&q->deaths, &os_heap, seed);
     sp_table_init(&q->strangers.told, &os_heap, seed);
+    queue_talks_init(q, seed);
     queue_batch_init(q);
     queue_window_init(q);
     os_later_init(&q->turn, r->base, end_turn, q);

@@ -10,6 +10,7 @@
  *   park.c      recipients that wait in the store for their destination
  *   lease.c     to delivery: attempts, and what became of them
  *   sender.c    the sender that an attempt names
+ *   talk.c      the last conversations, for who asks why
  *   reply.c     what a server's reply means: who waits, and what it says of the site
  *   pause.c     how long pauses are; a clock that goes back
  *   settle.c    what became of recipients, written down; retries and expiry
@@ -40,6 +41,7 @@ enum {
     QUEUE_FRESH_MAX = 10000,     /* and recipients of new messages, whatever the others wait for    */
     QUEUE_SHARE_MAX = 1000,      /* of them waiting for one destination; the rest is parked         */
     QUEUE_SITES_MAX = 20000,     /* sites, above which none is remembered without mail: some 10 MiB */
+    QUEUE_TALKS_MAX = 1024,      /* conversations of sites, and of messages: some KiB each          */
     QUEUE_BATCH_MAX = 1024,      /* entries in one transaction                                      */
     QUEUE_BATCH_OCTETS = 8 << 20 /* and octets                                                      */
 };
@@ -367,6 +369,35 @@ struct queue_outcome {
     struct sp_view enhanced, reply, remote, tls;
 };
 
+/* --- talk.c --------------------------------------------------------------------------------- */
+
+/* A conversation with a server. */
+struct queue_talk {
+    int64_t ended_ms;
+    size_t slot; /* in its ring */
+    size_t key_len, text_len;
+    uint8_t octets[]; /* key and text */
+};
+
+/* The newest of so many keys; the key that came first leaves. */
+struct queue_talks {
+    struct sp_table by_key;
+    struct queue_talk *ring[QUEUE_TALKS_MAX];
+    size_t at;
+};
+
+void queue_talks_init(struct queue *q, uint64_t seed);
+void queue_talks_fini(struct queue *q);
+/* Keep what an attempt said, of the site and, when some of it did not arrive, of the message. */
+void queue_keep_talk(struct queue *q, const struct queue_site *s, uint64_t mail, struct sp_view text, bool arrived);
+/* The last conversation of the message, else that of the site. NULL: none is kept. */
+const struct queue_talk *queue_find_talk(const struct queue *q, const struct queue_site *s, uint64_t mail, bool *own_out);
+
+static inline struct sp_view queue_talk_text(const struct queue_talk *t)
+{
+    return (struct sp_view){t->octets + t->key_len, t->text_len};
+}
+
 /* --- reply.c, pause.c ----------------------------------------------------------------------- */
 
 /*
@@ -547,6 +578,7 @@ struct queue {
     uint64_t last_lease;
     struct sp_table deaths; /* message -> attempts whose process went away */
     struct queue_strangers strangers;
+    struct queue_talks site_talks, mail_talks;
     struct queue_settling *unsettled;
     struct queue_spool *spools;
     struct queue_tools *tools;

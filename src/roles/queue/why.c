@@ -40,6 +40,18 @@ static void tell_of_site(const struct queue_destination *d, struct ipc_queue_rea
     reason->meaning = sp_view_of(s->meaning ? s->meaning : "");
 }
 
+static void tell_talk(const struct queue *q, const struct queue_destination *d, uint64_t mail,
+                      struct ipc_queue_reason *reason)
+{
+    bool own;
+    const struct queue_talk *talk = queue_find_talk(q, d->site, mail, &own);
+    if (!talk)
+        return;
+    reason->talk = queue_talk_text(talk);
+    reason->talk_ms = (uint64_t)talk->ended_ms;
+    reason->talk_own = own;
+}
+
 static void tell(struct ipc_queue_reason *reason, enum ipc_queue_rule rule, int64_t until_ms)
 {
     reason->rule = (uint8_t)rule;
@@ -80,6 +92,7 @@ void queue_why(struct queue *q, const struct store_mail *mail, const struct stor
     struct queue_destination *d =
         r->parked.len ? queue_destination_named(q, r->parked) : queue_destination_of(q, r->route, r->address);
     tell_of_site(d, reason);
+    tell_talk(q, d, mail->id, reason);
     if (queue_is_under_way(q, mail->id, r->number))
         tell(reason, IPC_QUEUE_RULE_ATTEMPT, 0);
     else if (route_gone)
