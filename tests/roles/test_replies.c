@@ -78,15 +78,12 @@ static void check(struct bench *b, const struct reference_signature *s, bool mx,
     bool kept = !final;
     switch (s->action) {
     case REFERENCE_ACTION_SLOW_DOWN:
+    case REFERENCE_ACTION_BLOCKED:
         pause = 10000;
         kept = true;
         break;
-    case REFERENCE_ACTION_BLOCKED:
-        pause = 1800000;
-        kept = true;
-        break;
     case REFERENCE_ACTION_ACCESS:
-        pause = mx ? 0 : 1800000;
+        pause = mx ? 0 : 10000;
         kept = !final || !mx;
         break;
     default:
@@ -230,6 +227,50 @@ static void test_a_login_that_is_wrong_bounces_nothing(void **state)
     bench_free(b);
 }
 
+/* It pauses for longer each time; what the operator mends with a reload is tried at once, and begins anew. */
+static void test_a_reload_ends_what_it_may_have_mended(void **state)
+{
+    (void)state;
+    static const int64_t pauses[] = {10000, 40000, 160000, 640000, 1800000, 1800000};
+    struct bench *b = bench_new(SETTINGS);
+    answer(b, "535 5.7.8 bad credentials", REFERENCE_AT_CONNECT, IPC_HEALTH_DOWN);
+    submit(b, "relay", "b@example.net");
+    for (size_t i = 0; i < sizeof pauses / sizeof *pauses; i++) {
+        int64_t pause = site(b, "relay")->until_ms - bench_now_ms;
+        assert_in_range(pause, pauses[i], pauses[i] + pauses[i] / 16);
+        assert_int_equal(attempts(b), i + 1);
+        bench_pass(b, pause);
+    }
+    size_t before = attempts(b);
+    submit(b, "relay", "c@example.net");
+    assert_int_equal(attempts(b), before);
+    answer(b, "250 2.0.0 Ok", REFERENCE_AT_CONTENT, IPC_HEALTH_GOOD);
+    queue_ops.reload(&b->role);
+    for (size_t i = 0; i < 5; i++)
+        bench_pass(b, 300);
+    assert_int_equal(attempts(b), before + 2); /* the one that was turned away, and the one behind it */
+    assert_int_equal(bench_list(b).n, 0);
+    bench_free(b);
+}
+
+/* One domain of a shared site that calls us blocked does not close it to the others for long. */
+static void test_a_word_against_us_passes_with_the_next_mail_that_is_taken(void **state)
+{
+    (void)state;
+    struct bench *b = bench_new(SETTINGS);
+    for (size_t i = 0; i < 5; i++) {
+        answer(b, "550 5.7.1 your IP is on our block list", REFERENCE_AT_RCPT, IPC_HEALTH_GOOD);
+        submit(b, "relay", "b@evil.example");
+        assert_in_range(site(b, "relay")->until_ms - bench_now_ms, 10000, 10625);
+        answer(b, "250 2.0.0 Ok", REFERENCE_AT_CONTENT, IPC_HEALTH_GOOD);
+        submit(b, "relay", "b@example.net");
+        bench_pass(b, 10700);
+        assert_int_equal(bench_list(b).n, 0);
+        assert_int_equal(site(b, "relay")->troubles, 0);
+    }
+    bench_free(b);
+}
+
 static void test_the_time_that_is_asked_for(void **state)
 {
     (void)state;
@@ -245,6 +286,13 @@ static void test_the_time_that_is_asked_for(void **state)
         {"452 4.2.2 mailbox full, try again after 2 hours", REFERENCE_AT_RCPT, 0, 7200000},
         {"450 4.2.1 in 5 seconds", REFERENCE_AT_RCPT, 0, 300000},
         {"421 4.7.0 come back in 3 days", REFERENCE_AT_MAIL, 86400000, 300000},
+        /* Whoever answers to one mail of a shared site closes it for no longer than one that is down. */
+        {"421 4.7.0 too many connections, try again in 3 days", REFERENCE_AT_RCPT, 1800000, 300000},
+        {"452 4.3.1 disk full, try again in 3 days", REFERENCE_AT_CONTENT, 1800000, 300000},
+        {"421 4.7.0 try again in 0 seconds", REFERENCE_AT_MAIL, 10000, 300000},
+        {"421 4.7.0 try again in -5 seconds", REFERENCE_AT_MAIL, 10000, 300000},
+        {"421 4.7.0 try again in 1000000000000 seconds", REFERENCE_AT_MAIL, 86400000, 300000},
+        {"421 4.7.0 try again in 99999999999999999999999999999 days", REFERENCE_AT_MAIL, 86400000, 300000},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct bench *b = bench_new(SETTINGS);
@@ -308,6 +356,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_a_greeting_that_refuses_for_long_is_believed),
     cmocka_unit_test(test_no_patience),
     cmocka_unit_test(test_a_login_that_is_wrong_bounces_nothing),
+    cmocka_unit_test(test_a_reload_ends_what_it_may_have_mended),
+    cmocka_unit_test(test_a_word_against_us_passes_with_the_next_mail_that_is_taken),
     cmocka_unit_test(test_the_time_that_is_asked_for),
     cmocka_unit_test(test_greylisting_does_not_double_the_pause),
     cmocka_unit_test(test_a_longer_pause_counts),

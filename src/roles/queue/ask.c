@@ -1,5 +1,6 @@
 /*
- * ETRN (RFC 1985): somebody asks for what waits for a domain. A walk over all that waits, a page between
+ * ETRN (RFC 1985): somebody asks for what waits for a domain; or the operator has changed how we log in at a
+ * route's server, and what it turned away for that is tried again. A walk over all that waits, a page between
  * commits; all who have asked by its begin share one. Mail that its sender wants sent later stays (RFC 4865),
  * and what an operator holds or has suspended does too.
  */
@@ -21,6 +22,7 @@ enum {
 struct queue_ask {
     struct queue_ask *next;
     bool below;  /* with all subdomains             */
+    bool login;  /* not a domain but a route: what its server refused for our login */
     bool walked; /* the walk that goes on is for it */
     uint64_t n;
     size_t len;
@@ -46,10 +48,30 @@ static struct sp_view domain_of(const struct queue_ask *ask) { return sp_view_ma
 static bool concerns(const struct queue_ask *ask, struct sp_view domain)
 {
     struct sp_view own = domain_of(ask);
+    if (ask->login)
+        return false;
     if (sp_view_eq_nocase(own, domain))
         return true;
     return ask->below && domain.len > own.len && domain.p[domain.len - own.len - 1] == '.' &&
            sp_view_eq_nocase(own, sp_view_from(domain, domain.len - own.len));
+}
+
+static bool was_login_refused(const struct store_recipient *r)
+{
+    return r->code >= 400 && r->reply.len >= 4 &&
+           reference_advise((int)r->code, sp_view_from(r->reply, 4), REFERENCE_AT_UNKNOWN).action ==
+               REFERENCE_ACTION_ACCESS;
+}
+
+static bool is_freed(struct queue *q, const struct store_recipient *r)
+{
+    bool any = false;
+    for (struct queue_ask *ask = q->asks.first; ask; ask = ask->next)
+        if (ask->walked && ask->login && sp_view_eq(domain_of(ask), r->route) && was_login_refused(r)) {
+            ask->n++;
+            any = true;
+        }
+    return any;
 }
 
 static bool is_asked_for(struct queue *q, struct sp_view address)
@@ -73,10 +95,14 @@ static void judge(void *ctx, const struct store_mail *mail, const struct store_r
 {
     struct page *p = ctx;
     bool later = mail->parameters.hold_until_ms > p->now;
-    if (!store_state_waits(r->state) || later || !is_asked_for(p->q, r->address))
+    if (!store_state_waits(r->state) || later)
         return;
-    p->met = true;
-    queue_site_reopen(p->q, queue_destination_of(p->q, r->route, r->address)->site);
+    bool asked = is_asked_for(p->q, r->address);
+    if (!asked && !is_freed(p->q, r))
+        return;
+    p->met = p->met || asked;
+    if (asked)
+        queue_site_reopen(p->q, queue_destination_of(p->q, r->route, r->address)->site);
     if (r->next_ms > p->now || r->parked.len)
         p->found[p->n++] = (struct wanted){mail->id, r->number};
 }
@@ -108,7 +134,8 @@ static void end_walk(struct queue *q)
             continue;
         }
         *at = ask->next;
-        os_log(OS_INFO, "domain-asked-for", OS_VIEW("domain", domain_of(ask)), OS_NUM("recipients", ask->n));
+        os_log(OS_INFO, ask->login ? "login-tried-anew" : "domain-asked-for",
+               OS_VIEW(ask->login ? "route" : "domain", domain_of(ask)), OS_NUM("recipients", ask->n));
         q->asks.n--;
         free(ask);
     }
@@ -124,7 +151,7 @@ void queue_ask_step(struct queue *q)
     if (!status)
         status = write_down(&p);
     if (status)
-        os_log(OS_WARN, "store-failed", OS_STR("what", "etrn"), OS_STR("error", store_error(q->store)));
+        os_log(OS_WARN, "store-failed", OS_STR("what", "ask"), OS_STR("error", store_error(q->store)));
     if (status || q->asks.cursor.end)
         end_walk(q);
     if (p.met)
@@ -139,26 +166,34 @@ void queue_ask_step(struct queue *q)
 
 static void step(void *ctx) { queue_ask_step(ctx); }
 
-void queue_take_ask(struct queue *q, const struct ipc_retry_domain *m)
+static void add(struct queue *q, struct sp_view name, bool below, bool login)
 {
     bool idle = !q->asks.first;
     for (struct queue_ask *ask = q->asks.first; ask; ask = ask->next)
-        if (ask->below == (m->below != 0) && sp_view_eq_nocase(domain_of(ask), m->domain) &&
+        if (ask->below == below && ask->login == login && sp_view_eq_nocase(domain_of(ask), name) &&
             (!ask->walked || q->asks.cursor.mail == 0))
             return; /* the walk that serves it is yet to begin */
     if (q->asks.n == ASKS_MAX)
         return;
-    struct queue_ask *ask = os_new(sizeof *ask + m->domain.len);
-    ask->below = m->below != 0;
+    struct queue_ask *ask = os_new(sizeof *ask + name.len);
+    ask->below = below;
+    ask->login = login;
     ask->walked = idle;
-    ask->len = m->domain.len;
-    memcpy(ask->domain, m->domain.p, m->domain.len);
+    ask->len = name.len;
+    memcpy(ask->domain, name.p, name.len);
     ask->next = q->asks.first;
     q->asks.first = ask;
     q->asks.n++;
     if (idle)
         os_timer_set(&q->asks.timer, 0);
 }
+
+void queue_take_ask(struct queue *q, const struct ipc_retry_domain *m)
+{
+    add(q, m->domain, m->below != 0, false);
+}
+
+void queue_ask_for_refused(struct queue *q, struct sp_view route) { add(q, route, false, true); }
 
 void queue_asks_start(struct queue *q) { os_timer_init(&q->asks.timer, q->role->base, step, q); }
 

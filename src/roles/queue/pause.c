@@ -1,10 +1,12 @@
-/* How long pauses are, and what a clock that was set back does to them: times in the store are wall time. */
+/* How long pauses are, and what ends them before their time: a clock that was set back (times in the store are
+ * wall time), and a configuration that may have mended what led to them. */
 #include "roles/queue/queue.h"
 
 #include "os/heap.h"
 #include "os/log.h"
 
-enum { SPREAD = 16, RECALL_AT_ONCE = 1000, DAY_MS = 86400000 };
+enum { SPREAD = 16, RECALL_AT_ONCE = 1000, DAY_MS = 86400000,
+       RELOADED_MS = 1000 /* delivery has the new configuration by then */ };
 
 int64_t queue_pause_spread(int64_t pause_ms)
 {
@@ -63,4 +65,27 @@ void queue_recall(struct queue *q)
             OS_INFO, "clock-set-back", OS_NUM("recipients", all),
             OS_STR("note", "their next attempts were planned by a clock that was ahead: they are due now"));
     q->window.next_ms = 0;
+}
+
+/* --- a reload ---------------------------------------------------------------------------------- */
+
+/* Do its troubles have to do with what the configuration says: our login and name, a server that it names? */
+static bool is_ours_to_mend(const struct queue_site *s)
+{
+    bool refused = s->action == REFERENCE_ACTION_BLOCKED || s->action == REFERENCE_ACTION_ACCESS;
+    return refused || (s->destinations && s->destinations->domain.len == 0);
+}
+
+void queue_pauses_renew(struct queue *q)
+{
+    int64_t soon = q->wall_ms() + RELOADED_MS;
+    for (struct queue_site *s = q->window.timed; s; s = s->timed_next) {
+        if (s->until_ms <= soon || !is_ours_to_mend(s))
+            continue;
+        s->until_ms = soon;
+        s->troubles = 0;
+        if (s->action == REFERENCE_ACTION_ACCESS && s->destinations)
+            queue_ask_for_refused(q, s->destinations->route);
+    }
+    q->window.wake_ms = 0; /* the tick finds the first */
 }

@@ -201,6 +201,7 @@ static void reload(struct role *r)
     struct queue *q = queue_of(r);
     queue_batch_commit(q);
     queue_destinations_review(q); /* a route may be back, or of another kind */
+    queue_pauses_renew(q);
     os_later_ask(&q->turn);
 }
 

@@ -12,13 +12,13 @@
  *   sender.c    the sender that an attempt names
  *   talk.c      the last conversations, for who asks why
  *   reply.c     what a server's reply means: who waits, and what it says of the site
- *   pause.c     how long pauses are; a clock that goes back
+ *   pause.c     how long pauses are; a clock that goes back; a reload
  *   settle.c    what became of recipients, written down; retries and expiry
  *   settle_report.c  whom that has to be told
  *   strangers.c  and whom not: senders that may be forged
  *   report.c    reports to the sender: failed, late, delivered
  *   watch.c     what has waited too long
- *   ask.c       ETRN: what waits for a domain is tried now
+ *   ask.c       ETRN: what waits for a domain is tried now; what a login held up
  *   why.c       why something waits
  *   tls.h       reports about TLS (RFC 8460)
  *   tools.c     tools on the control socket; control.c answers them
@@ -418,6 +418,9 @@ int64_t queue_pause_spread(int64_t pause_ms);
 /* What a pause of so much comes to at most. */
 int64_t queue_pause_most_ms(uint32_t pause_s);
 
+/* The configuration was read anew: what it may have mended is tried soon. */
+void queue_pauses_renew(struct queue *q);
+
 /* Has the sender to be told that it is late; is the time over in which it is tried? */
 bool queue_is_late(const struct queue *q, const struct store_mail *mail, bool warned, int64_t now);
 bool queue_is_over(const struct queue *q, const struct store_mail *mail, int64_t now);
@@ -472,6 +475,8 @@ void queue_watch_step(struct queue *q);
 
 /* Try what waits for that domain, in pages of a walk. */
 void queue_take_ask(struct queue *q, const struct ipc_retry_domain *m);
+/* Try what waits by that route since its server refused our login. */
+void queue_ask_for_refused(struct queue *q, struct sp_view route);
 void queue_asks_start(struct queue *q);
 void queue_asks_stop(struct queue *q);
 /* A page of it. */

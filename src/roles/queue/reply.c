@@ -78,6 +78,15 @@ static void read_outcome(const struct queue_site *s, const struct effect *e, str
         o->site_ms = s->until_ms;
 }
 
+/* What a server asks for of all mail, before it knows of any. An answer to one mail may come from whoever gets
+ * that: the others of the site wait for no longer than for one that is down. */
+static uint32_t most_wait_s(const struct queue *q, const struct queue_outcome *o)
+{
+    uint32_t most = q->role->config->queue.back_off_most_s;
+    bool of_a_mail = o->stage == REFERENCE_AT_RCPT || o->stage == REFERENCE_AT_CONTENT;
+    return of_a_mail && most < WAIT_MOST_S ? most : WAIT_MOST_S;
+}
+
 void queue_learn(struct queue *q, struct queue_site *s, const struct config_route *route,
                  const struct ipc_attempt_result *result, struct queue_outcome *outcomes, size_t n)
 {
@@ -104,7 +113,7 @@ void queue_learn(struct queue *q, struct queue_site *s, const struct config_rout
     else if (e->health != IPC_HEALTH_UNTOLD)
         lesson.health = e->health;
     if (o && lesson.health != IPC_HEALTH_GOOD) {
-        uint32_t asked = o->advice.wait_s < WAIT_MOST_S ? o->advice.wait_s : WAIT_MOST_S;
+        uint32_t most = most_wait_s(q, o), asked = o->advice.wait_s < most ? o->advice.wait_s : most;
         lesson.advice = o->advice;
         lesson.pause_s = lesson.pause_s < asked ? asked : lesson.pause_s;
     }

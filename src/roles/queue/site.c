@@ -230,13 +230,15 @@ static void keep_text(uint8_t text[QUEUE_SAID_MAX], size_t *len, struct sp_view 
         memcpy(text, said.p, *len);
 }
 
-/* Who refuses this host, or its login, is not asked again soon. */
+/* Who refuses this host, or its login, is not asked again soon when that lasts: the pause is four times as
+ * long each time. It begins short all the same: a reply to one mail must not close the site to all others for
+ * long, and a password may have been mistyped. */
 static int64_t back_off_ms(const struct queue *q, const struct queue_site *s)
 {
     const struct config_queue *c = &q->role->config->queue;
     bool refused = s->action == REFERENCE_ACTION_BLOCKED || s->action == REFERENCE_ACTION_ACCESS;
-    return queue_pause_ms(refused ? c->back_off_most_s : c->back_off_first_s, c->back_off_most_s,
-                          s->troubles);
+    uint32_t n = s->troubles < UINT32_MAX / 2 ? s->troubles : UINT32_MAX / 2;
+    return queue_pause_ms(c->back_off_first_s, c->back_off_most_s, refused ? 2 * n - 1 : n);
 }
 
 /* The longest that mail which was put off stays away. */
