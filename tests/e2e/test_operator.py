@@ -1,7 +1,9 @@
 """Why is it still in the queue, and what an operator does about it: each rule, and each command, on a real server."""
+import base64
 import json
 import os
 import re
+import signal
 import socket
 
 from fake_server import FakeServer
@@ -87,6 +89,28 @@ class Why(Operator):
         text = self.command(server, "why", queue_id).stdout
         self.assertIn("the last conversation, with this message, ended 20", text)
         self.assertIn("      S: 450 4.2.0 greylisted, come back\n", text)
+
+    def test_a_login_that_is_mended(self):
+        """What was said tells no password; a reload with the right one lets all go at once."""
+        out = self.fake(auth={"PLAIN": "535 5.7.8 bad credentials"})
+        (self.folder / "password").write_text("mistyped-secret\n")
+        (self.folder / "password").chmod(0o600)
+        server = self.server(out.port, route=f'user = "us"\n password-file = "{self.folder}/password"',
+                             queue="back-off-first = 1h\n back-off-most = 1h")
+        queue_id = self.mail(server)
+        reason = self.rule(server, queue_id, "time")
+        said = "\n".join(reason["conversation"]["lines"])
+        self.assertIn("C: AUTH PLAIN <", said)
+        self.assertIn("S: 535 5.7.8 bad credentials", said)
+        for secret in ("mistyped-secret", base64.b64encode(b"\0us\0mistyped-secret").decode()):
+            self.assertNotIn(secret, self.command(server, "why", queue_id, "--json").stdout)
+        waiting = self.mail(server)
+        self.rule(server, waiting, "back-off")
+        out.auth["PLAIN"] = "235 2.7.0 welcome"
+        (self.folder / "password").write_text("right\n")
+        server.process.send_signal(signal.SIGHUP)
+        out.wait(2)
+        wait_for(lambda: server.queue() == [], "the queue to be empty")
 
     def test_the_last_conversation_of_others(self):
         port = free_port()  # nobody is there

@@ -120,8 +120,8 @@ static void print_talk(struct asking *a, const struct ipc_queue_reason *r, FILE 
     struct sp_view rest = r->talk;
     if (!r->talk.len)
         return;
-    fprintf(to, "    the last conversation, %s, ended %s", r->talk_own ? "with this message" : "with another message",
-            queue_time_of(r->talk_ms).s);
+    fprintf(to, "    the last conversation, %s, ended %s",
+            r->talk_own ? "with this message" : "with another message", queue_time_of(r->talk_ms).s);
     if (sp_view_eq(sp_buf_view(&a->talk), r->talk)) {
         fputs(": as above\n", to);
         return;

@@ -1,6 +1,7 @@
 /*
  * What is said over a link, kept for `sallyport queue why`: commands and replies, without secrets and without
- * content. Of much only the first lines and the last ones are kept: the beginning shows with whom, the end why.
+ * content. Of much only the first lines and the last ones are kept: the beginning shows with whom, the end
+ * why.
  */
 #include "base/view.h"
 #include "os/heap.h"
@@ -101,8 +102,9 @@ void delivery_talk_note(struct delivery_link *l, const struct client_note *n)
         delivery_talk_say(l, n->text, (struct sp_view){0});
         break;
     case CLIENT_NOTE_TLS:
-        delivery_talk_say(l, n->tls->version, 
-                          n->tls->peer_verified ? SP_LIT(", certificate verified") : SP_LIT(", certificate not verified"));
+        delivery_talk_say(l, n->tls->version,
+                          n->tls->peer_verified ? SP_LIT(", certificate verified")
+                                                : SP_LIT(", certificate not verified"));
         break;
     case CLIENT_NOTE_SENT:
         add_sent(l, n);

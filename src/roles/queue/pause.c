@@ -1,12 +1,17 @@
-/* How long pauses are, and what ends them before their time: a clock that was set back (times in the store are
- * wall time), and a configuration that may have mended what led to them. */
+/* How long pauses are, and what ends them before their time: a clock that was set back (times in the store
+ * are wall time), and a configuration that may have mended what led to them. */
 #include "roles/queue/queue.h"
 
+#include "base/view.h"
 #include "os/heap.h"
 #include "os/log.h"
 
-enum { SPREAD = 16, RECALL_AT_ONCE = 1000, DAY_MS = 86400000,
-       RELOADED_MS = 1000 /* delivery has the new configuration by then */ };
+enum {
+    SPREAD = 16,
+    RECALL_AT_ONCE = 1000,
+    DAY_MS = 86400000,
+    RELOADED_MS = 1000 /* delivery has the new configuration by then */
+};
 
 int64_t queue_pause_spread(int64_t pause_ms)
 {
@@ -73,19 +78,20 @@ void queue_recall(struct queue *q)
 static bool is_ours_to_mend(const struct queue_site *s)
 {
     bool refused = s->action == REFERENCE_ACTION_BLOCKED || s->action == REFERENCE_ACTION_ACCESS;
-    return refused || (s->destinations && s->destinations->domain.len == 0);
+    return s->troubles > 0 && (refused || (s->destinations && s->destinations->domain.len == 0));
 }
 
 void queue_pauses_renew(struct queue *q)
 {
     int64_t soon = q->wall_ms() + RELOADED_MS;
     for (struct queue_site *s = q->window.timed; s; s = s->timed_next) {
-        if (s->until_ms <= soon || !is_ours_to_mend(s))
+        if (!is_ours_to_mend(s))
             continue;
-        s->until_ms = soon;
+        s->until_ms = s->until_ms > soon ? soon : s->until_ms;
         s->troubles = 0;
-        if (s->action == REFERENCE_ACTION_ACCESS && s->destinations)
-            queue_ask_for_refused(q, s->destinations->route);
+        if (s->action == REFERENCE_ACTION_ACCESS) /* of a route's one server: its key is the route's name */
+            queue_ask_for_refused(q, s->destinations ? s->destinations->route
+                                                     : sp_view_make(s->key, s->key_len));
     }
     q->window.wake_ms = 0; /* the tick finds the first */
 }

@@ -389,9 +389,11 @@ struct queue_talks {
 void queue_talks_init(struct queue *q, uint64_t seed);
 void queue_talks_fini(struct queue *q);
 /* Keep what an attempt said, of the site and, when some of it did not arrive, of the message. */
-void queue_keep_talk(struct queue *q, const struct queue_site *s, uint64_t mail, struct sp_view text, bool arrived);
+void queue_keep_talk(struct queue *q, const struct queue_site *s, uint64_t mail, struct sp_view text,
+                     bool arrived);
 /* The last conversation of the message, else that of the site. NULL: none is kept. */
-const struct queue_talk *queue_find_talk(const struct queue *q, const struct queue_site *s, uint64_t mail, bool *own_out);
+const struct queue_talk *queue_find_talk(const struct queue *q, const struct queue_site *s, uint64_t mail,
+                                         bool *own_out);
 
 static inline struct sp_view queue_talk_text(const struct queue_talk *t)
 {

@@ -78,8 +78,8 @@ static void read_outcome(const struct queue_site *s, const struct effect *e, str
         o->site_ms = s->until_ms;
 }
 
-/* What a server asks for of all mail, before it knows of any. An answer to one mail may come from whoever gets
- * that: the others of the site wait for no longer than for one that is down. */
+/* What a server asks for of all mail, before it knows of any. An answer to one mail may come from whoever
+ * gets that: the others of the site wait for no longer than for one that is down. */
 static uint32_t most_wait_s(const struct queue *q, const struct queue_outcome *o)
 {
     uint32_t most = q->role->config->queue.back_off_most_s;

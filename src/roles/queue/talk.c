@@ -61,7 +61,8 @@ static void keep(struct queue_talks *all, struct sp_view key, struct sp_view tex
     (void)status; /* os_heap never says no */
 }
 
-void queue_keep_talk(struct queue *q, const struct queue_site *s, uint64_t mail, struct sp_view text, bool arrived)
+void queue_keep_talk(struct queue *q, const struct queue_site *s, uint64_t mail, struct sp_view text,
+                     bool arrived)
 {
     if (text.len > 0)
         keep(&q->site_talks, sp_view_make(s->key, s->key_len), text, q->wall_ms());
@@ -71,7 +72,8 @@ void queue_keep_talk(struct queue *q, const struct queue_site *s, uint64_t mail,
         forget(&q->mail_talks, sp_table_get(&q->mail_talks.by_key, queue_key(&mail)));
 }
 
-const struct queue_talk *queue_find_talk(const struct queue *q, const struct queue_site *s, uint64_t mail, bool *own_out)
+const struct queue_talk *queue_find_talk(const struct queue *q, const struct queue_site *s, uint64_t mail,
+                                         bool *own_out)
 {
     const struct queue_talk *t = sp_table_get(&q->mail_talks.by_key, queue_key(&mail));
     *own_out = t != NULL;
