@@ -70,11 +70,11 @@ int message_tlsrpt_read(struct sp_view text, struct sp_view *rua_out)
         size_t equals = sp_view_find(field, '=', 0);
         struct sp_view name = sp_view_sub(field, 0, equals), value = sp_view_from(field, equals + 1);
         bool is_rua = sp_view_eq(name, SP_LIT("rua"));
-        if (equals == field.len || !is_name(name) || !is_value(value, is_rua) || (is_rua && rua.len > 0) ||
+        if (equals == field.len || !is_name(name) || !is_value(value, is_rua) ||
             (is_rua && !is_list_of_uris(value)))
             return SP_ERR_SYNTAX;
-        if (is_rua)
-            rua = value;
+        if (is_rua && rua.len == 0)
+            rua = sp_view_from(text, (size_t)(value.p - text.p));
         rest = sp_view_from(rest, end);
     }
     if (rua.len == 0)
@@ -137,12 +137,32 @@ static bool take_address(struct sp_view uri, struct message_tlsrpt_place *place)
     return true;
 }
 
+/* Behind this field, to the value of the next rua. */
+static void skip_to_rua(struct sp_view *rest)
+{
+    struct sp_view rua = SP_LIT("rua=");
+    *rest = sp_view_from(*rest, sp_view_find(*rest, ';', 0));
+    while (rest->len > 0) {
+        *rest = sp_view_trim(sp_view_from(*rest, 1));
+        if (sp_view_starts(*rest, rua)) {
+            *rest = sp_view_from(*rest, rua.len);
+            return;
+        }
+        *rest = sp_view_from(*rest, sp_view_find(*rest, ';', 0));
+    }
+}
+
 bool message_tlsrpt_next(struct sp_view *rua, struct message_tlsrpt_place *place_out)
 {
     struct sp_view one, mailto = SP_LIT("mailto:"), https = SP_LIT("https://");
-    if (!sp_view_word(rua, ',', &one))
+    size_t comma = sp_view_find(*rua, ',', 0), end = sp_view_find(*rua, ';', 0);
+    if (rua->len == 0)
         return false;
-    one = sp_view_trim(one);
+    one = sp_view_trim(sp_view_sub(*rua, 0, comma < end ? comma : end));
+    if (comma < end)
+        *rua = sp_view_from(*rua, comma + 1);
+    else
+        skip_to_rua(rua);
     place_out->uri = one;
     place_out->address_len = 0;
     place_out->kind = MESSAGE_TLSRPT_UNUSABLE;

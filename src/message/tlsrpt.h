@@ -19,9 +19,9 @@ bool message_tlsrpt_is_record(struct sp_view text);
 /*
  * Read a record: "v=TLSRPTv1; rua=mailto:a@example.org,https://example.org/v1".
  *
- *   rua_out  the list behind rua=, for message_tlsrpt_next; borrowed from the text
+ *   rua_out  from the list behind the first rua= on, for message_tlsrpt_next; borrowed from the text
  *
- * SP_ERR_SYNTAX: it does not follow the grammar of RFC 8460 3, or has no rua, or two.
+ * SP_ERR_SYNTAX: it does not follow the grammar of RFC 8460 3, which wants one rua or more.
  */
 SP_MUST_USE int message_tlsrpt_read(struct sp_view text, struct sp_view *rua_out);
 
@@ -38,7 +38,7 @@ struct message_tlsrpt_place {
     uint8_t address[MESSAGE_TLSRPT_ADDRESS_MAX];
 };
 
-/* The next endpoint. false: there is none. */
+/* The next endpoint, of whichever rua. false: there is none. */
 bool message_tlsrpt_next(struct sp_view *rua, struct message_tlsrpt_place *place_out);
 
 struct message_tlsrpt_mail {

@@ -30,9 +30,11 @@ static const struct sample {
     {"v=TLSRPTv1; rua=mailto:a@example.com,https://example.com/b",
      "mailto:a@example.com,https://example.com/b"},
     {"v=TLSRPTv1; rua=mailto:a@example.com , https://example.com/b",
-     "mailto:a@example.com , https://example.com/b"},
+     "mailto:a@example.com,https://example.com/b"},
     {"v=TLSRPTv1; x-new.field_1=anything!; rua=mailto:a@example.com", "mailto:a@example.com"},
     {"v=TLSRPTv1; rua=mailto:a@example.com; later=1", "mailto:a@example.com"},
+    {"v=TLSRPTv1; rua=mailto:a@example.com ; x=rua=y;rua=https://b.example/ ,mailto:c@example.com; z=1;",
+     "mailto:a@example.com,https://b.example/,mailto:c@example.com"},
     {"v=TLSRPTv1; rua=https://example.com/?a=b", "https://example.com/?a=b"},
     {"v=TLSRPTv1", NULL},
     {"v=TLSRPTv1;", NULL},
@@ -44,7 +46,8 @@ static const struct sample {
     {"v=TLSRPTv1; rua=:a@example.com", NULL},
     {"v=TLSRPTv1; rua =mailto:a@example.com", NULL},
     {"v=TLSRPTv1; RUA=mailto:a@example.com", NULL},
-    {"v=TLSRPTv1; rua=mailto:a@example.com; rua=mailto:b@example.com", NULL},
+    {"v=TLSRPTv1; rua=mailto:a@example.com; rua=mailto:b@example.com,nope", NULL},
+    {"v=TLSRPTv1; rua=mailto:a@example.com; rua=", NULL},
     {"v=TLSRPTv1;; rua=mailto:a@example.com", NULL},
     {"v=TLSRPTv1 rua=mailto:a@example.com", NULL},
     {"v=TLSRPTv1; rua=mailto:a b@example.com", NULL},
@@ -67,12 +70,20 @@ static void reads_records(void **state)
         size_t len = strlen(samples[i].text);
         uint8_t *copy = malloc(len ? len : 1); /* so that reading on is seen */
         struct sp_view rua = {0};
+        struct message_tlsrpt_place place;
+        struct sp_buf all;
+        sp_buf_init(&all, &heap, 1000);
         memcpy(copy, samples[i].text, len);
         int status = message_tlsrpt_read(sp_view_make(copy, len), &rua);
         if ((status == SP_OK) != (samples[i].rua != NULL))
             fail_msg("%s: %d", samples[i].text, status);
-        if (status == SP_OK && !sp_view_eq(rua, sp_view_of(samples[i].rua)))
-            fail_msg("%s: %.*s", samples[i].text, (int)rua.len, (const char *)rua.p);
+        while (status == SP_OK && message_tlsrpt_next(&rua, &place)) {
+            sp_buf_add_str(&all, all.len ? "," : "");
+            sp_buf_add(&all, place.uri);
+        }
+        if (status == SP_OK && !sp_view_eq(sp_buf_view(&all), sp_view_of(samples[i].rua)))
+            fail_msg("%s: %.*s", samples[i].text, (int)all.len, (const char *)all.p);
+        sp_buf_fini(&all);
         free(copy);
     }
 }

@@ -372,6 +372,102 @@ static void test_a_tool_has_them_sent_at_once(void **state)
     bench_free(b);
 }
 
+static void test_an_address_that_is_named_again_gets_one_mail(void **state)
+{
+    (void)state;
+    struct bench *b = bench_with_a_session();
+    pass(b, TO_NEXT_DAY);
+    size_t attempts = b->delivery[0].attempts + b->delivery[1].attempts;
+    assert_true(answer_place(b, IPC_TLS_PLACE_FOUND,
+                             "v=TLSRPTv1; rua=ftp://x,mailto:a@example.net,mailto:A@example.net,"
+                             "mailto:%61@example.net; rua=mailto:a@example.net?cc=b@example.net"));
+    assert_int_equal(reports(b), 1);
+    assert_string_equal(seen_to, "mailto:a@example.net");
+    bench_settle(b);
+    assert_int_equal(b->delivery[0].attempts + b->delivery[1].attempts, attempts + 1);
+    bench_free(b);
+}
+
+static void test_a_report_that_leaves_is_written_down_before(void **state)
+{
+    (void)state;
+    struct bench *b = bench_with_a_session();
+    pass(b, TO_NEXT_DAY);
+    assert_true(answer_place(b, IPC_TLS_PLACE_FOUND, "v=TLSRPTv1; rua=https://one.example/x"));
+    assert_false(bench_queue(b)->batch.open); /* it is on the disk */
+    assert_int_equal(reports(b), 1);
+    assert_int_equal(seen.state, STORE_TLS_WAITING);
+    assert_int_equal(seen.next_ms, bench_now_ms + QUEUE_TLS_RETRY_FIRST_MS);
+    answer_post(b, "");
+    assert_int_equal(reports(b), 1);
+    assert_int_equal(seen.state, STORE_TLS_SENT);
+    bench_free(b);
+}
+
+static void test_reports_that_are_switched_off_meanwhile(void **state)
+{
+    (void)state;
+    struct bench *b = bench_with_a_session();
+    struct config *config = (struct config *)(uintptr_t)bench_queue(b)->role->config;
+    struct config_tls_reports were = config->tls_reports, none = {0};
+    pass(b, TO_NEXT_DAY);
+    config->tls_reports = none;
+    assert_true(answer_place(b, IPC_TLS_PLACE_FOUND, "v=TLSRPTv1; rua=mailto:a@example.net"));
+    assert_int_equal(reports(b), 1);
+    assert_int_equal(seen.state, STORE_TLS_WAITING);
+    assert_string_equal(seen_said, "reports are switched off");
+    size_t n;
+    assert_int_equal(queue_tls_ask(bench_queue(b), DAY, SP_LIT("example.net"), &n), SP_OK);
+    pass(b, HOUR);
+    assert_false(answer_place(b, IPC_TLS_PLACE_NONE, ""));
+    /* Between the web server's refusal and the mail. */
+    config->tls_reports = were;
+    pass(b, HOUR);
+    assert_true(
+        answer_place(b, IPC_TLS_PLACE_FOUND, "v=TLSRPTv1; rua=https://one.example/,mailto:a@example.net"));
+    config->tls_reports = none;
+    answer_post(b, "HTTP 503");
+    assert_int_equal(reports(b), 1);
+    assert_string_equal(seen_said, "reports are switched off");
+    config->tls_reports = were;
+    bench_free(b);
+}
+
+static void tell_many(struct bench *b, size_t domains)
+{
+    for (size_t i = 0; i < domains; i++) {
+        char domain[40];
+        (void)snprintf(domain, sizeof domain, "d%zu.example.net", i);
+        struct ipc_message m = {.type = IPC_TYPE_tls_session};
+        m.as.tls_session = session_of(domain, IPC_TLS_POLICY_NONE, IPC_TLS_RESULT_SUCCESS);
+        queue_take_tls_session(bench_queue(b), &m);
+    }
+    queue_tls_flush(bench_queue(b));
+}
+
+/* Each that cannot be begun ends at once: none may begin the next from inside its end. And a tool that asks
+ * for a day gets all of it, however much there is of those before. */
+static void test_all_of_a_day_that_cannot_be_begun(void **state)
+{
+    enum { DOMAINS = 9000, DOMAINS_NEXT = 1500 };
+    (void)state;
+    struct bench *b = bench_new(SECTION);
+    struct queue *q = bench_queue(b);
+    size_t n = 0;
+    tell_many(b, DOMAINS);
+    bench_now_ms += QUEUE_TLS_DAY_MS;
+    tell_many(b, DOMAINS_NEXT);
+    ((struct config *)(uintptr_t)q->role->config)->tls_reports.contact = NULL;
+    assert_int_equal(queue_tls_ask(q, DAY, (struct sp_view){0}, &n), SP_OK);
+    assert_int_equal(n, DOMAINS);
+    assert_null(q->tls.line);
+    assert_int_equal(q->tls.job_n, 0);
+    assert_int_equal(queue_tls_ask(q, DAY + 1, (struct sp_view){0}, &n), SP_OK);
+    assert_int_equal(n, DOMAINS_NEXT);
+    queue_batch_commit(q);
+    bench_free(b);
+}
+
 static void test_old_ones_are_forgotten(void **state)
 {
     (void)state;
@@ -397,6 +493,10 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_what_nobody_takes_is_tried_again_for_a_day),
     cmocka_unit_test(test_a_delivery_process_that_goes_away_is_no_answer),
     cmocka_unit_test(test_a_tool_has_them_sent_at_once),
+    cmocka_unit_test(test_an_address_that_is_named_again_gets_one_mail),
+    cmocka_unit_test(test_a_report_that_leaves_is_written_down_before),
+    cmocka_unit_test(test_reports_that_are_switched_off_meanwhile),
+    cmocka_unit_test(test_all_of_a_day_that_cannot_be_begun),
     cmocka_unit_test(test_old_ones_are_forgotten),
 };
 

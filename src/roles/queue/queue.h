@@ -563,6 +563,7 @@ struct queue_tls {
     struct queue_tls_job *jobs;             /* under way                    */
     struct queue_tls_job *line, **line_end; /* due, and not begun           */
     size_t job_n;
+    bool starting; /* start_next is at work: what ends at once does not start the next itself */
     uint64_t last_tag;
     struct os_timer tick;
     uint32_t tidied;  /* the day on which old ones were forgotten last */

@@ -16,7 +16,7 @@
 enum {
     QUEUE_TLS_DAY_MS = 86400000,
     QUEUE_TLS_PENDING_MAX = 1000, /* kinds of sessions that are not written yet; then they cost a commit      */
-    QUEUE_TLS_AT_ONCE = 8,        /* reports on their way to somebody                                         */
+    QUEUE_TLS_AT_ONCE = 4,        /* reports on their way to somebody                                         */
     QUEUE_TLS_WAIT_MS = 60000,    /* for delivery's answer to one question                                    */
     QUEUE_TLS_TICK_MS = 60000,    /* how often due reports are looked for                                     */
     QUEUE_TLS_DELAY_LEAST_MS = 60000,   /* after the day's end, up to 4 h at random: all of a receiver's      */
@@ -64,6 +64,11 @@ void queue_tls_flush(struct queue *q);
 /* The job is over, and freed; what came of it is in its fields. */
 void queue_tls_end(struct queue_tls_job *job, enum store_tls_state state);
 void queue_tls_free(struct queue_tls_job *job);
+/*
+ * Write down, before a report leaves, that it is tried: a store that fails must not have it leave each minute,
+ * and neither must a process that dies over it. false: that could not be written.
+ */
+SP_MUST_USE bool queue_tls_promise(struct queue_tls_job *job);
 
 /* --- tls_send.c --------------------------------------------------------------------------------- */
 

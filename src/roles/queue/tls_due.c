@@ -21,13 +21,21 @@ void queue_tls_free(struct queue_tls_job *job)
     free(job);
 }
 
-static bool is_known(const struct queue *q, uint32_t day, struct sp_view domain)
+static bool is_report(const struct queue_tls_job *j, const struct store_tls_report *r)
 {
-    const struct queue_tls_job *const lists[] = {q->tls.jobs, q->tls.line};
-    for (size_t i = 0; i < 2; i++)
-        for (const struct queue_tls_job *j = lists[i]; j; j = j->next)
-            if (j->report.day == day && sp_view_eq(j->report.domain, domain))
-                return true;
+    return j->report.day == r->day && sp_view_eq(j->report.domain, r->domain);
+}
+
+/* Under way, or in the line before that place. */
+static bool is_known(const struct queue *q, struct queue_tls_job *const *end,
+                     const struct store_tls_report *r)
+{
+    for (const struct queue_tls_job *j = q->tls.jobs; j; j = j->next)
+        if (is_report(j, r))
+            return true;
+    for (struct queue_tls_job *const *at = &q->tls.line; at != end; at = &(*at)->next)
+        if (is_report(*at, r))
+            return true;
     return false;
 }
 
@@ -71,6 +79,9 @@ static void start(struct queue *q, struct queue_tls_job *job)
 
 static void start_next(struct queue *q)
 {
+    if (q->tls.starting)
+        return;
+    q->tls.starting = true;
     while (q->tls.line && q->tls.job_n < QUEUE_TLS_AT_ONCE) {
         struct queue_tls_job *job = q->tls.line;
         q->tls.line = job->next;
@@ -78,6 +89,7 @@ static void start_next(struct queue *q)
             q->tls.line_end = &q->tls.line;
         start(q, job);
     }
+    q->tls.starting = false;
 }
 
 static void stand_in_line(struct queue *q, struct queue_tls_job *job)
@@ -94,6 +106,24 @@ static int64_t next_try(const struct store_tls_report *r, int64_t now)
     for (uint32_t i = 1; i < r->attempts && pause < QUEUE_TLS_RETRY_FOR_MS; i++)
         pause *= 2;
     return now + pause;
+}
+
+bool queue_tls_promise(struct queue_tls_job *job)
+{
+    struct queue *q = job->q;
+    struct store_tls_report r = job->report;
+    if (job->asked || r.day >= queue_tls_today(q))
+        return true;
+    r.state = STORE_TLS_WAITING;
+    r.first_ms = r.first_ms ? r.first_ms : q->wall_ms();
+    r.next_ms = q->wall_ms() + QUEUE_TLS_RETRY_FIRST_MS;
+    if (!queue_batch_open(q))
+        return false;
+    if (store_tls_mark(q->store, &r) == SP_ERR_IO)
+        queue_batch_fail(q);
+    else
+        queue_batch_commit(q);
+    return !q->failing;
 }
 
 /* A report of a day that goes on is one more: the day's own comes when it is over. */
@@ -170,7 +200,7 @@ void queue_tls_end(struct queue_tls_job *job, enum store_tls_state state)
 static void take_due(void *ctx, const struct store_tls_report *r)
 {
     struct queue *q = ctx;
-    if (!is_known(q, r->day, r->domain))
+    if (!is_known(q, q->tls.line_end, r))
         stand_in_line(q, job_new(q, r, false));
 }
 
@@ -204,6 +234,7 @@ struct asking {
     struct queue *q;
     uint32_t day;
     struct sp_view domain;
+    struct queue_tls_job *const *line_end; /* before all that is asked for: of those, none comes twice */
     size_t n;
 };
 
@@ -214,15 +245,14 @@ static void take_asked(void *ctx, const struct store_tls_report *r)
     if (r->day != a->day || !wanted)
         return;
     a->n++;
-    if (!is_known(a->q, r->day, r->domain))
+    if (!is_known(a->q, a->line_end, r))
         stand_in_line(a->q, job_new(a->q, r, true));
 }
 
 int queue_tls_ask(struct queue *q, uint32_t day, struct sp_view domain, size_t *n_out)
 {
-    struct asking a = {.q = q, .day = day, .domain = domain};
-    int status =
-        store_tls_list(q->store, day, (struct sp_view){0}, STORE_TLS_DOMAINS_MAX + 1, take_asked, &a);
+    struct asking a = {.q = q, .day = day, .domain = domain, .line_end = q->tls.line_end};
+    int status = store_tls_list(q->store, day, (struct sp_view){0}, STORE_TLS_DOMAINS_MAX, take_asked, &a);
     start_next(q);
     *n_out = a.n;
     return status;

@@ -63,8 +63,19 @@ static struct queue_tls_job *job_of(struct queue *q, uint64_t tag)
     return job;
 }
 
+/* A reload may have taken the section away, and with it who it is that reports. */
+static bool is_off(struct queue_tls_job *job)
+{
+    if (job->q->role->config->tls_reports.contact)
+        return false;
+    fail(job, "reports are switched off");
+    return true;
+}
+
 void queue_tls_begin(struct queue_tls_job *job)
 {
+    if (is_off(job))
+        return;
     struct ipc_message m = {.type = IPC_TYPE_tls_place_wanted};
     m.as.tls_place_wanted.domain = job->report.domain;
     (void)ask(job, &m, &m.as.tls_place_wanted.tag); /* without an answer it is over */
@@ -203,6 +214,8 @@ static void put_mails(struct queue *q, struct queue_entry *entry, bool ok, enum 
 static void send_mails(struct queue_tls_job *job)
 {
     struct queue *q = job->q;
+    if (is_off(job))
+        return;
     struct sp_view rest = sp_buf_view(&job->record);
     struct message_tlsrpt_place place;
     int status = queue_batch_open(q) ? SP_OK : SP_ERR_IO;
@@ -264,12 +277,28 @@ void queue_take_tls_posted(struct queue *q, const struct ipc_tls_posted *m)
 
 /* --- where it goes --------------------------------------------------------------------------------- */
 
+/* Who names one address ten times is not to have it filled with ten mails, whoever's it is. */
+static bool is_kept(const struct queue_tls_job *job, const struct message_tlsrpt_place *place)
+{
+    struct sp_view rest = sp_buf_view(&job->record), address = {place->address, place->address_len};
+    struct message_tlsrpt_place other;
+    while (message_tlsrpt_next(&rest, &other))
+        if (place->kind == MESSAGE_TLSRPT_MAILTO
+                ? sp_view_eq_nocase(address, sp_view_make(other.address, other.address_len))
+                : sp_view_eq(place->uri, other.uri))
+            return true;
+    return false;
+}
+
 /* The first so many of them. */
 static void keep_places(struct queue_tls_job *job, struct sp_view rua)
 {
     struct message_tlsrpt_place place;
-    for (size_t i = 0; i < MESSAGE_TLSRPT_PLACES_MAX && message_tlsrpt_next(&rua, &place); i++) {
-        sp_buf_add_str(&job->record, i ? "," : "");
+    size_t n = 0;
+    while (n < MESSAGE_TLSRPT_PLACES_MAX && message_tlsrpt_next(&rua, &place)) {
+        if (place.kind == MESSAGE_TLSRPT_UNUSABLE || is_kept(job, &place))
+            continue;
+        sp_buf_add_str(&job->record, n++ ? "," : "");
         sp_buf_add(&job->record, place.uri);
     }
     job->rest = sp_buf_view(&job->record);
@@ -289,12 +318,16 @@ void queue_take_tls_place(struct queue *q, const struct ipc_tls_place_here *m)
         queue_tls_end(job, STORE_TLS_UNWANTED);
         return;
     }
+    if (is_off(job))
+        return;
     keep_places(job, rua);
     int status = write_report(job);
     if (status == SP_ERR_ABSENT)
         queue_tls_end(job, STORE_TLS_UNWANTED); /* forgotten meanwhile */
     else if (status)
         fail(job, "what was counted cannot be read");
+    else if (!queue_tls_promise(job))
+        fail(job, "the store fails");
     else
         try_next(job);
 }
