@@ -9,7 +9,7 @@ import sys
 import time
 
 from fake_server import FakeServer
-from harness import ROOT, ServerCase, free_port, peer, run, sallyport, wait_for
+from harness import ROOT, SALLYPORT, ServerCase, free_port, peer, run, sallyport, wait_for
 
 SECRET, OTHER = "0123456789abcdef0123", "another secret that is as long"
 BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
@@ -183,6 +183,66 @@ class There(Forwarding):
         self.assertEqual(self.out.wait(1)[0].sender, "writer@far.example")
         self.refuse(server, signed("writer@far.example"), "unknown-recipient")
 
+    def test_one_of_three(self):
+        """Two recipients of one server: the attempts are two, for they name two senders."""
+        server = self.start("--user", "demo:pencil-and-paper")
+        self.send(server, "away@example.org", "x@elsewhere.example", "ann@example.org", login=True)
+        self.assertEqual(sorted((m.sender, m.recipients) for m in self.out.wait(2)), [
+            (signed("writer@far.example"), ["far@elsewhere.example"]), ("writer@far.example", ["x@elsewhere.example"])])
+        wait_for(lambda: len(self.boxes()) == 1, "ann's copy")
+        wait_for(lambda: server.queue() == [], "the end")
+        self.assertEqual(len(self.out.mails), 2)
+
+    def test_mail_of_a_local_program(self):
+        server = self.start()
+        program = self.folder / "sendmail"
+        program.symlink_to(SALLYPORT)
+        data = dict(os.environ, SALLYPORT_DATA=str(self.folder / "data"))
+
+        def send(sender, recipient):
+            run([str(program), "-i", "-f", sender, recipient], input="Subject: x\n\nx\n", env=data, check=True)
+        for i, (sender, wanted) in enumerate((("writer@far.example", signed("writer@far.example")),
+                                              ("bob@example.org",) * 2, ("<>", "")), 1):
+            send(sender, "away@example.org")
+            mail = self.out.wait(i)[-1]
+            self.assertEqual((mail.sender, mail.recipients), (wanted, ["far@elsewhere.example"]))
+        # ... and one that answers a return path, or a damaged one.
+        send("bob@example.org", signed("writer@far.example"))
+        mail = self.out.wait(4)[-1]
+        self.assertEqual((mail.sender, mail.recipients), ("bob@example.org", ["writer@far.example"]))
+        send("w@far.example", signed("writer@far.example", OTHER))
+        report = self.out.wait(5)[-1]
+        self.assertEqual((report.sender, report.recipients), ("", ["w@far.example"]))
+        self.assertIn(b"[srs-forged]", report.content)
+
+    def ask_for_reports(self, server):
+        with server.talk("l") as c:
+            c.hello()
+            c.command("MAIL FROM:<writer@far.example> RET=HDRS ENVID=e2", 250)
+            c.command("RCPT TO:<away@example.org> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;Away@example.org", 250)
+            c.command("DATA", 354)
+            c.raw(b"Subject: x\r\n\r\nx\r\n.\r\n")
+            c.expect(250)
+
+    def test_the_next_server_is_asked_for_reports(self):
+        self.out.keywords.append("DSN")
+        server = self.start()
+        self.ask_for_reports(server)
+        mail = self.out.wait(1)[0]
+        self.assertEqual((mail.sender, mail.mail_words, mail.rcpt_words),
+                         (signed("writer@far.example"), ["RET=HDRS", "ENVID=e2"],
+                          [["NOTIFY=SUCCESS,FAILURE", "ORCPT=rfc822;Away@example.org"]]))
+        self.send(server, mail.sender, sender="")
+        self.assertEqual(self.out.wait(2)[-1].recipients, ["writer@far.example"])
+
+    def test_ours_says_where_reports_end(self):
+        server = self.start()
+        self.ask_for_reports(server)
+        report = self.out.wait(2)[-1]
+        self.assertEqual((report.sender, report.recipients), ("", ["writer@far.example"]))
+        for line in (b"Action: relayed", b"Original-Recipient: rfc822; Away@example.org", b"Original-Envelope-Id: e2"):
+            self.assertIn(line, report.content)
+
     def test_our_own_report_goes_to_the_writer(self):
         self.out.rcpt = lambda address: "550 5.1.1 nobody" if "elsewhere" in address else "250 2.1.5 Ok"
         server = self.start()
@@ -191,6 +251,68 @@ class There(Forwarding):
         self.assertEqual((report.sender, report.recipients), ("", ["writer@far.example"]))
         self.assertIn(b"Original-Recipient: rfc822; away@example.org", report.content)
         self.assertIn(b"Original-Envelope-Id: e1", report.content)
+
+
+    def test_senders_of_all_kinds(self):
+        """There and back: tagged ones, quoted ones, those that look like ours, address literals."""
+        server = self.start()
+        for i, (sender, wanted) in enumerate((
+                ("prvs=1234abcd=ann@far.example", None), ("ann+tag@far.example", None), ("bounce-1=bob=x.example@list.example", None),
+                ("'*+-/=?^_`{|}~@far.example", None), ('"a b"@far.example', None), ('"a@b"@far.example', None),
+                ('"plain"@far.example', "plain@far.example"), ("ann@[192.0.2.1]", None), ("ann@FAR.EXAMPLE", None),
+                ('"SRS0=a=b=c=d"@one.example', "SRS0=a=b=c=d@one.example"), ("SRS1=a=no host=b@one.example".replace(" ", "_"), None)), 1):
+            with self.subTest(sender=sender):
+                self.send(server, "away@example.org", sender=sender)
+                made = self.out.wait(2 * i - 1)[-1].sender
+                self.assertRegex(made, r'^"?SRS[01]=....=.*@back.example.org$')
+                self.send(server, made, sender="")
+                self.assertEqual(self.out.wait(2 * i)[-1].recipients, [wanted or sender])
+
+    def test_one_that_waits_while_the_secret_changes(self):
+        """It is signed by the first secret of now, and leaves under its own sender when there is no section any more."""
+        self.out.rcpt = lambda address: "451 4.2.0 later"
+        server = self.start()
+        self.send(server, "away@example.org")
+        wait_for(lambda: server.queue() and server.queue()[0]["recipients"][0]["attempts"] == 1, "an attempt")
+        mail = server.queue()[0]["id"]
+
+        def shown():
+            return json.loads(server.run("queue", "show", "--json", mail).stdout)["recipients"][0]["sender"]
+
+        def reload():
+            before = len(server.logs("reloaded"))
+            server.process.send_signal(signal.SIGHUP)
+            wait_for(lambda: len(server.logs("reloaded")) > before, "the reload")
+        self.secrets(OTHER, SECRET)
+        reload()
+        wait_for(lambda: shown() == signed("writer@far.example", OTHER), "the other secret")
+        path = self.folder / "sallyport.conf"
+        whole = path.read_text()
+        path.write_text(whole[:whole.index("    srs {")])
+        reload()
+        wait_for(lambda: shown() is None, "no secret")
+        self.refuse(server, signed("writer@far.example"), "unknown-recipient")
+        path.write_text(whole)
+        (self.folder / "secrets").unlink()
+        server.process.send_signal(signal.SIGHUP)
+        server.expect_log("reload-refused")
+        self.secrets(SECRET)
+        reload()
+        self.assertEqual(shown(), signed("writer@far.example"))
+        self.out.rcpt = lambda address: "250 2.1.5 Ok"
+        server.run("queue", "retry", mail)
+        self.assertEqual(self.out.wait(1)[0].sender, signed("writer@far.example"))
+
+    def test_an_operator_returns_one(self):
+        self.out.rcpt = lambda address: "451 4.2.0 later" if "elsewhere" in address else "250 2.1.5 Ok"
+        server = self.start()
+        self.send(server, "away@example.org")
+        wait_for(lambda: server.queue() and server.queue()[0]["recipients"][0]["attempts"] == 1, "an attempt")
+        self.assertIn("far@elsewhere.example", server.run("queue", "why", server.queue()[0]["id"]).stdout)
+        server.run("queue", "bounce", server.queue()[0]["id"])
+        report = self.out.wait(1)[0]
+        self.assertEqual((report.sender, report.recipients), ("", ["writer@far.example"]))
+        self.assertIn(b"Original-Recipient: rfc822; away@example.org", report.content)
 
 
 class Back(Forwarding):
