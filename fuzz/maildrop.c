@@ -45,12 +45,12 @@ static int file_of(const uint8_t *data, size_t size)
 /* What is handed to the queue is whole, and is what the queue reads. */
 static void judge(const struct parcel *p)
 {
-    struct sp_view rest = sp_buf_view(&p->recipients);
+    struct sp_view rest = sp_buf_view(&p->recipients.list);
     size_t n = 0;
     for (struct ipc_recipient r; ipc_next_recipient(&rest, &r); n++)
         if (r.address.len == 0 || r.route.len == 0)
             abort();
-    if (rest.len > 0 || n != p->recipient_n || !p->began || !p->whole || p->later)
+    if (rest.len > 0 || n != p->recipients.n || !p->began || !p->whole || p->later)
         abort();
     if (p->size != p->content.len || (n == 0 && !p->refused))
         abort();

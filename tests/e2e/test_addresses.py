@@ -126,6 +126,23 @@ class Addresses(ServerCase):
             c.command("RCPT TO:<a@example.org>", 451, "[alias-tangle]")
         wait_for(lambda: "alias-tangle" in [line.get("reason") for line in server.logs()], "the line in the log")
 
+    def test_aliases_of_thousands(self):
+        """All that one message may have; the one that does not fit is for another message, and nothing of it stays."""
+        domain = ".".join(["a" * 60] * 3) + ".example"
+        lists = {f"list{n}": [f"{n}-{i:05}@{domain}" for i in range(7000)] for n in range(2)}
+        server = self.start("".join(f"{name}: {', '.join(of)}\n" for name, of in lists.items()))
+        with server.talk("l") as c:
+            c.hello()
+            c.command("MAIL FROM:<writer@far.example>", 250)
+            for _ in range(3):
+                c.command("RCPT TO:<list0@example.org>", 250)
+            c.command("RCPT TO:<list1@example.org>", 452, "[too-many-targets]")
+            c.command("RCPT TO:<ann@example.org>", 250)
+            c.command("DATA", 354)
+            c.raw(b"Subject: x\r\n\r\nx\r\n.\r\n")
+            c.expect(250)
+        self.assertEqual(server.wait_log("mail-accepted")["rcpts"], str(7001))
+
     def test_sqlite_and_a_reload(self):
         path = self.folder / "aliases.db"
 

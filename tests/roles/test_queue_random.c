@@ -475,7 +475,13 @@ static void check_end(void)
     CHECK(q->window.stored == 0 && q->window.fresh == 0 && q->window.active == 0 && q->leases.n == 0,
           "counted in memory: %zu, %zu, %zu", q->window.stored, q->window.fresh, q->window.active);
     CHECK(q->window.destinations.n == 0, "%zu destinations are left", q->window.destinations.n);
-    CHECK(q->window.sites.n == 0, "%zu sites are left", q->window.sites.n);
+    size_t cursor = 0;
+    struct sp_view key;
+    for (void *value; sp_table_next(&q->window.sites, &cursor, &key, &value);) {
+        const struct queue_site *s = value;
+        CHECK(s->keep_ms > 0 && !s->destinations && s->active == 0, "site %.*s is left without troubles",
+              (int)key.len, (const char *)key.p);
+    }
 }
 
 static void live(uint64_t seed)

@@ -78,7 +78,7 @@ static void address_report(struct pickup *p, const struct parcel *parcel, struct
     const char *enhanced;
     if (pickup_route(p, report, &to, &never, &enhanced)) {
         struct ipc_recipient r = {.address = to.text, .route = SP_LIT("hold"), .parameters = never};
-        (void)ipc_add_recipient(&report->recipients, &r); /* fits */
+        (void)ipc_add_recipient(&report->recipients.list, &r); /* fits */
     }
 }
 
@@ -102,7 +102,7 @@ int pickup_report(struct pickup *p, const struct parcel *parcel, struct os_edge 
                       .parameters = {.body = form.eight_bit ? SP_BODY_8BITMIME : SP_BODY_7BIT,
                                      .utf8 = form.utf8,
                                      .require_tls = parcel->parameters.require_tls},
-                      .recipients = sp_buf_view(&report->recipients),
+                      .recipients = sp_buf_view(&report->recipients.list),
                       .size = text.len,
                       .content = sp_buf_view(&text)}};
     if (status == SP_OK)

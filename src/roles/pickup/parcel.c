@@ -11,16 +11,17 @@
 #include <unistd.h>
 
 enum {
-    MEMORY_MAX = 8 << 20,     /* addresses and parameters */
-    RECIPIENTS_MAX = 3 << 20, /* within IPC_PAYLOAD_MAX with all that goes along */
+    MEMORY_MAX = 8 << 20, /* addresses and parameters */
     START_MAX = 40 << 10
 };
 
 void parcel_init(struct parcel *parcel)
 {
+    uint64_t seed;
+    os_random(&seed, sizeof seed);
     parcel->file = parcel->spool = -1;
     sp_arena_init(&parcel->memory, &os_heap, MEMORY_MAX);
-    sp_buf_init(&parcel->recipients, &os_heap, RECIPIENTS_MAX);
+    recipients_init(&parcel->recipients, &os_heap, seed);
     sp_buf_init(&parcel->content, &os_heap, SIZE_MAX / 2);
     sp_buf_init(&parcel->start, &os_heap, START_MAX);
     message_scan_init(&parcel->scan);
@@ -36,7 +37,7 @@ void parcel_free(struct parcel *parcel)
         close(parcel->spool);
     if (parcel->mending)
         message_mend_fini(&parcel->mend);
-    sp_buf_fini(&parcel->recipients);
+    recipients_fini(&parcel->recipients);
     sp_buf_fini(&parcel->content);
     sp_buf_fini(&parcel->start);
     sp_arena_reset(&parcel->memory);

@@ -52,7 +52,7 @@ static void finish(struct pickup *p)
     p->troubled = false;
     if (p->wait == PICKUP_SUBMIT)
         os_log(OS_INFO, "picked-up", OS_STR("id", p->parcel->name), OS_STR("user", p->parcel->user),
-               OS_NUM("size", p->parcel->size), OS_NUM("recipients", p->parcel->recipient_n));
+               OS_NUM("size", p->parcel->size), OS_NUM("recipients", p->parcel->recipients.n));
     if (p->wait == PICKUP_BOUNCE || !pickup_owes_report(p->parcel)) {
         end_parcel(p, parcel_finish);
         return;
@@ -82,7 +82,7 @@ static void submit(struct pickup *p)
                       .user = sp_view_of(parcel->user),
                       .sender = parcel->sender,
                       .parameters = parcel->parameters,
-                      .recipients = sp_buf_view(&parcel->recipients),
+                      .recipients = sp_buf_view(&parcel->recipients.list),
                       .size = parcel->size,
                       .spooled = parcel->spooled,
                       .content = parcel->spooled ? (struct sp_view){0} : sp_buf_view(&parcel->content)}};
@@ -110,13 +110,13 @@ static void read_and_submit(struct pickup *p)
 {
     struct parcel *parcel = p->parcel;
     parcel_read(p, parcel);
-    if (parcel->fault || parcel->later || parcel->recipient_n == 0)
+    if (parcel->fault || parcel->later || parcel->recipients.n == 0)
         drop_spool(p);
     if (parcel->later)
         try_later(p, "the file of the queue cannot be written");
     else if (parcel->fault)
         end_parcel(p, parcel_refuse);
-    else if (parcel->recipient_n == 0)
+    else if (parcel->recipients.n == 0)
         finish(p);
     else
         submit(p);

@@ -22,6 +22,7 @@
 #include "message/mend.h"
 #include "message/scan.h"
 #include "os/loop.h"
+#include "roles/recipients.h"
 #include "roles/role.h"
 #include "sallyport/smtp_server.h"
 
@@ -57,8 +58,7 @@ struct parcel {
     struct sp_arena memory;
     struct sp_view sender; /* empty: the null path */
     struct sp_mail_parameters parameters;
-    struct sp_buf recipients; /* list of ipc_recipient */
-    uint32_t recipient_n;
+    struct recipients recipients;
     struct sp_view only_recipient;
     struct pickup_refused *refused;
 

@@ -90,7 +90,7 @@ static void feed(struct pickup *p, struct parcel *parcel, struct sp_server *s, s
                 parcel->whole ? "there is something behind its end" : "it ends before its message";
             return;
         }
-        if (status != SP_OK || sp_buf_status(&parcel->content) || sp_buf_status(&parcel->recipients))
+        if (status != SP_OK || sp_buf_status(&parcel->content) || sp_buf_status(&parcel->recipients.list))
             parcel->fault = "it is too large for this process";
         in = sp_view_from(in, used);
     }

@@ -32,37 +32,18 @@ struct taking {
     const struct sp_rcpt_parameters *asked;
 };
 
-/* As many aliases lead to one address, so often is it found: it gets the message once. */
-static bool goes_to(const struct parcel *parcel, struct sp_view address)
-{
-    struct sp_view rest = sp_buf_view(&parcel->recipients);
-    for (struct ipc_recipient r; ipc_next_recipient(&rest, &r);)
-        if (sp_view_eq(r.address, address))
-            return true;
-    return false;
-}
-
-/* RFC 3461 4.2: what was said is kept where the address is another. */
 static void take_target(void *ctx, struct sp_view address, const struct config_route *route)
 {
     const struct taking *t = ctx;
-    struct parcel *parcel = t->parcel;
-    struct sp_rcpt_parameters asked = *t->asked;
+    struct recipients *r = &t->parcel->recipients;
+    uint32_t n = r->n;
+    if (recipients_add(r, t->said, address, route->name, t->asked) != SP_OK)
+        t->parcel->fault =
+            "with all that aliases stand for, it has more recipients than one message may have";
     bool itself = sp_view_eq(address, t->said);
-    struct sp_buf original;
-    if (goes_to(parcel, address))
-        return;
-    sp_buf_init(&original, &os_heap, ADDRESS_MAX);
-    sp_buf_add_str(&original, "rfc822;");
-    sp_buf_add(&original, t->said);
-    if (!itself && asked.orcpt.len == 0 && sp_buf_status(&original) == SP_OK)
-        asked.orcpt = sp_buf_view(&original);
-    struct ipc_recipient r = {
-        .address = address, .route = sp_view_of(route->name), .forwarded = !itself, .parameters = asked};
-    (void)ipc_add_recipient(&parcel->recipients, &r); /* sticks; asked for at the end */
-    sp_buf_fini(&original);
-    bool only = parcel->recipient_n++ == 0 && itself;
-    parcel->only_recipient = only ? parcel_keep(parcel, t->said) : (struct sp_view){0};
+    if (r->n > n) /* Received names one that stands for itself */
+        t->parcel->only_recipient =
+            r->n == 1 && itself ? parcel_keep(t->parcel, t->said) : (struct sp_view){0};
 }
 
 /* Rules know domains as DNS does. */

@@ -70,26 +70,30 @@ struct taking {
     struct session *s;
     struct sp_view said;
     const struct sp_rcpt_parameters *asked;
+    int status; /* the first failure */
 };
 
 static void take_target(void *ctx, struct sp_view address, const struct config_route *route)
 {
-    const struct taking *t = ctx;
-    if (sp_view_eq(address, t->said))
-        mail_add_recipient(t->s->mail, address, route->name, t->asked);
-    else
-        mail_add_target(t->s->mail, t->said, address, route->name, t->asked);
+    struct taking *t = ctx;
+    if (t->status == SP_OK)
+        t->status = mail_add_recipient(t->s->mail, t->said, address, route->name, t->asked);
 }
 
 static int decide_recipient(struct session *s, const struct sp_server_event *ev)
 {
     const struct sp_path *recipient = &ev->as.rcpt.recipient;
-    struct taking taking = {s, recipient->text, &ev->as.rcpt.parameters};
+    struct taking taking = {s, recipient->text, &ev->as.rcpt.parameters, SP_OK};
+    struct recipients_mark mark = recipients_mark(&s->mail->recipients);
     bool may_relay = sp_server_is_authenticated(s->engine) || terms_may_relay(s->terms, &s->address);
     enum smtpd_refusal why = room_for_mail(s->smtpd) ? SMTPD_FINE : SMTPD_SERVER_BUSY;
     if (why == SMTPD_FINE)
         why = policy_recipient(s->smtpd->role->addresses, s->smtpd->role->config, may_relay,
                                sp_buf_view(&s->mail->sender), recipient, take_target, &taking);
+    if (taking.status != SP_OK) {
+        recipients_rewind(&s->mail->recipients, mark);
+        why = taking.status == SP_ERR_LONG ? SMTPD_TOO_MANY_TARGETS : SMTPD_SERVER_BUSY;
+    }
     if (why != SMTPD_FINE)
         return refuse(s, "RCPT", why, recipient->text);
     return accept_it(s);

@@ -27,7 +27,7 @@ void log_accepted(const struct mail *m)
            OS_STR("client", s ? s->client : NULL), OS_STR("protocol", protocol),
            OS_STR("user", s ? s->user : NULL), OS_VIEW("submitter", submitter_of(m)),
            OS_VIEW("from", path_text(sp_buf_view(&m->sender))),
-           OS_VIEW("to", sp_buf_view(&m->first_recipient)), OS_NUM("rcpts", m->recipient_n),
+           OS_VIEW("to", sp_buf_view(&m->first_recipient)), OS_NUM("rcpts", m->recipients.n),
            OS_NUM("size", m->size), OS_STR("note", s ? NULL : "the client left before it was told"));
 }
 
@@ -38,7 +38,7 @@ void log_not_stored(const struct mail *m, enum smtpd_refusal why)
         m->session->refusals++;
     os_log(OS_WARN, "mail-not-stored", OS_STR("id", m->id_text), OS_STR("session", m->session_name),
            OS_NUM("code", r->code), OS_STR("reason", r->reason),
-           OS_VIEW("from", path_text(sp_buf_view(&m->sender))), OS_NUM("rcpts", m->recipient_n),
+           OS_VIEW("from", path_text(sp_buf_view(&m->sender))), OS_NUM("rcpts", m->recipients.n),
            OS_NUM("size", m->size));
 }
 

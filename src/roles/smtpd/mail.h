@@ -7,7 +7,10 @@
 
 #include "message/author.h"
 #include "message/mend.h"
+#include "roles/recipients.h"
 #include "roles/smtpd/smtpd.h"
+
+enum { MAIL_CONTENT_MAX = 2 << 20 }; /* octets that may come in one piece before it is noticed */
 
 struct mail {
     struct session *session; /* NULL: the client has left */
@@ -16,9 +19,7 @@ struct mail {
     char session_name[SESSION_NAME + 1];
     struct sp_buf sender;
     struct sp_buf first_recipient;
-    struct sp_buf recipients; /* list of ipc_recipient */
-    uint32_t recipient_n;
-    bool expanded; /* an alias was: nobody gets the message twice */
+    struct recipients recipients;
     struct sp_mail_parameters parameters; /* views are into texts */
     struct sp_buf texts;
     struct sp_buf content; /* until it is submitted or spooled */
@@ -41,12 +42,23 @@ struct mail {
 struct mail *mail_begin(struct session *s, const struct sp_path *sender, const struct sp_mail_parameters *p,
                         bool trusted);
 
-void mail_add_recipient(struct mail *m, struct sp_view address, const char *route,
-                        const struct sp_rcpt_parameters *p);
+/* See recipients_add. */
+SP_MUST_USE int mail_add_recipient(struct mail *m, struct sp_view said, struct sp_view address, const char *route,
+                                   const struct sp_rcpt_parameters *p);
 
-/* One that the recipient stands for, unless the message goes there already. Reports name the recipient (RFC 3461 4.2). */
-void mail_add_target(struct mail *m, struct sp_view said, struct sp_view address, const char *route,
-                     const struct sp_rcpt_parameters *p);
+/* The transaction is gone, or its session. */
+void mail_drop(struct mail *m);
+
+/* Without a word to anybody. */
+void mail_free(struct mail *m);
+
+/* The process that has or gets it; NULL: it is gone. */
+struct os_edge *mail_queue(const struct mail *m);
+
+/* Its descriptor is closed, or will never come. */
+void mail_leave_spool(struct mail *m);
+
+/* --- content.c ------------------------------------------------------------------------------ */
 
 /* DATA: the id is made and the Received field begins the content. SMTPD_FINE, or why not. */
 enum smtpd_refusal mail_open(struct mail *m);
@@ -60,14 +72,8 @@ void mail_add(struct mail *m, struct sp_view octets);
  */
 enum smtpd_refusal mail_submit(struct mail *m);
 
-/* The transaction is gone, or its session. */
-void mail_drop(struct mail *m);
-
 /* The address that SMTPD_FROM_NOT_YOURS is about; else empty. */
 struct sp_view mail_refused_author(const struct mail *m);
-
-/* Without a word to anybody. */
-void mail_free(struct mail *m);
 
 /* Nothing more of its content is kept; why counts for END. */
 void mail_give_up(struct mail *m, enum smtpd_refusal why);
@@ -75,7 +81,8 @@ void mail_give_up(struct mail *m, enum smtpd_refusal why);
 /* What the disk says of writing counts for END: until then the content has to be read anyway. */
 void mail_write_spool(struct mail *m, struct sp_view octets);
 
-/* answer.c: from the queue. */
+/* --- answer.c: from the queue -------------------------------------------------------------- */
+
 void mail_take_message(struct smtpd *smtpd, const struct ipc_message *m);
 void mail_note_queue_gone(struct smtpd *smtpd, uint32_t index);
 
