@@ -115,7 +115,7 @@ TLS = [
         records=MX + "_{port}._tcp.{mx}. TLSA 3 1 1 {expired}\n", pair="expired"),
     Row("dane-stripped", "STARTTLS is stripped; there are TLSA records", "deferred", "does not offer STARTTLS", "4.7.4", rule="tls", zone="signed", records=DANE,
         without=("STARTTLS",)),
-    Row("dane-4", "STARTTLS: 454; there are TLSA records", "deferred", "454 4.7.0 TLS not available", "4.7.0", rule="time", zone="signed", records=DANE,
+    Row("dane-4", "STARTTLS: 454; there are TLSA records", "deferred", "454 4.7.0 TLS not available", "4.7.4", rule="tls", zone="signed", records=DANE,
         breaks={"STARTTLS": "454 4.7.0 TLS not available"}),
     Row("dane-handshake", "the TLS handshake fails; there are TLSA records", "deferred", "hung up in the handshake", "4.7.5", rule="tls", zone="signed",
         records=DANE, breaks={"handshake": DROP}),

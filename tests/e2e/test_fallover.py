@@ -125,6 +125,16 @@ class Race(World, Fallover):
         good.wait(1)
         self.assertEqual(worse.lines, [])
 
+    def test_what_is_told_of_an_address_names_the_host_of_the_mail(self):
+        """Nobody is at the one address of two hosts: mail for the second is told of the second."""
+        self.publish_more("this A 127.0.99.9\nthat A 127.0.99.9\none MX 10 this\ntwo MX 10 that\n")
+        server = self.relay()
+        for name, host in (("one", "this"), ("two", "that")):
+            self.send(server, f"x@{name}.example")
+            said = wait_for(lambda: [r["last_reply"] for m in server.queue() for r in m["recipients"]
+                                     if r["address"] == f"x@{name}.example" and r["attempts"]], "an attempt")
+            self.assertIn(f"connect to {host}.example [127.0.99.9]:{self.port}: Connection refused", said[0])
+
     def test_no_more_than_four_at_once(self):
         holes = [f"127.0.99.{n}" for n in range(21, 28)]
         self.publish_more("".join(f"many A {h}\n" for h in holes) + "crowd MX 10 many\n")

@@ -173,6 +173,15 @@ void delivery_race_won(struct delivery_racer *r)
     delivery_pool_feed(l->pool);
 }
 
+/* The server's word for STARTTLS ("454 4.7.0") says nothing of what that meant: no mail without it. RFC
+ * 3463 3.8. */
+static struct sp_view enhanced_of(const struct delivery_racer *r, const struct client_verdict *v)
+{
+    enum delivery_policy policy = r->host ? r->host->policy : DELIVERY_OFF;
+    bool demanded = policy != DELIVERY_OFF && policy != DELIVERY_OPPORTUNISTIC;
+    return demanded && client_tls_story(r->client)->end == CLIENT_TLS_LACKING ? SP_LIT("4.7.4") : v->enhanced;
+}
+
 void delivery_race_lost(struct delivery_racer *r, const struct client_verdict *v)
 {
     struct delivery_link *l = r->link;
@@ -181,7 +190,7 @@ void delivery_race_lost(struct delivery_racer *r, const struct client_verdict *v
         .kind = IPC_OUTCOME_DEFERRED,
         .stage = REFERENCE_AT_CONNECT,
         .code = v->code,
-        .enhanced = v->enhanced,
+        .enhanced = enhanced_of(r, v),
         .reply = v->text,
         .remote = v->remote,
         .tls = strcmp(v->phase, "CONNECT") != 0

@@ -70,17 +70,37 @@ static struct sp_view key_of(const struct os_address *a, char text[OS_ADDRESS_TE
     return sp_view_of(text);
 }
 
+/* "connect to mx.example [192.0.2.1]:25: ", in front of the reason why that came to nothing. */
+static size_t write_attempt(char text[TEXT_MAX], const char *remote)
+{
+    return (size_t)snprintf(text, TEXT_MAX, "connect to %.*s: ", CLIENT_REMOTE_MAX, remote); /* fits */
+}
+
+/* The reason alone: the next who is led to this address may know it by another host's name. */
+static struct sp_view reason_of(const struct client_verdict *v)
+{
+    char attempt[TEXT_MAX];
+    size_t len = write_attempt(attempt, v->remote);
+    return sp_view_starts_nocase(v->text, sp_view_make(attempt, len)) ? sp_view_from(v->text, len) : v->text;
+}
+
 /* What is known of it stands for what would come of dialling it. */
 static void note_left_alone(struct delivery_dial_host *h, const struct os_address *a,
                             const struct delivery_trouble *t)
 {
-    char host[OS_ADDRESS_TEXT], remote[CLIENT_REMOTE_MAX];
+    char host[OS_ADDRESS_TEXT], remote[CLIENT_REMOTE_MAX], text[TEXT_MAX];
+    struct sp_view why = sp_buf_view(&t->text);
     os_address_host(a, host);
     (void)snprintf(remote, sizeof remote, "%.255s [%.64s]:%u", h->host->name, host, os_address_port(a));
+    bool reply = why.len > 0 && sp_ascii_digit(why.p[0]); /* at the door; else there was no connection */
+    size_t len = reply ? 0 : write_attempt(text, remote);
+    why = sp_view_sub(why, 0, sizeof text - len);
+    memcpy(text + len, why.p, why.len);
     const struct delivery_outcome o = {.kind = IPC_OUTCOME_DEFERRED,
                                        .enhanced = SP_LIT("4.4.1"),
-                                       .reply = sp_buf_view(&t->text),
+                                       .reply = sp_view_make(text, len + why.len),
                                        .remote = remote};
+    delivery_talk_say(h->link, "left alone, since it failed a moment ago: ", o.reply);
     delivery_dial_note(h->link, &o, "CONNECT");
 }
 
@@ -107,7 +127,7 @@ void delivery_dial_note_address(const struct delivery_racer *r, const struct cli
     char text[OS_ADDRESS_TEXT];
     if (!r->host || v->starved || (strcmp(v->phase, "CONNECT") != 0 && strcmp(v->phase, "GREETING") != 0))
         return;
-    bool news = delivery_trouble_note(p->delivery, key_of(&r->one.addresses[0], text), v->text);
+    bool news = delivery_trouble_note(p->delivery, key_of(&r->one.addresses[0], text), reason_of(v));
     if (news && (p->site.host_n > 1 || r->host->addresses.n > 1))
         os_log(OS_INFO, "host-down", OS_STR("remote", v->remote), OS_VIEW("why", v->text));
 }
