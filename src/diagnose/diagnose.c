@@ -29,6 +29,8 @@ static bool is_tls_record(struct sp_view line)
     if (line.len > 4 && (line.p[0] == ALERT || line.p[0] == HANDSHAKE) && line.p[1] == SSL3 &&
         line.p[2] <= MINOR_MAX && line.p[3] <= LENGTH_MAX)
         return true;
+    if (sp_view_find(line, '\\', 0) == line.len && sp_view_find(line, '^', 0) == line.len)
+        return false;
     return memmem(line.p, line.len, "\\x15\\x03", 8) || memmem(line.p, line.len, "\\x16\\x03", 8) ||
            memmem(line.p, line.len, "^U^C", 4);
 }

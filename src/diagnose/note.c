@@ -85,66 +85,61 @@ static const struct {
 };
 
 /* Servers that log a client which did not wait, mostly without the reply they gave it. */
-static bool tells_haste(const char *low, const struct diagnose_pairs *pairs)
+static bool tells_haste(const struct diagnose_heard *h)
 {
-    return diagnose_has_quick(low, pairs,
-                              "protocol synchronization error|sent without waiting for greeting|pregreet |"
-                              "improper command pipelining|next input sent too soon");
+    return diagnose_hears(h, "protocol synchronization error|sent without waiting for greeting|pregreet |"
+                             "improper command pipelining|next input sent too soon");
 }
 
 /* No connection, and not why: a further line may tell. */
-static bool tells_no_connection(const char *low, const struct diagnose_pairs *pairs)
+static bool tells_no_connection(const struct diagnose_heard *h)
 {
-    return diagnose_has_quick(low, pairs, "couldn't connect to|could not connect to server");
+    return diagnose_hears(h, "couldn't connect to|could not connect to server");
 }
 
-static bool tells_timeout(const char *low, const struct diagnose_pairs *pairs)
+static bool tells_timeout(const struct diagnose_heard *h)
 {
-    return diagnose_has_quick(
-        low, pairs,
-        "timed out|etimedout|timeout exceeded|connection timeout|read timeout|sockettimeout|timeout "
-        "waiting|timeout error|timeouterror|i/o timeout|timeout after|lost connection*timeout|operation "
-        "timeout|socket timeout|time-out|"
-        "response timeout|timeout reading|timeout: no response|(timeout)|timeout (|timeout*waiting");
+    return diagnose_hears(
+        h, "timed out|etimedout|timeout exceeded|connection timeout|read timeout|sockettimeout|timeout "
+           "waiting|timeout error|timeouterror|i/o timeout|timeout after|lost connection*timeout|operation "
+           "timeout|socket timeout|time-out|"
+           "response timeout|timeout reading|timeout: no response|(timeout)|timeout (|timeout*waiting");
 }
 
-static bool tells_closed(const char *low, const struct diagnose_pairs *pairs)
+static bool tells_closed(const struct diagnose_heard *h)
 {
-    return diagnose_has_quick(
-        low, pairs,
-        "closed by foreign host|been closed|lost input channel|connection unexpectedly closed|connection "
-        "closed|closed connection|closed the connection|lost connection|connection reset|econnreset|"
-        "unexpected eof|serverdisconnected|server disconnected|remote host closed|server closed|broken "
-        "pipe|epipe|eof error|eoferror|"
-        "sent an empty reply|unexpected socket close|read:errno=0|peer closed|smtp server "
-        "disconnected|socket closed|unexpectedly "
-        "disconnected|exception "
-        "reading response|unexpectedly closed|connection lost|disconnected unexpectedly|econnection|recv "
-        "failure|end of file|connection aborted|connection was closed|connection dropped|: "
-        "eof|=eof|=\"eof\"|premature*close|serviceprotocolexception*disconnected|the smtp server has "
-        "unexpectedly");
+    return diagnose_hears(
+        h, "closed by foreign host|been closed|lost input channel|connection unexpectedly closed|connection "
+           "closed|closed connection|closed the connection|lost connection|connection reset|econnreset|"
+           "unexpected eof|serverdisconnected|server disconnected|remote host closed|server closed|broken "
+           "pipe|epipe|eof error|eoferror|"
+           "sent an empty reply|unexpected socket close|read:errno=0|peer closed|smtp server "
+           "disconnected|socket closed|unexpectedly "
+           "disconnected|exception "
+           "reading response|unexpectedly closed|connection lost|disconnected unexpectedly|econnection|recv "
+           "failure|end of file|connection aborted|connection was closed|connection dropped|: "
+           "eof|=eof|=\"eof\"|premature*close|serviceprotocolexception*disconnected|the smtp server has "
+           "unexpectedly");
 }
 
-static bool tells_tls(const char *low, const struct diagnose_pairs *pairs)
+static bool tells_tls(const struct diagnose_heard *h)
 {
-    return diagnose_has_quick(
-        low, pairs,
-        "tls started|ssl connection using|tls connection using|cipher is|cipher    :|tls "
-        "established|tls handshake completed|ssl handshake has read|tls connection established|tls "
-        "negotiated|starttls: success|tlsv1.2|tlsv1.3|tls1.2|tls1.3|tls 1.3|tls 1.2|secure connection "
-        "established|ssl connection established|connection is encrypted|tls session|verify return|using "
-        "tls|tls protocol|upgraded to tls|tls on|tls: tls");
+    return diagnose_hears(
+        h, "tls started|ssl connection using|tls connection using|cipher is|cipher    :|tls "
+           "established|tls handshake completed|ssl handshake has read|tls connection established|tls "
+           "negotiated|starttls: success|tlsv1.2|tlsv1.3|tls1.2|tls1.3|tls 1.3|tls 1.2|secure connection "
+           "established|ssl connection established|connection is encrypted|tls session|verify return|using "
+           "tls|tls protocol|upgraded to tls|tls on|tls: tls");
 }
 
-static bool tells_connecting(const char *low, const struct diagnose_pairs *pairs)
+static bool tells_connecting(const struct diagnose_heard *h)
 {
-    return diagnose_has_quick(
-        low, pairs,
-        "trying|connect|telnet|s_client|smtp://|smtps://|opening|open|port|--server|host=|connected");
+    return diagnose_hears(
+        h, "trying|connect|telnet|s_client|smtp://|smtps://|opening|open|port|--server|host=|connected");
 }
 
 /* A mail port in the line: "host:587", "port 587", "('host', 465)". */
-static unsigned find_port(const char *low)
+static unsigned find_port(const struct diagnose_heard *h)
 {
     static const struct {
         const char *digits;
@@ -152,8 +147,9 @@ static unsigned find_port(const char *low)
     } ports[] = {{"2465", 2465}, {"2587", 2587}, {"2525", 2525}, {"465", 465}, {"587", 587}, {"25", 25}};
     for (size_t i = 0; i < sizeof ports / sizeof *ports; i++) {
         size_t n = strlen(ports[i].digits);
-        for (const char *p = low; (p = strstr(p, ports[i].digits)) != NULL; p += n) {
-            char before = p == low ? ' ' : p[-1], after = p[n];
+        for (const char *p = h->text;
+             diagnose_hears(h, ports[i].digits) && (p = strstr(p, ports[i].digits)) != NULL; p += n) {
+            char before = p == h->text ? ' ' : p[-1], after = p[n];
             if ((before >= '0' && before <= '9') || (after >= '0' && after <= '9') ||
                 (after == '.' && p[n + 1] >= '0' && p[n + 1] <= '9') || before == '.' || before == '-' ||
                 after == '-' || before == '+')
@@ -166,12 +162,11 @@ static unsigned find_port(const char *low)
     return 0;
 }
 
-static bool tells_delivery(const char *low, const struct diagnose_pairs *pairs)
+static bool tells_delivery(const struct diagnose_heard *h)
 {
-    return diagnose_has_quick(
-        low, pairs,
-        "status=sent|stat=sent|sent mail for|result=\"ok\"|result=ok|smtpstatus=250|exitcode=ex_ok|"
-        "event=accepted|event=delivered|=> * r=* t=|-> * r=* t=|relayed=1|stat=\"250 ");
+    return diagnose_hears(
+        h, "status=sent|stat=sent|sent mail for|result=\"ok\"|result=ok|smtpstatus=250|exitcode=ex_ok|"
+           "event=accepted|event=delivered|=> * r=* t=|-> * r=* t=|relayed=1|stat=\"250 ");
 }
 
 static void say(struct note *n, enum note_kind kind) { n->kind = kind; }
@@ -218,11 +213,11 @@ bool diagnose_note_is_foreign(struct sp_view rest)
     return false;
 }
 
-static bool is_interesting(const char *low, const struct diagnose_pairs *pairs)
+static bool is_interesting(const struct diagnose_heard *h)
 {
     /* one letter of each saying must be there: a cheap look before the dear ones */
-    return diagnose_has_quick(
-        low, pairs,
+    return diagnose_hears(
+        h,
         "errno|ssl|tls|cert|auth|refus|closed|timeout|timed|time-out|reset|eof|lost|host|disconnect|cipher|"
         "connect|limit|resol|name|port|trying|open|status=|stat=|sent|ok|complet|smtp|pipe|mech|response|"
         "greeting|"
@@ -231,15 +226,15 @@ static bool is_interesting(const char *low, const struct diagnose_pairs *pairs)
 
 bool diagnose_note_saying(const char *low, enum diagnose_cause_id *cause_out, double *confidence_out)
 {
-    struct diagnose_pairs pairs;
-    diagnose_pairs_of(low, &pairs);
+    struct diagnose_heard heard, *h = &heard;
+    diagnose_hear(low, strlen(low), h);
     for (size_t i = 0; i < sizeof sayings / sizeof *sayings; i++)
-        if (diagnose_has_quick(low, &pairs, sayings[i].words)) {
+        if (diagnose_hears(h, sayings[i].words)) {
             *cause_out = sayings[i].cause;
             *confidence_out = sayings[i].confidence;
             return true;
         }
-    if (!tells_closed(low, &pairs) || tells_timeout(low, &pairs))
+    if (!tells_closed(h) || tells_timeout(h))
         return false;
     *cause_out = DIAGNOSE_CONNECTION_LOST;
     *confidence_out = 0.85;
@@ -251,18 +246,17 @@ void diagnose_note_read(struct sp_view line, struct note *note_out)
     char low[LOW_SIZE];
     struct note *n = note_out;
     *n = (struct note){.kind = NOTE_NOTHING};
-    struct diagnose_pairs found, *pairs = &found;
-    diagnose_lower(line, low, sizeof low);
-    diagnose_pairs_of(low, pairs);
-    bool hasty = tells_haste(low, pairs);
-    if (diagnose_note_find_reply(line, low, n) ||
-        (!hasty && !tells_delivery(low, pairs) && diagnose_note_find_refusal(line, low, n))) {
-        n->port = find_port(low);
+    struct diagnose_heard heard, *h = &heard;
+    diagnose_hear(low, diagnose_lower(line, low, sizeof low), h);
+    bool hasty = tells_haste(h);
+    if (diagnose_note_find_reply(line, h, n) ||
+        (!hasty && !tells_delivery(h) && diagnose_note_find_refusal(line, h, n))) {
+        n->port = find_port(h);
         return;
     }
-    if (!is_interesting(low, pairs))
+    if (!is_interesting(h))
         return;
-    if (tells_delivery(low, pairs)) {
+    if (tells_delivery(h)) {
         say(n, NOTE_DELIVERED);
         return;
     }
@@ -271,24 +265,24 @@ void diagnose_note_read(struct sp_view line, struct note *note_out)
         return;
     }
     for (size_t i = 0; i < sizeof sayings / sizeof *sayings; i++)
-        if (diagnose_has_quick(low, pairs, sayings[i].words)) {
+        if (diagnose_hears(h, sayings[i].words)) {
             say_cause(n, sayings[i].cause, sayings[i].confidence);
-            n->port = find_port(low);
+            n->port = find_port(h);
             return;
         }
-    if (tells_timeout(low, pairs))
+    if (tells_timeout(h))
         say(n, NOTE_TIMED_OUT);
-    else if (tells_no_connection(low, pairs))
+    else if (tells_no_connection(h))
         say_cause(n, DIAGNOSE_CONNECTION_REFUSED, NOTE_WEAK);
-    else if (tells_closed(low, pairs))
+    else if (tells_closed(h))
         say(n, NOTE_CLOSED);
-    else if (tells_tls(low, pairs))
+    else if (tells_tls(h))
         say(n, NOTE_TLS);
-    if (n->kind == NOTE_NOTHING && tells_connecting(low, pairs)) {
+    if (n->kind == NOTE_NOTHING && tells_connecting(h)) {
         say(n, NOTE_CONNECT);
-        n->begins = diagnose_has(
-            low,
+        n->begins = diagnose_hears(
+            h,
             "trying|connecting|connected|connect to|connection to|opening|s_client|telnet|smtp://|smtps://");
     }
-    n->port = find_port(low);
+    n->port = find_port(h);
 }

@@ -3,6 +3,7 @@
 #define DIAGNOSE_NOTE_H
 
 #include "diagnose/session.h"
+#include "diagnose/text.h"
 
 enum note_kind {
     NOTE_NOTHING,
@@ -42,10 +43,11 @@ bool diagnose_note_is_elsewhere(const struct note *n, struct sp_view line);
 /* Does a server of IMAP or POP speak here? Behind the prefix of the log. */
 bool diagnose_note_is_foreign(struct sp_view rest);
 
-/* A reply in the middle of a line: "said: 550 5.1.1 ...", "(535, b'5.7.8 ...')". false: there is none. */
-bool diagnose_note_find_reply(struct sp_view line, const char *low, struct note *note_out);
+/* A reply in the middle of a line: "said: 550 5.1.1 ...", "(535, b'5.7.8 ...')". false: there is none.
+ * low: the line in lower case. */
+bool diagnose_note_find_reply(struct sp_view line, const struct diagnose_heard *low, struct note *note_out);
 
 /* A refusal without a reply code: an enhanced code alone, or a server's own words. */
-bool diagnose_note_find_refusal(struct sp_view line, const char *low, struct note *note_out);
+bool diagnose_note_find_refusal(struct sp_view line, const struct diagnose_heard *low, struct note *note_out);
 
 #endif

@@ -36,10 +36,10 @@ static const struct {
      VERB_CONNECT},
 };
 
-static enum diagnose_verb context(const char *low)
+static enum diagnose_verb context(const struct diagnose_heard *low)
 {
     for (size_t i = 0; i < sizeof contexts / sizeof *contexts; i++)
-        if (diagnose_has(low, contexts[i].words))
+        if (diagnose_hears(low, contexts[i].words))
             return contexts[i].verb;
     return VERB_NONE;
 }
@@ -118,23 +118,25 @@ static bool is_count(struct sp_view text)
 }
 
 /* One with an enhanced code behind it is surer than another. */
-static bool find_reply(struct sp_view v, const char *low, bool want_strong, struct note *note_out)
+static bool find_reply(struct sp_view v, const struct diagnose_heard *low, bool want_strong,
+                       struct note *note_out)
 {
     for (size_t i = 0; i + 3 <= v.len; i++) {
         if ((v.p[i] != '4' && v.p[i] != '5') || !sp_ascii_digit(v.p[i + 1]) || !sp_ascii_digit(v.p[i + 2]))
             continue;
         int code = (v.p[i] - '0') * 100 + (v.p[i + 1] - '0') * 10 + (v.p[i + 2] - '0');
         struct sp_view text;
-        bool strong, named = is_named(v, i);
+        bool strong;
         if (!diagnose_code_known(code) || !is_right_edge(sp_view_from(v, i + 3), &text, &strong) ||
             strong != want_strong || (v.p[i + 3 < v.len ? i + 3 : i] == ' ' && is_count(text)))
             continue;
+        bool named = is_named(v, i);
         if (!is_left_edge(v, i) && !(named && i > 0 && (v.p[i - 1] == '=' || v.p[i - 1] == ':')))
             continue;
         if (!strong && !named && context(low) == VERB_NONE)
             continue;
         bool number = i + 4 < v.len && v.p[i + 3] == ',' && v.p[i + 4] == '"';
-        if (number && !diagnose_has(low, "smtp|responsecode"))
+        if (number && !diagnose_hears(low, "smtp|responsecode"))
             continue; /* "status":503 of a record that another protocol wrote */
         *note_out = (struct note){.kind = NOTE_REPLY, .code = code, .text = text, .verb = context(low)};
         return true;
@@ -142,26 +144,24 @@ static bool find_reply(struct sp_view v, const char *low, bool want_strong, stru
     return false;
 }
 
-bool diagnose_note_find_reply(struct sp_view v, const char *low, struct note *note_out)
+bool diagnose_note_find_reply(struct sp_view v, const struct diagnose_heard *low, struct note *note_out)
 {
-    if (diagnose_has(low,
-                     " http/1| http/2| http/3|httperror|for url: http|http status|http error|http code") &&
-        !strstr(low, "smtp"))
+    if (diagnose_hears(low,
+                       " http/1| http/2| http/3|httperror|for url: http|http status|http error|http code") &&
+        !diagnose_hears(low, "smtp"))
         return false; /* a web server's status */
     return find_reply(v, low, true, note_out) || find_reply(v, low, false, note_out);
 }
 
 /* "dsn=5.1.1, stat=User unknown", "The server response was: 5.7.57 Client not ...". */
-static bool find_enhanced(struct sp_view v, const char *low, struct note *note_out)
+static bool find_enhanced(struct sp_view v, const struct diagnose_heard *low, struct note *note_out)
 {
     static const char *const before[] = {
         "dsn=",     "response was: ", "response: ",        "response is: ",     "smtp error: ",
         "status: ", "status=",        "diagnostic-code: ", "commandexception: "};
     struct reference_enhanced e;
     size_t n;
-    if (!strstr(low, "dsn=") && !strstr(low, "response") && !strstr(low, "status") &&
-        !strstr(low, "smtp error") && !strstr(low, "diagnostic") && !strstr(low, "commandexception") &&
-        !strstr(low, "milter-reject"))
+    if (!diagnose_hears(low, "dsn=|response|status|smtp error|diagnostic|commandexception|milter-reject"))
         return false;
     for (size_t i = 0; i < sizeof before / sizeof *before; i++) {
         size_t milter = diagnose_find(v, "milter-reject: ");
@@ -185,20 +185,21 @@ static bool find_enhanced(struct sp_view v, const char *low, struct note *note_o
     return false;
 }
 
-bool diagnose_note_find_refusal(struct sp_view v, const char *low, struct note *note_out)
+bool diagnose_note_find_refusal(struct sp_view v, const struct diagnose_heard *low, struct note *note_out)
 {
     static const char *const rejections[] = {"rejected rcpt", "rejected mail",       "rejected ehlo",
                                              "rejected helo", "rejected after data", "temporarily rejected",
                                              "rejected data", "rejected connection", "rejected auth"};
     bool found = find_enhanced(v, low, note_out);
-    for (size_t i = 0; !found && strstr(low, "rejected") && i < sizeof rejections / sizeof *rejections; i++) {
+    for (size_t i = 0;
+         !found && diagnose_hears(low, "rejected") && i < sizeof rejections / sizeof *rejections; i++) {
         size_t at = diagnose_find(v, rejections[i]);
         if (at == v.len)
             continue;
         size_t colon = at;
         while (colon + 1 < v.len && !(v.p[colon] == ':' && v.p[colon + 1] == ' '))
             colon++;
-        note_out->code = diagnose_has(low, "temporarily") ? 450 : 550;
+        note_out->code = diagnose_hears(low, "temporarily") ? 450 : 550;
         note_out->verb = context(low);
         note_out->text = sp_view_from(v, colon + 1);
         found = true;

@@ -1,4 +1,6 @@
 /* Refusals of policy that are told by their words or their enhanced code (RFC 3463, RFC 7372, RFC 7505). */
+#include <string.h>
+
 #include "diagnose/session.h"
 #include "diagnose/text.h"
 
@@ -133,8 +135,10 @@ static bool has_number(size_t rule, const struct reply *r)
 
 bool diagnose_judge_words(const struct session *s, const struct reply *r, struct judgement *j)
 {
+    struct diagnose_heard heard;
+    diagnose_hear(r->text, strlen(r->text), &heard);
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
-        if ((r->code != rules[i].silent && diagnose_has(r->text, rules[i].words)) || has_number(i, r) ||
+        if ((r->code != rules[i].silent && diagnose_hears(&heard, rules[i].words)) || has_number(i, r) ||
             (rules[i].also && rules[i].also(s, r))) {
             *j = (struct judgement){.id = rules[i].cause, .confidence = rules[i].confidence};
             return true;

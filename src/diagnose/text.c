@@ -4,18 +4,13 @@
 
 #include "base/view.h"
 
-/* Where the part [p, p+n) first stands in text, or NULL. */
-static const char *find_part(const char *text, const char *p, size_t n)
-{
-    return n == 0 ? text : memmem(text, strlen(text), p, n);
-}
-
-static bool has_one(const char *text, const char *p, size_t n)
+/* An alternative of n octets, in a text that ends at end. */
+static bool has_one(const char *text, const char *end, const char *p, size_t n)
 {
     while (n > 0) {
         const char *gap = memchr(p, '*', n);
         size_t part = gap ? (size_t)(gap - p) : n;
-        const char *hit = find_part(text, p, part);
+        const char *hit = part == 0 ? text : memmem(text, (size_t)(end - text), p, part);
         if (!hit)
             return false;
         text = hit + part;
@@ -25,22 +20,36 @@ static bool has_one(const char *text, const char *p, size_t n)
     return true;
 }
 
-static unsigned pair_of(const char *p) { return ((unsigned char)p[0] * 31u + (unsigned char)p[1]) & 1023u; }
-
-void diagnose_pairs_of(const char *text, struct diagnose_pairs *pairs_out)
+static size_t triple_of(const char *p)
 {
-    memset(pairs_out, 0, sizeof *pairs_out);
-    for (; text[0] && text[1]; text++)
-        pairs_out->bits[pair_of(text) / 64] |= UINT64_C(1) << (pair_of(text) % 64);
+    unsigned a = (unsigned char)p[0], b = (unsigned char)p[1], c = (unsigned char)p[2];
+    return (a ^ b << 4 ^ c << 8) % DIAGNOSE_TRIPLES;
 }
 
-bool diagnose_has_quick(const char *text, const struct diagnose_pairs *pairs, const char *alternatives)
+void diagnose_hear(const char *text, size_t len, struct diagnose_heard *h)
 {
+    *h = (struct diagnose_heard){.text = text, .len = len};
+    for (size_t i = 0; i + 3 <= len; i++) {
+        size_t bit = triple_of(text + i);
+        h->triples[bit / 64] |= UINT64_C(1) << (bit % 64);
+    }
+}
+
+/* May these three letters be in the text? With a gap among them, they may. */
+static bool may_have(const struct diagnose_heard *h, const char *p)
+{
+    size_t bit = triple_of(p);
+    return (h->triples[bit / 64] >> (bit % 64) & 1) || p[0] == '*' || p[1] == '*' || p[2] == '*';
+}
+
+bool diagnose_hears(const struct diagnose_heard *h, const char *alternatives)
+{
+    const char *end = h->text + h->len;
     for (const char *p = alternatives, *bar; p; p = bar ? bar + 1 : NULL) {
         bar = strchr(p, '|');
         size_t n = bar ? (size_t)(bar - p) : strlen(p);
-        bool possible = n < 2 || p[1] == '*' || (pairs->bits[pair_of(p) / 64] >> (pair_of(p) % 64) & 1);
-        if (n > 0 && possible && has_one(text, p, n))
+        bool possible = n < 3 || (may_have(h, p) && may_have(h, p + n - 3));
+        if (n > 0 && possible && has_one(h->text, end, p, n))
             return true;
     }
     return false;
@@ -48,9 +57,10 @@ bool diagnose_has_quick(const char *text, const struct diagnose_pairs *pairs, co
 
 bool diagnose_has(const char *text, const char *alternatives)
 {
+    const char *end = text + strlen(text);
     while (*alternatives) {
         size_t n = strcspn(alternatives, "|");
-        if (n > 0 && has_one(text, alternatives, n))
+        if (n > 0 && has_one(text, end, alternatives, n))
             return true;
         alternatives += n + (alternatives[n] == '|');
     }

@@ -10,14 +10,18 @@
  */
 bool diagnose_has(const char *text, const char *alternatives);
 
-/* Which pairs of neighbouring letters a text has: most alternatives are ruled out by their first two. */
-struct diagnose_pairs {
-    uint64_t bits[16];
+/* A text that is asked many things, and which three letters stand side by side in it: most alternatives are
+ * ruled out by their first or last three. */
+enum { DIAGNOSE_TRIPLES = 4096 };
+struct diagnose_heard {
+    const char *text; /* as diagnose_has takes it; borrowed */
+    size_t len;
+    uint64_t triples[DIAGNOSE_TRIPLES / 64];
 };
-void diagnose_pairs_of(const char *text, struct diagnose_pairs *pairs_out);
+void diagnose_hear(const char *text, size_t len, struct diagnose_heard *heard_out);
 
-/* diagnose_has for a text that is asked many things. */
-bool diagnose_has_quick(const char *text, const struct diagnose_pairs *pairs, const char *alternatives);
+/* diagnose_has of such a text. */
+bool diagnose_hears(const struct diagnose_heard *h, const char *alternatives);
 
 /* Copy what fits, as lower-case printable ASCII and UTF-8 with other octets as spaces; ends in NUL. */
 size_t diagnose_lower(struct sp_view v, char *out, size_t size);

@@ -28,8 +28,7 @@ static void note_bare_cr(struct smtp_content *c, uint8_t missing)
         c->bare_cr = true;
 }
 
-/* From the middle of a line to behind its CR, which is at cr; to an LF that is to be mended; or to the end.
- */
+/* From the middle of a line to behind its CR at cr, to an LF that is to be mended, or to the end. */
 static size_t take_line(struct smtp_content *c, struct sp_view in, size_t i, size_t cr)
 {
     const uint8_t *lf = memchr(in.p + i, '\n', cr - i);
