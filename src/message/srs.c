@@ -82,6 +82,18 @@ static bool cut(struct sp_view *rest, struct sp_view *word_out)
     return true;
 }
 
+/* A quoted local part may hold what no domain does. What is signed has no marks between its parts, so that
+ * who has "a@b.c"@d signed could move the end of its domain behind the @. */
+static bool is_host(struct sp_view v)
+{
+    static const struct sp_view marks = SP_LIT_INIT("-._:[]");
+    for (size_t i = 0; i < v.len; i++)
+        if (v.p[i] < 0x80 && !sp_ascii_alpha(v.p[i]) && !sp_ascii_digit(v.p[i]) &&
+            sp_view_find(marks, v.p[i], 0) == marks.len)
+            return false;
+    return v.len > 0;
+}
+
 /* A view that is being put together in memory of the caller. */
 struct text {
     size_t len;
@@ -207,17 +219,6 @@ static int encode_again(const struct message_srs *srs, struct sp_view first, str
     return status ? status : put(srs, SP_LIT("SRS1"), &signs, &words, out);
 }
 
-/* A quoted local part may hold what no domain does. */
-static bool is_host(struct sp_view v)
-{
-    static const struct sp_view marks = SP_LIT_INIT("-.:[]");
-    for (size_t i = 0; i < v.len; i++)
-        if (v.p[i] < 0x80 && !sp_ascii_alpha(v.p[i]) && !sp_ascii_digit(v.p[i]) &&
-            sp_view_find(marks, v.p[i], 0) == marks.len)
-            return false;
-    return v.len > 0;
-}
-
 /* HASH=DOMAIN=OPAQUE behind SRS1 and its separator. */
 static bool read_again(struct sp_view local, struct sp_view *hash_out, struct sp_view *first_out,
                        struct sp_view *opaque_out)
@@ -237,7 +238,7 @@ int message_srs_encode(const struct message_srs *srs, struct sp_view local, stru
     int status = unquote(local, text, &plain);
     if (status)
         return status;
-    if (sp_view_find(domain, '=', 0) < domain.len)
+    if (!is_host(domain))
         return SP_ERR_SYNTAX;
     if (has_tag(plain, SP_LIT("SRS0")))
         return encode_again(srs, domain, sp_view_from(plain, TAG_LEN), address_out);
@@ -261,7 +262,8 @@ static int decode_first(const struct message_srs *srs, struct sp_view local, uin
     struct sp_view rest = sp_view_from(local, TAG_LEN + 1), hash, stamp, domain;
     struct text signs = {0};
     uint32_t then;
-    if (!cut(&rest, &hash) || !cut(&rest, &stamp) || !cut(&rest, &domain) || domain.len == 0 || rest.len == 0)
+    if (!cut(&rest, &hash) || !cut(&rest, &stamp) || !cut(&rest, &domain) || !is_host(domain) ||
+        rest.len == 0)
         return SP_ERR_SYNTAX;
     if (!read_stamp(stamp, &then) || ADD_ALL(&signs, stamp, domain, rest) || !is_signed(srs, hash, &signs))
         return SP_ERR_SYNTAX;

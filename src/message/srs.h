@@ -41,7 +41,7 @@ struct message_srs {
  *   day     since 1970
  *
  * SP_ERR_LONG    its local part would be too long for SMTP; nothing was appended
- * SP_ERR_SYNTAX  the domain is one that cannot be read again (an address literal with = in it); the same
+ * SP_ERR_SYNTAX  the domain is one that cannot be read again: it holds what no host's name does; the same
  */
 SP_MUST_USE int message_srs_encode(const struct message_srs *srs, struct sp_view local, struct sp_view domain,
                                    uint32_t day, struct sp_buf *address_out);

@@ -5,6 +5,7 @@
 #include "message/srs.h"
 #include "os/heap.h"
 #include "os/log.h"
+#include "smtp/grammar.h"
 
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -143,6 +144,14 @@ struct sp_view srs_sender(const struct srs *s, const struct config *c, struct sp
 int srs_read(const struct srs *s, const struct config *c, struct sp_view local, int64_t now_ms,
              struct sp_buf *address_out)
 {
+    struct sp_path path;
+    struct smtp_fault fault;
     struct message_srs srs = scheme(s, c);
-    return message_srs_decode(&srs, local, day_of(now_ms), address_out);
+    size_t before = address_out->len;
+    int status = message_srs_decode(&srs, local, day_of(now_ms), address_out);
+    if (status ||
+        smtp_mailbox_parse(sp_view_from(sp_buf_view(address_out), before), true, &path, &fault) == SP_OK)
+        return status;
+    address_out->len = before; /* its parts were cut elsewhere than when it was signed */
+    return SP_ERR_SYNTAX;
 }

@@ -355,6 +355,18 @@ class Back(Forwarding):
         self.send(server, "postmaster@back.example.org", sender="")
         self.assertEqual(self.out.mails, [])
 
+    def test_a_signature_cut_elsewhere(self):
+        """There are no marks between the parts that are signed: "a@b.c"@d could be read as @d"a, with any domain behind it."""
+        server = self.start()
+        made = signed("a@third.example x@far.example")
+        self.send(server, "away@example.org", sender='"a@third.example x"@far.example')
+        self.assertEqual(self.out.wait(1)[0].sender, f'"{made.replace("@back", chr(34) + "@back")}')
+        tag = made[:len("SRS0=HHHH=TT=")]
+        for parts in ("far.examplea@third.example= x", "far.examplea@third.example =x", "far.examplea@third.exa=mple x"):
+            self.refuse(server, f'"{tag}{parts}"@back.example.org', "srs-forged")
+        made = signed("..x@far.example").replace("far.example=..x@", 'far.example..=x"@')  # a domain that DNS cannot have
+        self.refuse(server, f'"{made}', "srs-forged")
+
     def test_a_session_has_few_guesses(self):
         """Whatever the command: a signature of four characters is found by who may try a million."""
         server = self.start("--user", "demo:pencil-and-paper")

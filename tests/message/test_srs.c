@@ -264,6 +264,28 @@ static void test_forged(void **state)
     free(there);
 }
 
+/* What is signed has no marks between its parts: they can be cut elsewhere, but never so that no address
+ * comes out. */
+static void test_cut_elsewhere(void **state)
+{
+    struct message_srs srs = ours("we.example");
+    char *there = encoded(&srs, "\"@b.example> X\"@far.example", TODAY), other[128];
+    (void)state;
+    for (size_t at = strlen("\"SRS0=HHHH=TT="); at < local_of(there).len - 1; at++) {
+        size_t n = 0;
+        for (size_t i = 0; i < local_of(there).len; i++) { /* its third = is behind that octet instead */
+            if (i != strlen("\"SRS0=HHHH=TT=far.example"))
+                other[n++] = there[i];
+            if (i == at)
+                other[n++] = '=';
+        }
+        if (decode(&srs, sp_view_make(other, n), TODAY) == SP_OK)
+            assert_null(strpbrk(strrchr(text, '@'), "<> \""));
+        assert_true(strchr(text, '@') == NULL || text[0] == '"' || strchr(text, '@') == strrchr(text, '@'));
+    }
+    free(there);
+}
+
 static void test_hash_of_each_length(void **state)
 {
     struct message_srs srs = ours("we.example"), longer = srs;
@@ -352,6 +374,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_length),
     cmocka_unit_test(test_case_may_change_on_the_way),
     cmocka_unit_test(test_forged),
+    cmocka_unit_test(test_cut_elsewhere),
     cmocka_unit_test(test_hash_of_each_length),
     cmocka_unit_test(test_secrets_turn),
     cmocka_unit_test(test_each_age),
