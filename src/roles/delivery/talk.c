@@ -117,7 +117,7 @@ void delivery_talk_note(struct delivery_link *l, const struct client_note *n)
 
 void delivery_talk_begin(struct delivery_link *l)
 {
-    char text[64];
+    char text[80];
     struct delivery_talk_part *part = &l->talk.mail;
     sp_buf_clear(&part->lines);
     part->head = part->left_out = 0;
