@@ -382,6 +382,16 @@ class OtherUsers(Sendmail):
         self.assertIn("2 in the maildrop, not yet picked up", self.call("mailq").stdout)
         self.assertEqual(len(server.logs("maildrop-limited")), 1)
 
+    def test_much_that_waits_is_in_nobodys_way(self):
+        server = self.configured(CONFIGURATION.replace("free-space = 1M", "\n    free-space = 1M\n    maildrop-messages = 1\n"))
+        server.accept_log("maildrop-limited")
+        for i in range(3000):  # more than are looked at in one turn
+            self.drop(f"games{i}", self.somebody.pw_uid)
+        for i in range(5):
+            self.drop(f"root{i}", 0)
+            self.arrived(server, 2 + i)
+        self.assertEqual(len(list((self.data / "maildrop").iterdir())), 2999)
+
     def test_a_file_that_somebody_else_wrote_is_nobodys_mail(self):
         server = self.configured()
         self.drop("moved", self.somebody.pw_uid, folder=self.folder)

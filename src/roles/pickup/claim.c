@@ -14,7 +14,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { STALE_S = 24 * 3600 }; /* of a file that its writer has not finished */
+enum {
+    STALE_S = 24 * 3600, /* of a file that its writer has not finished                            */
+    LOOK_MS = 60000,     /* without being told of a change: it may have been lost                 */
+    LOOK_AT_ONCE = 1000, /* entries in one turn                                                   */
+    PASSED_PER_MS = 100  /* of those that stay: so long the next pass waits, some ten times a look */
+};
 
 /* --- whose ---------------------------------------------------------------------------------- */
 
@@ -154,22 +159,35 @@ static struct parcel *look_at(struct pickup *p, const char *name)
     return NULL;
 }
 
-/* The folder is gone through once, however much of it stays: what came behind the reader is found in the next
- * pass. */
+static void end_pass(struct pickup *p)
+{
+    closedir(p->entries);
+    p->entries = NULL;
+    p->pass_ms = os_mono_ms() + p->passed / PASSED_PER_MS;
+    p->passed = 0;
+}
+
+/* The folder is gone through once, however much of it stays, and a page at a time; what came behind the
+ * reader is found in the next pass. The more of it waits, the longer that is put off: else each new file
+ * would cost a look at all that a user has too much. */
 static struct parcel *claim_next(struct pickup *p)
 {
-    struct dirent *e;
+    struct dirent *e = NULL;
     struct parcel *found = NULL;
-    if (!p->entries)
+    size_t n = 0;
+    if (!p->entries && os_mono_ms() >= p->pass_ms) {
+        p->found = false;
         p->entries = read_folder(p->maildrop);
-    while (!found && p->entries && (e = readdir(p->entries)))
-        if (!is_dots(e->d_name))
-            found = look_at(p, e->d_name);
-    p->found = p->found || found;
-    if (!found && p->entries) {
-        closedir(p->entries);
-        p->entries = NULL;
     }
+    while (!found && p->entries && n < LOOK_AT_ONCE && (e = readdir(p->entries)))
+        if (!is_dots(e->d_name)) {
+            found = look_at(p, e->d_name);
+            n += !found;
+        }
+    p->passed += n;
+    p->found = p->found || found;
+    if (!found && p->entries && !e)
+        end_pass(p);
     return found;
 }
 
@@ -177,14 +195,17 @@ struct parcel *pickup_claim(struct pickup *p)
 {
     struct parcel *found = p->left ? claim_left(p) : NULL;
     p->left = found != NULL;
-    if (found)
-        return found;
-    found = claim_next(p);
-    if (!found && p->found) {
-        p->found = false;
-        found = claim_next(p);
-    }
-    return found;
+    return found ? found : claim_next(p);
+}
+
+uint64_t pickup_pause_ms(const struct pickup *p)
+{
+    uint64_t now = os_mono_ms();
+    if (p->entries)
+        return 0; /* the next page */
+    if (!p->found)
+        return LOOK_MS;
+    return now < p->pass_ms ? p->pass_ms - now : 0;
 }
 
 /* --- the end -------------------------------------------------------------------------------- */

@@ -12,10 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum {
-    LOOK_MS = 60000, /* without being told of a change: it may have been lost */
-    AGAIN_MS = 5000  /* after the queue could not take it */
-};
+enum { AGAIN_MS = 5000 }; /* after the queue could not take it */
 
 static struct pickup *pickup_of(struct role *r) { return r->state; }
 
@@ -140,7 +137,7 @@ static void take_turn(void *ctx)
         return;
     p->parcel = pickup_claim(p);
     if (!p->parcel)
-        os_timer_set(&p->again, LOOK_MS);
+        os_timer_set(&p->again, pickup_pause_ms(p));
     else if (p->parcel->fault)
         end_parcel(p, parcel_refuse);
     else if (p->parcel->octets > PICKUP_SUBMIT_MAX)

@@ -78,6 +78,8 @@ struct pickup {
     int maildrop, watch; /* descriptors, or -1 */
     struct event *changed;
     DIR *entries;          /* of the maildrop, being looked through; NULL: not yet */
+    size_t passed;         /* entries that this pass has left where they are */
+    uint64_t pass_ms;      /* when the next pass may begin, by os_mono_ms */
     bool found, left;      /* something was claimed in this pass; there are files that were claimed before */
     struct os_timer again; /* look once more, or try once more */
     struct os_later turn;
@@ -99,9 +101,12 @@ bool pickup_count(struct pickup *p, uid_t uid);
 
 /*
  * The next file: one that was claimed before and is left, else one of the maildrop. What can be no mail
- * (links, pipes, devices, files with a second name) is removed. NULL: there is none.
+ * (links, pipes, devices, files with a second name) is removed. NULL: there is none, or not yet.
  */
 struct parcel *pickup_claim(struct pickup *p);
+
+/* After it gave NULL: milliseconds until it is to be asked again. */
+uint64_t pickup_pause_ms(const struct pickup *p);
 
 /* It is done with: the file goes. */
 void parcel_finish(struct pickup *p, struct parcel *parcel);
