@@ -454,7 +454,33 @@ static void test_the_window_is_bounded(void **state)
     bench_free(b);
 }
 
+/* ETRN: so many domains are asked for at a time; when they are done, others may be. */
+static void test_asks_are_bounded(void **state)
+{
+    (void)state;
+    enum { ASKS_MAX = 1000 };
+    struct bench *b = bench_new("");
+    struct queue *q = bench_queue(b);
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < ASKS_MAX + 5; i++) {
+            char domain[32];
+            (void)snprintf(domain, sizeof domain, "d%d.example", i);
+            struct ipc_retry_domain m = {.domain = sp_view_of(domain)};
+            queue_take_ask(q, &m);
+            queue_take_ask(q, &m); /* the same again is the same */
+        }
+        assert_int_equal(q->asks.n, ASKS_MAX);
+        assert_true(q->asks.full);
+        while (q->asks.first)
+            queue_ask_step(q);
+        assert_int_equal(q->asks.n, 0);
+        assert_false(q->asks.full);
+    }
+    bench_free(b);
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_asks_are_bounded),
     cmocka_unit_test(test_a_batch_is_one_commit),
     cmocka_unit_test(test_nothing_is_said_before_the_commit),
     cmocka_unit_test(test_a_message_is_delivered),

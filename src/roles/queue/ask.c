@@ -126,6 +126,7 @@ static void end_walk(struct queue *q)
 {
     struct queue_ask **at = &q->asks.first;
     q->asks.cursor = (struct store_cursor){0};
+    q->asks.full = false;
     while (*at) {
         struct queue_ask *ask = *at;
         if (!ask->walked) {
@@ -166,6 +167,17 @@ void queue_ask_step(struct queue *q)
 
 static void step(void *ctx) { queue_ask_step(ctx); }
 
+/* Whoever asked was told that it begins, and may ask again; the mail's own time comes in any case. */
+static void refuse(struct queue *q, struct sp_view name)
+{
+    if (!q->asks.full)
+        os_log(OS_WARN, "domain-not-asked-for", OS_VIEW("domain", name), OS_NUM("waiting", q->asks.n),
+               OS_STR("note",
+                      "too many domains are asked for at a time (ETRN): this one and further ones are "
+                      "tried when their time comes"));
+    q->asks.full = true;
+}
+
 static void add(struct queue *q, struct sp_view name, bool below, bool login)
 {
     bool idle = !q->asks.first;
@@ -173,8 +185,10 @@ static void add(struct queue *q, struct sp_view name, bool below, bool login)
         if (ask->below == below && ask->login == login && sp_view_eq_nocase(domain_of(ask), name) &&
             (!ask->walked || q->asks.cursor.mail == 0))
             return; /* the walk that serves it is yet to begin */
-    if (q->asks.n == ASKS_MAX)
+    if (q->asks.n == ASKS_MAX) {
+        refuse(q, name);
         return;
+    }
     struct queue_ask *ask = os_new(sizeof *ask + name.len);
     ask->below = below;
     ask->login = login;

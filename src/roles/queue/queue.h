@@ -554,6 +554,7 @@ struct queue_asks {
     struct os_timer timer;
     struct queue_ask *first;
     size_t n;
+    bool full; /* it was said in the log */
     struct store_cursor cursor; /* of the walk that goes on */
 };
 
