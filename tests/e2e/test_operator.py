@@ -272,6 +272,16 @@ class Change(Operator):
         wait_for(lambda: server.queue() == [], "the queue to be empty")
         self.assertEqual(len(out.mails), 1)  # once, however many recipients it had
 
+    def test_redirect_beyond_ascii(self):
+        out = self.fake(rcpt=lambda address: "450 4.2.0 later" if "far" in address else "250 2.1.5 Ok",
+                        keywords=("8BITMIME", "SMTPUTF8"))
+        server = self.server(out.port)
+        queue_id = self.mail(server, "a@far.example")
+        self.rule(server, queue_id, "time")
+        self.command(server, "redirect", queue_id, "bü@near.example")
+        self.assertEqual(out.wait(1)[0].recipients, ["bü@near.example"])
+        self.assertIn("SMTPUTF8", out.mails[0].mail_words)
+
     def test_without_a_server(self):
         out, server = self.refusing()
         queue_id = self.mail(server, "a@far.example")

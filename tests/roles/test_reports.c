@@ -229,14 +229,13 @@ static void test_a_stranger_is_spared_what_was_judged(void **state)
     static const struct {
         const char *key, *reply;
         bool stranger, told;
-        uint8_t notify;
-    } rows[] = {{"", "550 5.7.1 this is spam", true, false, 0},
-                {"", "550 5.7.1 this is spam", false, true, 0},
-                {"", "550 5.1.1 no such user", true, true, 0},
-                {"", "552 5.2.2 mailbox full", true, true, 0},
-                {"return-to-strangers = all\n", "550 5.7.1 this is spam", true, true, 0},
-                {"return-to-strangers = none\n", "550 5.1.1 no such user", true, false, 0},
-                {"return-to-strangers = none\n", "550 5.1.1 no such user", false, true, 0}};
+    } rows[] = {{"", "550 5.7.1 this is spam", true, false},
+                {"", "550 5.7.1 this is spam", false, true},
+                {"", "550 5.1.1 no such user", true, true},
+                {"", "552 5.2.2 mailbox full", true, true},
+                {"return-to-strangers = all\n", "550 5.7.1 this is spam", true, true},
+                {"return-to-strangers = none\n", "550 5.1.1 no such user", true, false},
+                {"return-to-strangers = none\n", "550 5.1.1 no such user", false, true}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char text[256];
         (void)snprintf(text, sizeof text, "queue {\nexpire = 5h\n%s}", rows[i].key);
@@ -258,6 +257,37 @@ static void test_a_stranger_is_spared_what_was_judged(void **state)
             assert_int_equal(bench_list(b).n, 0);
             assert_false(reported(b, "Action: "));
         }
+        bench_free(b);
+    }
+}
+
+/* Whatever NOTIFY asks for: with none, strangers hear of no success and of no delay. */
+static void test_none_is_told_to_strangers(void **state)
+{
+    (void)state;
+    static const struct {
+        bool stranger;
+        enum ipc_outcome_kind kind;
+        const char *reply, *report;
+    } rows[] = {{true, IPC_OUTCOME_DELIVERED, "250 2.1.5 Ok", NULL},
+                {false, IPC_OUTCOME_DELIVERED, "250 2.1.5 Ok", "Action: relayed\r\n"},
+                {true, IPC_OUTCOME_DEFERRED, "450 4.2.0 later", NULL},
+                {false, IPC_OUTCOME_DEFERRED, "450 4.2.0 later", "Action: delayed\r\n"}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct bench *b =
+            bench_new("queue {\nretry-first = 60s\nwarn-after = 1h\nreturn-to-strangers = none\n}");
+        bool taken = rows[i].kind == IPC_OUTCOME_DELIVERED;
+        bench_deliver(b, rows[i].kind, taken ? 250 : 450, rows[i].reply);
+        everybody(b, IPC_HEALTH_GOOD, IPC_END_RELAYED);
+        submit_from(b, (struct sp_mail_parameters){.by_trace = true},
+                    (struct sp_rcpt_parameters){.notify = SP_NOTIFY_SUCCESS | SP_NOTIFY_DELAY},
+                    rows[i].stranger, 1);
+        bench_pass(b, 3600000);
+        watch(b);
+        assert_int_equal(reported(b, "Action: "), rows[i].report != NULL);
+        if (rows[i].report)
+            assert_true(reported(b, rows[i].report));
+        assert_int_equal(bench_list(b).n > 0, !taken); /* nothing is kept of what is done */
         bench_free(b);
     }
 }
@@ -406,6 +436,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_a_stranger_is_spared_what_was_judged),
     cmocka_unit_test(test_nothing_is_kept_that_nobody_would_be_told_of),
     cmocka_unit_test(test_an_operator_returns_what_was_kept),
+    cmocka_unit_test(test_none_is_told_to_strangers),
     cmocka_unit_test(test_a_stranger_is_spared_delays),
     cmocka_unit_test(test_strangers_of_one_domain_get_so_many_reports),
     cmocka_unit_test(test_one_message_that_is_late_makes_one_report),
