@@ -37,7 +37,7 @@ class Expanded(ServerCase):
     """EXPN, by policy (RFC 5321 3.5.2, 7.3)."""
 
     def test_who_is_told_what(self):
-        (self.folder / "aliases").write_text("staff: ann, bob, carl@far.example\n")
+        (self.folder / "aliases").write_text("staff: ann, bob, carl@far.example\nabroad: ann, büro@far.example\n")
         server = self.configure("""
             hostname = "mx.example.org"
             data = data
@@ -46,6 +46,9 @@ class Expanded(ServerCase):
                 route = hold
                 aliases = "%s"
                 mailboxes = { ann, bob }
+            }
+            domain all.example {
+                route = hold
             }
             listener open {
                 address = "127.0.0.1:0"
@@ -65,10 +68,13 @@ class Expanded(ServerCase):
             c.login("demo", "pencil-and-paper")
             reply = c.command("EXPN <staff@Example.org>", 250)
             self.assertEqual(reply.lines, ["2.1.5 <ann@example.org>", "2.1.5 <bob@example.org>", "2.1.5 <carl@far.example>"])
-            c.command("EXPN staff", 250)
+            c.command("EXPN staff", 252)
             c.command("EXPN ann@example.org", 250, "<ann@example.org>")
             c.command("EXPN nobody@example.org", 550, "[unknown-recipient]")
             c.command("EXPN x@far.example", 252)
+            c.command("EXPN abroad@example.org", 252)  # a reply cannot name the other (RFC 6531 3.7.4.2)
+            c.command("VRFY <jurgen@all.example>", 250, "jurgen@all.example")
+            c.command("VRFY <jürgen@all.example>", 252)
             c.command("NOOP", 250)
         with server.talk("silent") as c:
             c.hello()

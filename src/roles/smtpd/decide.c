@@ -135,7 +135,8 @@ static bool is_nobody(enum smtpd_refusal why)
     return why == SMTPD_UNKNOWN_RECIPIENT || why == SMTPD_SRS_FORGED || why == SMTPD_SRS_EXPIRED;
 }
 
-/* 252 for what cannot be told, and where nobody wants to (RFC 5321 3.5.3, 7.3). */
+/* 252 for what cannot be told, and where nobody wants to (RFC 5321 3.5.3, 7.3). The parameter SMTPUTF8 of
+ * VRFY and EXPN is not known: what a reply could not name in ASCII is not told (RFC 6531 3.7.4.2). */
 static int decide_verify(struct session *s, struct sp_view words)
 {
     struct sp_path mailbox;
@@ -147,7 +148,7 @@ static int decide_verify(struct session *s, struct sp_view words)
         return accept_it(s);
     enum smtpd_refusal why = policy_mailbox(s->smtpd->role->addresses, s->smtpd->role->config, &mailbox);
     if (why == SMTPD_FINE)
-        return sp_server_yes(s->engine, text);
+        return sp_view_is_ascii(text) ? sp_server_yes(s->engine, text) : accept_it(s);
     return is_nobody(why) ? refuse(s, "VRFY", why, text) : accept_it(s);
 }
 
@@ -171,11 +172,14 @@ static int decide_expand(struct session *s, struct sp_view words)
         return refuse(s, "EXPN", SMTPD_EXPN_OFF, own_text);
     if (name.len > 1 && name.p[0] == '<' && name.p[name.len - 1] == '>')
         name = sp_view_sub(name, 1, name.len - 2);
+    /* Lists have domains; of which one a bare name would be is not said. */
+    if (sp_view_find(name, '@', 0) == name.len)
+        return accept_it(s);
     struct sp_buf text;
     sp_buf_init(&text, &os_heap, EXPANDED_MAX);
     enum smtpd_refusal why =
         policy_expand(s->smtpd->role->addresses, s->smtpd->role->config, name, add_expanded, &text);
-    bool told = why == SMTPD_FINE && sp_buf_status(&text) == SP_OK;
+    bool told = why == SMTPD_FINE && sp_buf_status(&text) == SP_OK && sp_view_is_ascii(sp_buf_view(&text));
     int status = is_nobody(why) ? refuse(s, "EXPN", why, words)
                                 : sp_server_yes(s->engine, told ? sp_buf_view(&text) : own_text);
     sp_buf_fini(&text);
