@@ -128,37 +128,26 @@ enum ipc_submit_why { IPC_SUBMIT_NOS(X) IPC_SUBMIT_NO_N };
 /* What `sallyport queue` changes of a message's recipients. NAME, the command's word. */
 #define IPC_QUEUE_CHANGES(X) X(HOLD, "hold") X(RELEASE, "release") X(BOUNCE, "bounce") X(REDIRECT, "redirect")
 
-/* The one rule that a recipient waits for now. NAME, word, sentence, what would change it. */
+/* The one rule that a recipient waits for now. NAME, word; sentences are in cli/queue/rules.h. */
 #define IPC_QUEUE_RULES(X)                                                                                   \
-    X(DONE, "done", "it is finished", "")                                                                    \
-    X(ATTEMPT, "attempt", "an attempt is under way", "its end")                                              \
-    X(NEXT, "next", "it is due, and nothing is in its way", "it is tried in a moment")                       \
-    X(HELD, "held", "it is held until somebody decides", "queue release, queue remove")                      \
-    X(UNRETURNED, "unreturned",                                                                              \
-      "it was refused, and its sender, who may be forged, is not told; it goes when its time is over",       \
-      "queue bounce, queue release, queue remove")                                                           \
-    X(SENDER, "sender", "its sender wants it sent later (FUTURERELEASE)", "that time, or queue retry")       \
-    X(TIME, "time", "the last attempt failed, and it has a pause before the next",                           \
-      "that time, or queue retry")                                                                           \
-    X(DNS, "dns", "the DNS gave no usable answer at the last attempt",                                       \
-      "an answer: check the domain's name servers and this server's resolver; then that time, or queue "     \
-      "retry")                                                                                               \
-    X(TLS, "tls", "the TLS that its destination's policy asks for was not to be had at the last attempt",    \
-      "a certificate or a policy that fits; then that time, or queue retry")                                 \
-    X(SUSPENDED, "suspended", "its destination is suspended by an operator", "queue resume")                 \
-    X(BACK_OFF, "back-off", "its destination was in trouble, and nothing is sent there for a while",         \
-      "that time, or queue retry; one message then finds out for all")                                       \
-    X(CONCURRENCY, "concurrency", "as many attempts as its destination may have are under way",              \
-      "the end of one of them; the number grows with success")                                               \
-    X(RATE, "rate", "its destination has got its number of messages for now",                                \
-      "that time; the key rate of its route")                                                                \
-    X(SHARE, "share", "others to the same destination are before it", "their end")                           \
-    X(TOTAL, "total", "as many attempts as the queue makes at once are under way",                           \
-      "the end of one of them; the key attempts of queue")                                                   \
-    X(PROCESS, "process", "no delivery process takes it at the moment", "the server's log has the reason")   \
-    X(ROUTE, "route", "its route is no longer in the configuration",                                         \
-      "add the route again, or queue redirect")                                                              \
-    X(STOPPED, "stopped", "no server is running in this folder", "start it")
+    X(DONE, "done")                                                                                          \
+    X(ATTEMPT, "attempt")                                                                                    \
+    X(NEXT, "next")                                                                                          \
+    X(HELD, "held")                                                                                          \
+    X(UNRETURNED, "unreturned")                                                                              \
+    X(SENDER, "sender")                                                                                      \
+    X(TIME, "time")                                                                                          \
+    X(DNS, "dns")                                                                                            \
+    X(TLS, "tls")                                                                                            \
+    X(SUSPENDED, "suspended")                                                                                \
+    X(BACK_OFF, "back-off")                                                                                  \
+    X(CONCURRENCY, "concurrency")                                                                            \
+    X(RATE, "rate")                                                                                          \
+    X(SHARE, "share")                                                                                        \
+    X(TOTAL, "total")                                                                                        \
+    X(PROCESS, "process")                                                                                    \
+    X(ROUTE, "route")                                                                                        \
+    X(STOPPED, "stopped")
 
 #define X(n, ...) IPC_QUEUE_CHANGE_##n,
 enum ipc_queue_change_kind { IPC_QUEUE_CHANGES(X) IPC_QUEUE_CHANGE_N };

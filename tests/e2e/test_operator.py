@@ -73,6 +73,13 @@ class Why(Operator):
         for part in ("<a@far.example>: the last attempt failed", "(time), until 20", "what changes it: that time, or queue",
                      "450 4.2.0 greylisted", "destination  out"):
             self.assertIn(part, text)
+        text = self.command(server, "why", queue_id, "--lang", "vi").stdout
+        for part in ("lần gửi trước không thành, đang nghỉ trước lần sau (time), tới 20", "điều gì thay đổi: tới lúc đó, hoặc queue retry",
+                     "    nơi nhận     out: 0 đang gửi, "):
+            self.assertIn(part, text)
+        self.assertEqual(json.loads(self.command(server, "why", queue_id, "--json", "--lang", "vi").stdout)[0]["change"],
+                         "tới lúc đó, hoặc queue retry")
+        self.assertIn("--lang is for why", self.command(server, "list", "--lang", "vi", code=os.EX_USAGE).stderr)
 
     def test_the_last_conversation(self):
         out = self.fake(rcpt=lambda address: "450 4.2.0 greylisted, come back")
@@ -336,7 +343,7 @@ class Change(Operator):
 class Documented(ServerCase):
     def test_every_rule_is_in_the_documentation(self):
         header = (ROOT / "src" / "ipc" / "ipc.h").read_text()
-        words = re.findall(r'X\([A-Z_]+, "([a-z-]+)",', header.split("#define IPC_QUEUE_RULES(X)")[1].split("#define")[0])
+        words = re.findall(r'X\([A-Z_]+, "([a-z-]+)"\)', header.split("#define IPC_QUEUE_RULES(X)")[1].split("#define")[0])
         self.assertGreater(len(words), 10)
         documented = re.findall(r"^\| `([a-z-]+)` \|", (ROOT / "docs" / "queue.md").read_text(), re.M)
         self.assertEqual(sorted(words), sorted(documented))

@@ -3,6 +3,7 @@
 #include "base/time.h"
 #include "base/utf8.h"
 #include "base/view.h"
+#include "cli/catalogue.h"
 #include "cli/queue/meaning.h"
 #include "cli/queue/parameters.h"
 #include "message/id.h"
@@ -111,6 +112,13 @@ json_t *queue_json_text(struct sp_view v)
 json_t *queue_json_time(uint64_t ms) { return ms ? json_string(queue_time_of(ms).s) : json_null(); }
 
 json_t *queue_json_text_or_null(struct sp_view v) { return v.len ? queue_json_text(v) : json_null(); }
+
+void queue_put_json(json_t *o)
+{
+    (void)json_dumpf(o, stdout, JSON_INDENT(2)); /* failures show at the end */
+    putchar('\n');
+    json_decref(o);
+}
 
 static json_t *recipient_json(const struct ipc_queue_recipient *r, bool whole)
 {
@@ -266,7 +274,7 @@ void queue_mail_print_envelope(const struct queue_mail *m, FILE *to)
     for (struct ipc_queue_recipient r; ipc_next_queue_recipient(&rest, &r);) {
         fprintf(to, "%-10s ", "recipient");
         print_recipient(&r, to);
-        queue_print_meaning("it means", r.reply, (struct sp_view){0}, to);
+        queue_print_meaning(r.reply, (struct sp_view){0}, cli_lang_of_environment(), to);
         queue_print_rcpt_parameters(&r.parameters, to);
     }
 }

@@ -49,6 +49,7 @@ struct queue_time {
 struct queue_time queue_time_of(uint64_t ms);
 json_t *queue_json_time(uint64_t ms);
 json_t *queue_json_text_or_null(struct sp_view v);
+void queue_put_json(json_t *o); /* on stdout, and release */
 void queue_print_fact(const char *name, struct sp_view value, FILE *to);
 
 #endif

@@ -1,8 +1,8 @@
 #include "cli/queue/meaning.h"
 
 #include "base/view.h"
-#include "cli/catalogue.h"
 #include "cli/queue/mail.h"
+#include "cli/queue/rules.h"
 
 /* The code of "450 4.2.0 text"; 0: no refusal, or no reply of a server's. */
 static int code_of(struct sp_view reply)
@@ -20,26 +20,26 @@ static struct sp_view id_of(struct sp_view reply, struct sp_view id)
     return s ? sp_view_of(s->id) : id;
 }
 
-void queue_print_meaning(const char *label, struct sp_view reply, struct sp_view id, FILE *to)
+void queue_print_meaning(struct sp_view reply, struct sp_view id, enum reference_lang lang, FILE *to)
 {
     int code = code_of(reply);
     if (!code)
         return;
-    fprintf(to, "    %-12s %s", label,
-            reference_explain(code, sp_view_from(reply, 4), cli_lang_of_environment()));
+    queue_print_label(QUEUE_WORD_MEANS, lang, to);
+    fputs(reference_explain(code, sp_view_from(reply, 4), lang), to);
     id = id_of(reply, id);
     if (id.len)
         fprintf(to, " (%.*s)", (int)id.len, (const char *)id.p);
     fputc('\n', to);
 }
 
-void queue_print_action(enum reference_action action, FILE *to)
+void queue_print_action(enum reference_action action, enum reference_lang lang, FILE *to)
 {
     const struct reference_action_text *a = reference_action_text(action);
-    enum reference_lang lang = cli_lang_of_environment();
-    if (a)
-        fprintf(to, "    %-12s %s: %s (%s)\n", "therefore", reference_in(&a->title, lang),
-                reference_in(&a->does, lang), a->name);
+    if (!a)
+        return;
+    queue_print_label(QUEUE_WORD_THEREFORE, lang, to);
+    fprintf(to, "%s: %s (%s)\n", reference_in(&a->title, lang), reference_in(&a->does, lang), a->name);
 }
 
 json_t *queue_json_meaning(struct sp_view reply, struct sp_view id)

@@ -1,5 +1,7 @@
 #include "base/view.h"
+#include "cli/catalogue.h"
 #include "cli/commands.h"
+#include "cli/queue/destinations.h"
 #include "cli/queue/look.h"
 #include "cli/queue/tls.h"
 #include "cli/queue/why.h"
@@ -12,6 +14,7 @@
 static struct cli_option options[] = {
     {.name = "data", .argument = "DIR", .help = "the server's data folder; default ./sallyport-data"},
     {.name = "json", .help = "list, show, why, destinations, tls-reports, status: as JSON, and nothing else"},
+    {.name = "lang", .argument = "en|vi", .help = "why: the language; by default that of LC_ALL, LC_MESSAGES or LANG"},
     {.name = "content", .help = "show: the message alone, octet for octet"},
     {.name = "sender", .argument = "PATTERN", .help = "list: of these senders; * is any text, '<>' the empty sender"},
     {.name = "recipient", .argument = "PATTERN", .help = "list: to these recipients"},
@@ -47,7 +50,10 @@ static int show(struct queue_store *s, const struct cli_operands *words)
 
 static int why(struct queue_store *s, const struct cli_operands *words)
 {
-    return queue_look_why(s, words->words[1], given("json"));
+    enum reference_lang lang;
+    if (!cli_lang("queue", options, &lang))
+        return EX_USAGE;
+    return queue_look_why(s, words->words[1], given("json"), lang);
 }
 
 static int redirect(struct queue_store *s, const struct cli_operands *words)
@@ -127,6 +133,8 @@ static int check_options(const struct word *w)
                                "--json is for list, show, why, destinations, tls-reports and status");
     if (given("content") && (strcmp(w->word, "show") != 0 || given("json")))
         return cli_usage_fault("queue", "--content is for show, without --json");
+    if (given("lang") && strcmp(w->word, "why") != 0)
+        return cli_usage_fault("queue", "--lang is for why");
     for (size_t i = 0; i < sizeof filters / sizeof *filters; i++)
         if (given(filters[i]) && strcmp(w->word, "list") != 0)
             return cli_usage_fault("queue", "--%s is for list", filters[i]);

@@ -4,39 +4,14 @@
 #include "cli/queue/look.h"
 #include "cli/queue/mail.h"
 #include "cli/queue/meaning.h"
-#include "os/clock.h"
 #include "os/heap.h"
 
 #include <inttypes.h>
-#include <string.h>
 #include <sysexits.h>
-
-static const struct {
-    const char *word, *sentence, *change;
-} rules[IPC_QUEUE_RULE_N] = {
-#define X(n, word, sentence, change) [IPC_QUEUE_RULE_##n] = {word, sentence, change},
-    IPC_QUEUE_RULES(X)
-#undef X
-};
-
-/* "in 3 min", for a time to come; rounded to what people say. */
-static void print_in(uint64_t ms, FILE *to)
-{
-    int64_t s = ((int64_t)ms - os_wall_ms() + 999) / 1000;
-    if (s <= 0)
-        fputs("now", to);
-    else if (s < 120)
-        fprintf(to, "in %" PRId64 " s", s);
-    else if (s < 7200)
-        fprintf(to, "in %" PRId64 " min", (s + 59) / 60);
-    else
-        fprintf(to, "in %" PRId64 " h", (s + 3599) / 3600);
-}
-
-/* --- why -------------------------------------------------------------------------------------- */
 
 struct asking {
     bool json;
+    enum reference_lang lang;
     json_t *list;
     size_t n;
     struct sp_buf talk; /* that was shown last: recipients of a message share it */
@@ -58,15 +33,16 @@ static json_t *talk_json(const struct ipc_queue_reason *r)
                      r->talk_own ? "this message" : "another message", "lines", lines);
 }
 
-static json_t *reason_json(const struct ipc_queue_reason *r)
+static json_t *reason_json(const struct ipc_queue_reason *r, enum reference_lang lang)
 {
+    const char *change = queue_rule_change((enum ipc_queue_rule)r->rule, lang);
     json_t *o =
         json_pack("{s:o, s:o, s:s, s:s, s:o, s:I, s:o, s:o}", "address", queue_json_text(r->address), "state",
-                  queue_json_text(r->state), "rule", rules[r->rule].word, "because", rules[r->rule].sentence,
-                  "until", queue_json_time(r->until_ms), "attempts", (json_int_t)r->attempts, "last_reply",
+                  queue_json_text(r->state), "rule", queue_rule_word((enum ipc_queue_rule)r->rule), "because",
+                  queue_rule_because((enum ipc_queue_rule)r->rule, lang), "until",
+                  queue_json_time(r->until_ms), "attempts", (json_int_t)r->attempts, "last_reply",
                   queue_json_text_or_null(r->reply), "last_remote", queue_json_text_or_null(r->remote));
-    json_object_set_new(o, "change",
-                        rules[r->rule].change[0] ? json_string(rules[r->rule].change) : json_null());
+    json_object_set_new(o, "change", change[0] ? json_string(change) : json_null());
     json_object_set_new(o, "last_reply_means", queue_json_meaning(r->reply, (struct sp_view){0}));
     json_object_set_new(o, "conversation", talk_json(r));
     if (!r->destination.len) {
@@ -86,32 +62,36 @@ static json_t *reason_json(const struct ipc_queue_reason *r)
     return o;
 }
 
-static void print_destination(const struct ipc_queue_reason *r, FILE *to)
+static void print_text_line(enum queue_word label, struct sp_view text, enum reference_lang lang, FILE *to)
 {
-    fputs("    destination  ", to);
+    queue_print_label(label, lang, to);
+    queue_print_text(text, false, to);
+    fputc('\n', to);
+}
+
+static void print_destination(const struct ipc_queue_reason *r, enum reference_lang lang, FILE *to)
+{
+    queue_print_label(QUEUE_WORD_DESTINATION, lang, to);
     queue_print_text(r->destination, false, to);
     if (!sp_view_eq(r->site, r->destination)) {
-        fputs(", servers ", to);
+        fprintf(to, ", %s ", queue_word(QUEUE_WORD_SERVERS, lang));
         queue_print_text(r->site, false, to);
     }
-    fprintf(to, ": %" PRIu32 " under way, %" PRIu32 " connection%s allowed", r->active, r->connections,
-            r->connections == 1 ? "" : "s");
+    fprintf(to, ": %" PRIu32 " %s, %" PRIu32 " %s", r->active, queue_word(QUEUE_WORD_UNDER_WAY, lang),
+            r->connections,
+            queue_word(r->connections == 1 ? QUEUE_WORD_CONNECTION : QUEUE_WORD_CONNECTIONS, lang));
     if (r->troubles)
-        fprintf(to, ", %" PRIu32 " trouble%s in a row", r->troubles, r->troubles == 1 ? "" : "s");
+        fprintf(to, ", %" PRIu32 " %s", r->troubles,
+                queue_word(r->troubles == 1 ? QUEUE_WORD_TROUBLE : QUEUE_WORD_TROUBLES, lang));
     if (r->good_ms)
-        fprintf(to, ", last took mail %s", queue_time_of(r->good_ms).s);
+        fprintf(to, ", %s %s", queue_word(QUEUE_WORD_LAST_TOOK, lang), queue_time_of(r->good_ms).s);
     fputc('\n', to);
-    if (r->said.len && !r->slowed.len) {
-        fputs("    it said      ", to);
-        queue_print_text(r->said, false, to);
-        fputc('\n', to);
-    }
+    if (r->said.len && !r->slowed.len)
+        print_text_line(QUEUE_WORD_IT_SAID, r->said, lang, to);
     if (r->slowed.len) {
-        fputs("    slowed by    ", to);
-        queue_print_text(r->slowed, false, to);
-        fputc('\n', to);
-        queue_print_meaning("it means", r->slowed, r->meaning, to);
-        queue_print_action((enum reference_action)r->action, to);
+        print_text_line(QUEUE_WORD_SLOWED_BY, r->slowed, lang, to);
+        queue_print_meaning(r->slowed, r->meaning, lang, to);
+        queue_print_action((enum reference_action)r->action, lang, to);
     }
 }
 
@@ -120,10 +100,10 @@ static void print_talk(struct asking *a, const struct ipc_queue_reason *r, FILE 
     struct sp_view rest = r->talk;
     if (!r->talk.len)
         return;
-    fprintf(to, "    the last conversation, %s, ended %s",
-            r->talk_own ? "with this message" : "with another message", queue_time_of(r->talk_ms).s);
+    fprintf(to, "    %s %s", queue_word(r->talk_own ? QUEUE_WORD_TALK_OWN : QUEUE_WORD_TALK_OTHER, a->lang),
+            queue_time_of(r->talk_ms).s);
     if (sp_view_eq(sp_buf_view(&a->talk), r->talk)) {
-        fputs(": as above\n", to);
+        fprintf(to, ": %s\n", queue_word(QUEUE_WORD_AS_ABOVE, a->lang));
         return;
     }
     fputs(":\n", to);
@@ -137,34 +117,47 @@ static void print_talk(struct asking *a, const struct ipc_queue_reason *r, FILE 
     (void)sp_buf_add(&a->talk, r->talk); /* os_heap never says no */
 }
 
-static void print_reason(const struct ipc_queue_reason *r, FILE *to)
+static void print_last_attempt(const struct ipc_queue_reason *r, enum reference_lang lang, FILE *to)
 {
+    fprintf(to, "    %s (%" PRIu32 " %s): ", queue_word(QUEUE_WORD_LAST_ATTEMPT, lang), r->attempts,
+            queue_word(QUEUE_WORD_SO_FAR, lang));
+    if (r->remote.len) {
+        queue_print_text(r->remote, false, to);
+        fprintf(to, " %s: ", queue_word(QUEUE_WORD_SAID, lang));
+    }
+    queue_print_text(r->reply, false, to);
+    fputc('\n', to);
+    queue_print_meaning(r->reply, (struct sp_view){0}, lang, to);
+}
+
+static void print_rule(const struct ipc_queue_reason *r, enum reference_lang lang, FILE *to)
+{
+    enum ipc_queue_rule rule = (enum ipc_queue_rule)r->rule;
     fputc('<', to);
     queue_print_text(r->address, false, to);
-    fprintf(to, ">: %s (%s)", rules[r->rule].sentence, rules[r->rule].word);
+    fprintf(to, ">: %s (%s)", queue_rule_because(rule, lang), queue_rule_word(rule));
     if (r->until_ms) {
-        fprintf(to, ", until %s, ", queue_time_of(r->until_ms).s);
-        print_in(r->until_ms, to);
+        fprintf(to, ", %s %s, ", queue_word(QUEUE_WORD_UNTIL, lang), queue_time_of(r->until_ms).s);
+        queue_print_in(r->until_ms, lang, to);
     }
     fputc('\n', to);
-    if (rules[r->rule].change[0])
-        fprintf(to, "    what changes it: %s\n", rules[r->rule].change);
+    if (queue_rule_change(rule, lang)[0])
+        fprintf(to, "    %s: %s\n", queue_word(QUEUE_WORD_CHANGES, lang), queue_rule_change(rule, lang));
+}
+
+static void print_reason(struct asking *a, const struct ipc_queue_reason *r, FILE *to)
+{
+    print_rule(r, a->lang, to);
     if (r->attempts) {
-        fprintf(to, "    last attempt (%" PRIu32 " so far): ", r->attempts);
-        if (r->remote.len) {
-            queue_print_text(r->remote, false, to);
-            fputs(" said: ", to);
-        }
-        queue_print_text(r->reply, false, to);
-        fputc('\n', to);
-        queue_print_meaning("it means", r->reply, (struct sp_view){0}, to);
+        print_last_attempt(r, a->lang, to);
     } else if (r->reply.len) {
         fputs("    ", to);
         queue_print_text(r->reply, false, to);
         fputc('\n', to);
     }
     if (r->destination.len)
-        print_destination(r, to);
+        print_destination(r, a->lang, to);
+    print_talk(a, r, to);
 }
 
 static void take_reasons(void *ctx, const struct ipc_message *m)
@@ -177,24 +170,15 @@ static void take_reasons(void *ctx, const struct ipc_message *m)
         if (r.rule >= IPC_QUEUE_RULE_N)
             continue;
         if (a->json)
-            json_array_append_new(a->list, reason_json(&r));
-        else {
-            print_reason(&r, stdout);
-            print_talk(a, &r, stdout);
-        }
+            json_array_append_new(a->list, reason_json(&r, a->lang));
+        else
+            print_reason(a, &r, stdout);
     }
 }
 
-static void put_json(json_t *o)
+int queue_look_why(struct queue_store *s, const char *word, bool json, enum reference_lang lang)
 {
-    (void)json_dumpf(o, stdout, JSON_INDENT(2)); /* failures show at the end */
-    putchar('\n');
-    json_decref(o);
-}
-
-int queue_look_why(struct queue_store *s, const char *word, bool json)
-{
-    struct asking a = {.json = json, .list = json_array()};
+    struct asking a = {.json = json, .lang = lang, .list = json_array()};
     struct ipc_queue_done done = {.more = 1};
     uint64_t id;
     int code = queue_parse_id(word, &id);
@@ -207,125 +191,9 @@ int queue_look_why(struct queue_store *s, const char *word, bool json)
             code = queue_fault_of(&done, word);
     }
     if (code == EX_OK && json)
-        put_json(a.list);
+        queue_put_json(a.list);
     else
         json_decref(a.list);
     sp_buf_fini(&a.talk);
-    return queue_finish_output(code);
-}
-
-/* --- destinations ----------------------------------------------------------------------------- */
-
-struct places {
-    bool json;
-    json_t *destinations, *suspensions;
-    size_t n;
-    struct sp_buf last; /* name of the page's last */
-};
-
-static json_t *place_json(const struct ipc_queue_place *p)
-{
-    json_t *o = json_pack("{s:o, s:o, s:b, s:o, s:I, s:b, s:I, s:I, s:I}", "name", queue_json_text(p->name),
-                          "site", queue_json_text(p->site), "suspended", p->suspended, "paused_until",
-                          queue_json_time(p->until_ms), "waiting", (json_int_t)p->waiting, "waiting_is_more",
-                          p->more, "active", (json_int_t)p->active, "connections", (json_int_t)p->connections,
-                          "troubles", (json_int_t)p->troubles);
-    json_object_set_new(o, "delivered", json_integer((json_int_t)p->delivered));
-    json_object_set_new(o, "deferred", json_integer((json_int_t)p->deferred));
-    json_object_set_new(o, "failed", json_integer((json_int_t)p->failed));
-    json_object_set_new(o, "last_good", queue_json_time(p->good_ms));
-    json_object_set_new(o, "last_trouble", queue_json_time(p->bad_ms));
-    json_object_set_new(o, "said", queue_json_text_or_null(p->said));
-    return o;
-}
-
-static void print_place(struct places *all, const struct ipc_queue_place *p, FILE *to)
-{
-    const char *health = p->suspended  ? "suspended"
-                         : p->until_ms ? "paused"
-                         : p->troubles ? "trying"
-                                       : "good";
-    char waiting[32];
-    (void)snprintf(waiting, sizeof waiting, "%" PRIu64 "%s", p->waiting, p->more ? "+" : ""); /* fits */
-    if (all->n == 0)
-        fprintf(to, "%-9s  %8s  %6s  %5s  %9s  %8s  %6s  %s\n", "HEALTH", "WAITING", "ACTIVE", "CONNS",
-                "DELIVERED", "DEFERRED", "FAILED", "DESTINATION");
-    fprintf(to, "%-9s  %8s  %6" PRIu32 "  %5" PRIu32 "  %9" PRIu64 "  %8" PRIu64 "  %6" PRIu64 "  ", health,
-            waiting, p->active, p->connections, p->delivered, p->deferred, p->failed);
-    queue_print_text(p->name, false, to);
-    if (!sp_view_eq(p->name, p->site)) {
-        fputs(" (servers ", to);
-        queue_print_text(p->site, false, to);
-        fputc(')', to);
-    }
-    fputc('\n', to);
-    if (p->until_ms) {
-        fprintf(to, "           nothing is sent there until %s, ", queue_time_of(p->until_ms).s);
-        print_in(p->until_ms, to);
-        fprintf(to, ", after %" PRIu32 " trouble%s in a row\n", p->troubles, p->troubles == 1 ? "" : "s");
-    }
-    if (p->said.len && p->troubles) {
-        fputs("           it said: ", to);
-        queue_print_text(p->said, false, to);
-        fputc('\n', to);
-    }
-}
-
-static void take_suspensions(struct places *all, struct sp_view list)
-{
-    for (struct ipc_queue_suspension p; ipc_next_queue_suspension(&list, &p);) {
-        if (all->json) {
-            json_array_append_new(all->suspensions, json_pack("{s:o, s:o}", "name", queue_json_text(p.name),
-                                                              "since", queue_json_time(p.since_ms)));
-            continue;
-        }
-        fputs("suspended since ", stdout);
-        fputs(queue_time_of(p.since_ms).s, stdout);
-        fputs(": ", stdout);
-        queue_print_text(p.name, false, stdout);
-        fputs("\n", stdout);
-    }
-}
-
-static void take_places(void *ctx, const struct ipc_message *m)
-{
-    struct places *all = ctx;
-    if (m->type != IPC_TYPE_queue_places)
-        return;
-    take_suspensions(all, m->as.queue_places.suspensions);
-    struct sp_view rest = m->as.queue_places.places;
-    for (struct ipc_queue_place p; ipc_next_queue_place(&rest, &p); all->n++) {
-        if (all->json)
-            json_array_append_new(all->destinations, place_json(&p));
-        else
-            print_place(all, &p, stdout);
-        sp_buf_clear(&all->last);
-        (void)sp_buf_add(&all->last, p.name); /* os_heap never says no */
-    }
-}
-
-int queue_look_destinations(struct queue_store *s, bool json)
-{
-    struct places all = {.json = json, .destinations = json_array(), .suspensions = json_array()};
-    struct ipc_queue_done done = {.more = 1};
-    int code = EX_OK;
-    sp_buf_init(&all.last, &os_heap, 1 << 20);
-    while (code == EX_OK && done.more) {
-        struct ipc_message m = {.type = IPC_TYPE_queue_destinations,
-                                .as.queue_destinations = {.after = sp_buf_view(&all.last)}};
-        code = queue_store_ask(s, &m, take_places, &all, &done);
-        if (code == EX_OK)
-            code = queue_fault_of(&done, "");
-    }
-    if (code == EX_OK && json)
-        put_json(json_pack("{s:b, s:O, s:O}", "running", queue_store_is_served(s), "destinations",
-                           all.destinations, "suspensions", all.suspensions));
-    else if (code == EX_OK && !queue_store_is_served(s))
-        puts("no server is running in this folder: destinations are known to a running one");
-    else if (code == EX_OK && all.n == 0)
-        puts("nothing is waiting or under way for any destination");
-    json_decref(all.destinations);
-    json_decref(all.suspensions);
-    sp_buf_fini(&all.last);
     return queue_finish_output(code);
 }
