@@ -303,6 +303,17 @@ class There(Forwarding):
         server.run("queue", "retry", mail)
         self.assertEqual(self.out.wait(1)[0].sender, signed("writer@far.example"))
 
+    def test_without_a_server_nobody_knows_the_sender(self):
+        server = self.start(change=lambda text: text.replace('route = "boxes"', 'route = "hold"').replace(
+            'default-route = "out"', "default-route = hold"))
+        self.send(server, "away@example.org", "ann@example.org")
+        mail = wait_for(server.queue, "the message")[0]["id"]
+        words = "forwarded, perhaps under another sender (a running server tells it)"
+        self.assertNotIn(words, server.run("queue", "show", mail).stdout)
+        self.end(server)
+        shown = sallyport("queue", "show", mail, "--data", str(self.folder / "data")).stdout.splitlines()
+        self.assertEqual([words in line for line in shown if line.startswith("recipient")], [True, False], shown)
+
     def test_an_operator_returns_one(self):
         self.out.rcpt = lambda address: "451 4.2.0 later" if "elsewhere" in address else "250 2.1.5 Ok"
         server = self.start()

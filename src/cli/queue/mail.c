@@ -217,6 +217,8 @@ static void print_recipient(const struct ipc_queue_recipient *r, FILE *to)
         fputs(", sender ", to);
         print_address(r->sender, to);
     }
+    if (r->sender_unsaid)
+        fputs(", forwarded, perhaps under another sender (a running server tells it)", to);
     if (r->attempts)
         fprintf(to, ", %" PRIu32 " attempt%s", r->attempts, r->attempts == 1 ? "" : "s");
     if (r->next_ms)

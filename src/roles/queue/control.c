@@ -56,13 +56,17 @@ static void send_mail(struct page *p, const struct store_mail *mail)
     p->mail = mail->id;
 }
 
-/* Of what is not delivered yet, for the secret that signs it may be another by now. Empty: the message's own.
- */
+/* What is delivered was signed with a secret that may be another by now. */
+static bool is_open(const struct store_recipient *r)
+{
+    return store_state_waits(r->state) || r->state == STORE_HELD;
+}
+
+/* Empty: the message's own. */
 static struct sp_view sender_of(const struct queue_control *c, const struct store_mail *mail,
                                 const struct store_recipient *r, struct sp_buf *made)
 {
-    bool open = store_state_waits(r->state) || r->state == STORE_HELD;
-    struct sp_view sender = open && c->sender ? c->sender(c->ctx, mail, r, made) : mail->sender;
+    struct sp_view sender = is_open(r) && c->sender ? c->sender(c->ctx, mail, r, made) : mail->sender;
     return sp_view_eq(sender, mail->sender) ? (struct sp_view){0} : sender;
 }
 
@@ -93,6 +97,7 @@ static void gather(void *ctx, const struct store_mail *mail, const struct store_
         .remote = r->remote,
         .tls = r->tls,
         .sender = sender_of(p->c, mail, r, &made),
+        .sender_unsaid = is_open(r) && r->forwarded && !p->c->sender,
         .parameters = r->parameters,
     };
     (void)ipc_add_queue_recipient(&p->recipients,
