@@ -191,21 +191,6 @@ static void renew_routes(struct delivery *d)
     }
 }
 
-/* Pools that nobody needs: their configuration is gone, or their domains have no mail any more. */
-static void bury_pools(struct delivery *d)
-{
-    struct delivery_pool **at = &d->pools, *p;
-    while ((p = *at)) {
-        if (p->link_n == 0 && !p->waiting && !p->detours) {
-            *at = p->next;
-            delivery_pool_free(p);
-        } else {
-            at = &p->next;
-        }
-    }
-    delivery_route_bury(d);
-}
-
 /* --- the role ---------------------------------------------------------------------------- */
 
 static void tidy(void *ctx);
@@ -315,8 +300,10 @@ static void tidy(void *ctx)
     struct delivery *d = ctx;
     if (d->stopping && d->link_n == 0)
         role_exit(d->role);
-    if (!d->stopping)
-        bury_pools(d);
+    if (d->stopping)
+        return;
+    delivery_pool_bury(d);
+    delivery_route_bury(d);
 }
 
 void delivery_link_ended(struct delivery *d) { os_later_ask(&d->tidy); }

@@ -139,7 +139,9 @@ struct delivery_site {
 };
 
 struct delivery_pool {
-    struct delivery_pool *next;
+    struct delivery_pool *next, **here; /* of all; what points to this one   */
+    struct delivery_pool *next_idle;    /* of those to be buried, if is_idle */
+    bool is_idle;
     struct delivery *delivery;
     struct delivery_route *route;
     struct delivery_site site;
@@ -162,7 +164,10 @@ struct delivery_pool {
 /* pool.c */
 /* The pool of a route for a site, made when there is none. */
 struct delivery_pool *delivery_pool_of(struct delivery_route *route, const struct delivery_site *site);
-void delivery_pool_free(struct delivery_pool *p);
+/* A link has gone, or what waited: if the pool is needed no more, the next delivery_pool_bury frees it. */
+void delivery_pool_may_go(struct delivery_pool *p);
+/* Its work is as much as pools went, however many there are. None may be in use. */
+void delivery_pool_bury(struct delivery *d);
 void delivery_pool_take(struct delivery_pool *p, struct delivery_attempt *a);
 /* To the front; or out of a pool that is retired, or away when its queue is gone: the next one gives it anew. */
 void delivery_pool_give_back(struct delivery_pool *p, struct delivery_attempt *a);
@@ -354,7 +359,7 @@ struct delivery {
     struct role *role;
     struct dns *dns;
     struct delivery_route *routes;
-    struct delivery_pool *pools;
+    struct delivery_pool *pools, *idle_pools;
     struct sp_table pools_by_site; /* those that are not retired */
     size_t link_n;                 /* of all pools               */
     struct delivery_search *searches;

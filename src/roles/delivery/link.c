@@ -337,6 +337,7 @@ static void over(struct delivery_link *l)
     struct delivery *d = p->delivery;
     remove_link(l);
     delivery_pool_feed(p);
+    delivery_pool_may_go(p);
     delivery_link_ended(d);
 }
 

@@ -74,6 +74,9 @@ static struct delivery_pool *pool_new(struct delivery_route *route, const struct
     (void)sprintf(p->name, "%s %s", route->name, site->hosts[0].name); /* there is room for both */
     p->key = make_key(route, site);
     route->use_n++;
+    p->here = &d->pools;
+    if (p->next)
+        p->next->here = &p->next;
     d->pools = p;
     return p;
 }
@@ -93,13 +96,39 @@ struct delivery_pool *delivery_pool_of(struct delivery_route *route, const struc
     return p;
 }
 
-void delivery_pool_free(struct delivery_pool *p)
+static bool is_needed(const struct delivery_pool *p) { return p->link_n > 0 || p->waiting || p->detours; }
+
+void delivery_pool_may_go(struct delivery_pool *p)
 {
+    struct delivery *d = p->delivery;
+    if (is_needed(p) || p->is_idle)
+        return;
+    p->is_idle = true;
+    p->next_idle = d->idle_pools;
+    d->idle_pools = p;
+}
+
+static void pool_free(struct delivery_pool *p)
+{
+    *p->here = p->next;
+    if (p->next)
+        p->next->here = p->here;
     hide(p);
     delivery_route_release(p->route);
     free(p->name);
     free(p->key);
     free(p);
+}
+
+void delivery_pool_bury(struct delivery *d)
+{
+    struct delivery_pool *p;
+    while ((p = d->idle_pools)) {
+        d->idle_pools = p->next_idle;
+        p->is_idle = false;
+        if (!is_needed(p))
+            pool_free(p);
+    }
 }
 
 /* --- the line ----------------------------------------------------------------------------------- */
@@ -295,6 +324,7 @@ void delivery_pool_retire(struct delivery_pool *p)
         else if (!l->was_ready)
             delivery_link_abandon(l, SP_LIT("not needed any more"));
     }
+    delivery_pool_may_go(p);
 }
 
 /* Its leases died with it: what waits is dropped, what is under way ends for the record of the done. */
@@ -314,4 +344,5 @@ void delivery_pool_forget_queue(struct delivery_pool *p, const struct os_edge *q
     for (struct delivery_link *l = p->links; l; l = l->next)
         if (l->attempt && l->attempt->queue == queue)
             l->attempt->queue = NULL;
+    delivery_pool_may_go(p);
 }
