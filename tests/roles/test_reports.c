@@ -313,10 +313,36 @@ static void test_an_operator_returns_what_was_kept(void **state)
     assert_int_equal(bench_list(b).n, 1);
     assert_int_equal(queue_give_up(bench_queue(b), b->next_id, SP_LIT("by hand")), SP_OK);
     bench_settle(b);
-    assert_true(reported(b, "by hand"));
+    /* Why is what the server said, not who sent the report. */
+    assert_true(reported(b, "Diagnostic-Code: smtp; 550 5.7.1 this is spam\r\n"));
+    assert_false(reported(b, "by hand"));
     /* Of what a stranger wrote the header alone goes to who may be somebody else. */
     assert_false(reported(b, "Body."));
     assert_int_equal(bench_list(b).n, 0);
+    assert_int_equal(queue_give_up(bench_queue(b), b->next_id, SP_LIT("by hand")), SP_ERR_ABSENT); /* once */
+    bench_settle(b);
+    assert_int_equal(count_reports(b, "Action: failed\r\n"), 1);
+    bench_free(b);
+}
+
+/* Refused spam does not fill the disk: what is unreturned goes when there is no room for new mail, and
+ * nothing else does. */
+static void test_what_is_kept_gives_way_to_new_mail(void **state)
+{
+    (void)state;
+    struct bench *b = bench_new(QUICK);
+    bench_deliver(b, IPC_OUTCOME_FAILED, 550, "550 5.7.1 this is spam");
+    for (int i = 0; i < 300; i++) /* more than a page */
+        submit_from(b, (struct sp_mail_parameters){0}, (struct sp_rcpt_parameters){0}, true, 1);
+    bench_deliver(b, IPC_OUTCOME_DEFERRED, 450, "450 4.2.0 later");
+    submit_from(b, (struct sp_mail_parameters){0}, (struct sp_rcpt_parameters){0}, true, 1);
+    watch(b);
+    assert_int_equal(bench_list(b).n, 301);
+    bench_configure(b, BENCH_CONFIG QUICK "limits {\nfree-space = 1024G\n}");
+    watch(b);
+    assert_int_equal(bench_list(b).n, 1);
+    assert_int_equal(bench_list(b).last.state, STORE_DEFERRED);
+    assert_false(reported(b, "Action: "));
     bench_free(b);
 }
 
@@ -437,6 +463,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_nothing_is_kept_that_nobody_would_be_told_of),
     cmocka_unit_test(test_an_operator_returns_what_was_kept),
     cmocka_unit_test(test_none_is_told_to_strangers),
+    cmocka_unit_test(test_what_is_kept_gives_way_to_new_mail),
     cmocka_unit_test(test_a_stranger_is_spared_delays),
     cmocka_unit_test(test_strangers_of_one_domain_get_so_many_reports),
     cmocka_unit_test(test_one_message_that_is_late_makes_one_report),

@@ -30,6 +30,13 @@ static bool is_low(struct queue *q, uint64_t octets)
     return low;
 }
 
+bool queue_is_disk_low(struct queue *q)
+{
+    struct store_space space;
+    return store_space(q->store, &space) == SP_OK &&
+           space.free_octets + space.reusable_octets < q->role->config->limits.free_octets;
+}
+
 /* --- spool ---------------------------------------------------------------------------------- */
 
 uint32_t queue_bringer_of(const struct os_edge *from)

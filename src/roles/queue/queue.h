@@ -423,6 +423,9 @@ int64_t queue_pause_most_ms(uint32_t pause_s);
 /* The configuration was read anew: what it may have mended is tried soon. */
 void queue_pauses_renew(struct queue *q);
 
+/* Has the disk less room than new mail needs, with what the database can use again? */
+bool queue_is_disk_low(struct queue *q);
+
 /* Has the sender to be told that it is late; is the time over in which it is tried? */
 bool queue_is_late(const struct queue *q, const struct store_mail *mail, bool warned, int64_t now);
 bool queue_is_over(const struct queue *q, const struct store_mail *mail, int64_t now);
@@ -496,7 +499,10 @@ struct queue_way {
 /* The caller frees the address. */
 void queue_find_way(struct queue *q, struct sp_view address, struct queue_way *way_out);
 
-/* Return to its sender what waits or is held of a message, but what is under way. SP_ERR_ABSENT: no message.
+/*
+ * Return to its sender what waits or is held of a message, but what is under way. SP_ERR_ABSENT: no message.
+ *
+ *   why  told of it; of what is unreturned, what its server said
  */
 SP_MUST_USE int queue_give_up(struct queue *q, uint64_t mail, struct sp_view why);
 

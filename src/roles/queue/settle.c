@@ -155,7 +155,7 @@ static void log_one(struct queue *q, const struct queue_settling *s, const struc
     if (one->next_ms != STORE_NEVER)
         (void)sp_buf_add_rfc3339(&next, one->next_ms, false); /* fits */
     const char *note = one->unreturned ? "refused; its sender may be forged and is not told"
-                       : o->silent     ? "its time is over; its sender may be forged and is not told"
+                       : o->silent     ? "kept no longer; its sender may be forged and is not told"
                        : one->expired  ? "expired"
                        : o->kind == IPC_OUTCOME_UNKNOWN ? "may be delivered twice"
                                                         : NULL;
@@ -257,42 +257,4 @@ void queue_settle_forget(struct queue *q)
         queue_item_free(q, s->item, STORE_NEVER);
         settling_free(s);
     }
-}
-
-/* --- by the operator ------------------------------------------------------------------------ */
-
-struct giving_up {
-    struct queue *q;
-    struct queue_item *item;
-};
-
-static void give_up_one(void *ctx, const struct store_mail *mail, const struct store_recipient *r)
-{
-    struct giving_up *g = ctx;
-    if ((!store_state_waits(r->state) && r->state != STORE_HELD) ||
-        queue_is_under_way(g->q, mail->id, r->number))
-        return;
-    if (!g->item) {
-        g->item = queue_item_new(mail, false);
-        g->item->looked_up = true;
-        queue_item_aim(g->item, queue_destination_of(g->q, r->route, r->address));
-    }
-    queue_item_add(g->item, r);
-}
-
-int queue_give_up(struct queue *q, uint64_t mail, struct sp_view why)
-{
-    enum { PAGE = 1000 };
-    struct giving_up g = {.q = q};
-    struct store_cursor cursor = {.mail = mail, .only = true};
-    int status = SP_OK;
-    while (!status && !cursor.end)
-        status = store_list(q->store, &cursor, PAGE, give_up_one, &g);
-    if (!g.item)
-        return status;
-    struct queue_outcome outcome = {
-        .kind = IPC_OUTCOME_FAILED, .returned = true, .enhanced = SP_LIT("5.3.0"), .reply = why};
-    queue_settle(q, g.item, &outcome, 1);
-    queue_batch_commit(q);
-    return q->failing ? SP_ERR_IO : status;
 }

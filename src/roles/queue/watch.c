@@ -1,7 +1,8 @@
 /*
  * What has waited too long without an attempt that would have shown it: a walk over the messages, oldest
- * first, up to those that are young. A message that is met is taken out of the window first, so that it is
- * judged by what the store knows and by nobody else meanwhile.
+ * first, up to those that are young. What has failed and is kept unreturned goes when its time is over, or
+ * when there is no room for new mail: else refused spam could fill the disk. A message that is met is taken
+ * out of the window first, so that it is judged by what the store knows and by nobody else meanwhile.
  */
 #include "roles/queue/queue.h"
 
@@ -31,6 +32,7 @@ struct walk {
     struct queue *q;
     int64_t now;
     bool met;             /* the store has a message at all           */
+    bool full;            /* there is no room for new mail            */
     bool young;           /* a message came that is too young for all */
     uint64_t mails[PAGE]; /* that were noted */
     size_t n;
@@ -104,7 +106,7 @@ static bool is_found(const struct walk *w, const struct store_mail *mail, const 
     struct queue *q = w->q;
     bool over = queue_is_over(q, mail, w->now);
     if (r->state == STORE_HELD)
-        return r->unreturned && over;
+        return r->unreturned && (over || w->full);
     if (!store_state_waits(r->state))
         return false;
     /* What is due at its end anyway is judged by that attempt. */
@@ -133,9 +135,9 @@ static void note_by_age(void *ctx, const struct store_mail *mail, const struct s
     const struct config_queue *c = &w->q->role->config->queue;
     uint32_t least_s = c->warn_after_s && c->warn_after_s < c->expire_s ? c->warn_after_s : c->expire_s;
     w->met = true;
-    if (w->now - mail->received_ms < (int64_t)least_s * 1000)
-        w->young = true;
-    else
+    bool young = w->now - mail->received_ms < (int64_t)least_s * 1000;
+    w->young = w->young || (young && !w->full);
+    if (!young || w->full)
         note(ctx, mail, r);
 }
 
@@ -195,6 +197,7 @@ void queue_watch_step(struct queue *q)
         return;
     }
     queue_batch_commit(q); /* what is being settled is not to be met as waiting */
+    w.full = queue_is_disk_low(q);
     int status = SP_OK;
     if (watch->pages == 0)
         status = store_late(q->store, w.now, PAGE, note, &w);
