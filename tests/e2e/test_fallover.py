@@ -1,6 +1,7 @@
 """From one mail server to the next: addresses that race, hosts that are dead, and hosts that will not have a mail now."""
 import signal
 import socket
+import time
 import unittest
 
 from fake_server import FakeServer
@@ -135,21 +136,54 @@ class Race(World, Fallover):
                                      if r["address"] == f"x@{name}.example" and r["attempts"]], "an attempt")
             self.assertIn(f"connect to {host}.example [127.0.99.9]:{self.port}: Connection refused", said[0])
 
-    def test_no_more_than_four_at_once(self):
-        holes = [f"127.0.99.{n}" for n in range(21, 28)]
-        self.publish_more("".join(f"many A {h}\n" for h in holes) + "crowd MX 10 many\n")
+    def holes(self, names, addresses):
+        """Hosts of these names, each with so many addresses where nobody answers, the same for all of them."""
+        holes = [f"127.0.99.{n}" for n in range(21, 21 + addresses)]
+        self.publish_more("".join(f"{name} A {h}\n" for name in names for h in holes) +
+                          "".join(f"to-{name} MX 10 {name}\n" for name in names))
         for h in holes:
             self.blackhole(h)
-        server = self.relay()
-        held, most = half_open(self.port), 0
-        self.send(server, "x@crowd.example")
+
+    def most(self, held, reached):
+        """How many connections were half open at once until it was reached."""
+        most = 0
 
         def watch():
             nonlocal most
             most = max(most, len(half_open(self.port) - held))
-            return len(server.logs("host-down")) >= 3
-        wait_for(watch, "three that are given up")
-        self.assertEqual(most, 4)
+            return reached(most)
+        wait_for(watch, "that many connections under way")
+        for _ in range(20):  # and some more turns of each race
+            most = max(most, len(half_open(self.port) - held))
+            time.sleep(0.05)
+        return most
+
+    def test_no_more_than_four_at_once(self):
+        self.holes(["many"], 7)
+        server = self.relay()
+        held = half_open(self.port)
+        self.send(server, "x@to-many.example")
+        self.assertEqual(self.most(held, lambda _: len(server.logs("host-down")) >= 3), 4)
+
+    def test_the_limit_of_a_destination_holds_for_its_races_together(self):
+        """Two connections are allowed, and three more while they are sought; each of the two would like four."""
+        self.holes(["many"], 4)
+        server = self.relay(route="connections = 2")
+        held = half_open(self.port)
+        server.run("queue", "suspend", "to-many.example")
+        for i in range(4):
+            self.send(server, f"x{i}@to-many.example")
+        server.run("queue", "resume", "to-many.example")
+        self.assertEqual(self.most(held, lambda most: most >= 5), 5)
+
+    def test_the_limit_of_the_process(self):
+        """A hundred destinations would like four connections each: one for each, and 256 more."""
+        names = [f"many{i}" for i in range(100)]
+        self.holes(names, 4)
+        server = self.relay()
+        held = half_open(self.port)
+        self.send(server, *(f"x@to-{name}.example" for name in names))
+        self.assertEqual(self.most(held, lambda most: most >= 356), 356)
 
 
 class Proof(Secured, Fallover):
