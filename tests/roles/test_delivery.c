@@ -417,6 +417,34 @@ static void test_refusals(void **state)
     bury();
 }
 
+#define CHUNKED "S 220 mx\nC EHLO\nS 250-mx\nS 250 CHUNKING\n"
+
+/* Somebody in between passes EHLO on and knows no BDAT: each line of the chunk is a command to it. */
+static void test_chunks_that_nobody_knows(void **state)
+{
+    (void)state;
+    BORN_WITH(
+        "connections = 1\n",
+        CHUNKED
+        "C MAIL\nS 250 ok\nC RCPT\nS 250 ok\nC BDAT 20 LAST\nS 500 5.5.1 what?\nC Subject\nS 500 what?\nC "
+        "\nS 500 what?\nC .dot\nS 500 what?\nX",
+        CHUNKED "L\n" MAIL "R");
+    expect(attempt((struct wish){0}), IPC_OUTCOME_DELIVERED, 250, "taken");
+    expect(attempt((struct wish){0}), IPC_OUTCOME_DELIVERED, 250, "taken");
+    assert_int_equal(rig.fake.connection_n, 2);
+    bury();
+}
+
+/* A message that is refused in chunks is refused. */
+static void test_a_chunk_refused(void **state)
+{
+    (void)state;
+    BORN(CHUNKED
+         "C MAIL\nS 250 ok\nC RCPT\nS 250 ok\nC BDAT 20 LAST\nC Subject\nC \nC .dot\nS 554 5.7.1 no\n");
+    expect(attempt((struct wish){0}), IPC_OUTCOME_FAILED, 554, "554 5.7.1 no");
+    bury();
+}
+
 static void test_lost_after_the_dot(void **state)
 {
     (void)state;
@@ -850,6 +878,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_out_of_descriptors),
     cmocka_unit_test(test_many_for_nobody),
     cmocka_unit_test(test_refusals),
+    cmocka_unit_test(test_chunks_that_nobody_knows),
+    cmocka_unit_test(test_a_chunk_refused),
     cmocka_unit_test(test_lost_after_the_dot),
     cmocka_unit_test(test_stale_connection),
     cmocka_unit_test(test_worn_out_connection),

@@ -155,6 +155,7 @@ struct delivery_pool {
     size_t link_n, dialling_n;
     size_t detour_link_n, dialling_detour_n; /* of these, for detours */
     bool making_room;                        /* a link leaves for one */
+    bool no_chunks;                          /* it did not know BDAT, whatever it offered */
     size_t extra_n; /* connections under way beyond one for each link */
     uint64_t taken_n;        /* attempts so far                                                   */
     uint64_t enough_till_ms; /* monotonic: the server has just refused one more connection         */

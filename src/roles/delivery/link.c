@@ -1,12 +1,14 @@
 /*
  * One connection to a server, used for mail after mail.
  *
- * Three cases are not what the outcome says, and are tried anew at once:
+ * Four cases are not what the outcome says, and are tried anew at once:
  * - a server closes idle connections, and the close crosses with our MAIL: nothing of the mail was answered,
  * so it goes over another connection;
  * - a server takes only so many mails over a connection, and says so at the next MAIL (452, as OpenSMTPD
  * does, or 421): the same;
- * - a server takes only so many recipients in a transaction (452, 552): the others go in the next one.
+ * - a server takes only so many recipients in a transaction (452, 552): the others go in the next one;
+ * - a server offers CHUNKING and does not know BDAT, as where a filter in between passes EHLO on: by DATA,
+ * then.
  */
 #include "base/view.h"
 #include "os/clock.h"
@@ -91,6 +93,7 @@ void delivery_link_begin(struct delivery_link *l, struct delivery_attempt *a)
         .wall_ms = os_wall_ms(),
         .eight_bit = a->eight_bit,
         .send_eight_bit = !a->declared_eight_bit, /* its sender did not ask for more than trying */
+        .chunk = l->pool->no_chunks ? 0 : SP_CLIENT_CHUNK_DEFAULT,
     };
     l->mail.parameters.hold_until_ms = 0; /* the queue has held it: whoever sends it earlier means it */
     client_mail(l->client, &l->mail);
@@ -133,6 +136,20 @@ static bool was_stale(const struct delivery_link *l, const struct client_verdict
            (worn_out || (unanswered && (v->code == 0 || v->code == 421)));
 }
 
+static bool was_misled(const struct delivery_link *l, const struct client_verdict *v)
+{
+    bool chunk = strcmp(v->phase, "BDAT") == 0 || strcmp(v->phase, "BDAT_LAST") == 0;
+    return chunk && l->mail.chunk > 0 && (v->code == 500 || v->code == 502);
+}
+
+static void use_no_chunks(struct delivery_link *l, const struct client_verdict *v)
+{
+    l->lost = true;
+    if (!l->pool->no_chunks)
+        os_log(OS_INFO, "no-chunks", OS_STR("remote", v->remote), OS_VIEW("why", v->text));
+    l->pool->no_chunks = true;
+}
+
 static bool was_crowded(const struct client_verdict *v)
 {
     bool told = strcmp(v->phase, "RCPT") == 0 && (v->code == 452 || v->code == 552);
@@ -162,6 +179,8 @@ static void take_outcome(void *ctx, size_t recipient, const struct client_verdic
         keep_crowd(l, recipient, v);
     } else if (was_stale(l, v)) {
         l->lost = true;
+    } else if (was_misled(l, v)) {
+        use_no_chunks(l, v);
     } else {
         l->taken_n += v->fate == SP_CLIENT_DELIVERED;
         delivery_detour_settle(l, l->targets[recipient], &o);
