@@ -51,6 +51,7 @@ struct bench {
     char folder[64];
     struct bench_end smtpd, delivery[BENCH_DELIVERIES];
     uint64_t next_id, next_tag;
+    int8_t priority; /* of what is submitted */
 };
 
 static int64_t bench_now_ms;
@@ -323,6 +324,7 @@ static inline uint64_t bench_submit(struct bench *b, const char *sender, const c
                            .client = SP_LIT("127.0.0.1"),
                            .sender = sp_view_of(sender),
                            .recipients = sp_buf_view(&list),
+                           .parameters = {.priority = b->priority},
                            .size = sizeof BENCH_CONTENT - 1,
                            .content = SP_LIT(BENCH_CONTENT)};
     assert_int_equal(

@@ -245,13 +245,13 @@ static size_t sort_recipients(struct queue *q, struct acceptance *a, struct sp_v
 }
 
 /* What its destination cannot take now waits in the store from the start. */
-static void park_crowded(struct queue *q, struct store_recipient *to, size_t n)
+static void park_crowded(struct queue *q, const struct store_mail *mail, struct store_recipient *to, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         if (!store_state_waits(to[i].state))
             continue;
         struct queue_destination *d = queue_destination_of(q, to[i].route, to[i].address);
-        if (queue_window_is_crowded(q, d)) {
+        if (queue_window_is_crowded(q, d, mail->parameters.priority)) {
             d->parked = true;
             to[i].parked = d->name; /* which parked keeps */
         } else {
@@ -288,7 +288,7 @@ static int store_message(struct queue *q, struct acceptance *a, const struct ipc
     bool leased = due_of(&a->mail) <= a->mail.received_ms && queue_window_has_room(q, n);
     int status = SP_OK;
     if (leased)
-        park_crowded(q, to, n);
+        park_crowded(q, &a->mail, to, n);
     if (n)
         status = store_add(q->store, &a->mail, to, n, m->spooled ? NULL : &m->content, leased);
     if (!status && leased)

@@ -40,6 +40,7 @@ enum {
     QUEUE_WINDOW_MAX = 10000,    /* recipients in memory that the store gave                        */
     QUEUE_FRESH_MAX = 10000,     /* and recipients of new messages, whatever the others wait for    */
     QUEUE_SHARE_MAX = 1000,      /* of them waiting for one destination; the rest is parked         */
+    QUEUE_URGENT_MAX = 200,      /* and so many more of a priority above normal                     */
     QUEUE_SITES_MAX = 20000,     /* sites, above which none is remembered without mail: some 10 MiB */
     QUEUE_TALKS_MAX = 1024,      /* conversations of sites, and of messages: some KiB each          */
     QUEUE_BATCH_MAX = 1024,      /* entries in one transaction                                      */
@@ -281,7 +282,7 @@ struct queue_item *queue_window_take(struct queue *q, struct queue_destination *
 /* Room for n recipients of a new message? */
 bool queue_window_has_room(const struct queue *q, size_t n);
 /* Is recipients of a new message for this destination to be parked at once? */
-bool queue_window_is_crowded(const struct queue *q, const struct queue_destination *d);
+bool queue_window_is_crowded(const struct queue *q, const struct queue_destination *d, int priority);
 /* Is there room for recipients that the store has? */
 bool queue_window_wants_more(const struct queue *q);
 /* Lease from the store what is due, park what cannot go: a bounded number. true: there may be more now. */

@@ -130,7 +130,7 @@ int queue_add_own(struct queue *q, struct sp_view address, const struct store_ma
                                  .reply =
                                      route ? (struct sp_view){0} : SP_LIT("no route leads to this domain")};
     struct queue_destination *d = held ? NULL : queue_destination_of(q, name, to.address);
-    if (d && queue_window_is_crowded(q, d)) {
+    if (d && queue_window_is_crowded(q, d, mail->parameters.priority)) {
         to.parked = d->name;
         d->parked = true;
     }

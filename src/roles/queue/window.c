@@ -237,9 +237,22 @@ bool queue_window_has_room(const struct queue *q, size_t n)
     return q->window.fresh == 0 || q->window.fresh + n <= QUEUE_FRESH_MAX;
 }
 
-bool queue_window_is_crowded(const struct queue *q, const struct queue_destination *d)
+/* They stand in front. */
+static size_t count_urgent(const struct queue_line *line)
 {
-    return d->waiting >= QUEUE_SHARE_MAX || queue_destination_is_blocked(q, d, q->wall_ms());
+    size_t n = 0;
+    for (const struct queue_item *item = line->first; item && n < QUEUE_URGENT_MAX; item = item->next) {
+        if (item->mail.parameters.priority <= 0)
+            break;
+        n += item->target_n;
+    }
+    return n;
+}
+
+bool queue_window_is_crowded(const struct queue *q, const struct queue_destination *d, int priority)
+{
+    bool spared = priority > 0 && count_urgent(&d->fresh) + count_urgent(&d->retries) < QUEUE_URGENT_MAX;
+    return (d->waiting >= QUEUE_SHARE_MAX && !spared) || queue_destination_is_blocked(q, d, q->wall_ms());
 }
 
 bool queue_window_wants_more(const struct queue *q) { return q->window.stored <= QUEUE_WINDOW_MAX / 2; }
@@ -271,7 +284,8 @@ static void put_all(struct queue_filling *f)
     while (f->items) {
         struct queue_item *item = f->items;
         f->items = item->next;
-        if (item->destination != f->only && queue_window_is_crowded(f->q, item->destination)) {
+        if (item->destination != f->only &&
+            queue_window_is_crowded(f->q, item->destination, item->mail.parameters.priority)) {
             item->next = f->crowd;
             f->crowd = item;
         } else {
