@@ -52,7 +52,8 @@ struct sp_view srs_secret(struct sp_view line)
 {
     if (line.len && line.p[line.len - 1] == '\r')
         line.len--;
-    return sp_view_trim(line);
+    line = sp_view_trim(line);
+    return line.len && line.p[0] == '#' ? (struct sp_view){0} : line;
 }
 
 void srs_take(struct srs *s, const struct ipc_srs_secrets *m)

@@ -19,7 +19,8 @@ struct srs;
 struct srs *srs_new(void);
 void srs_free(struct srs *s);
 
-/* The secret in a line of the file: without spaces around it; empty: none. */
+/* The secret in a line of the file: without spaces around it; empty: none, nor in a remark, which begins with
+ * #. */
 struct sp_view srs_secret(struct sp_view line);
 
 /* Secrets for a generation of the configuration; in use from srs_use on, when those before are wiped. */

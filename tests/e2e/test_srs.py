@@ -405,7 +405,7 @@ class Back(Forwarding):
             before = len(server.logs("reloaded"))
             server.process.send_signal(signal.SIGHUP)
             wait_for(lambda: len(server.logs("reloaded")) > before, "the reload")
-        reload(OTHER, "", SECRET)
+        reload("# made by openssl, anno 2026", OTHER, "", SECRET)  # what everybody can guess signs nothing
         self.send(server, signed("writer@far.example"), sender="")
         self.send(server, "away@example.org")
         self.assertEqual({m.sender for m in self.out.wait(2)}, {"", signed("writer@far.example", OTHER)})
@@ -440,7 +440,7 @@ class Configured(Forwarding):
             self.assertNotEqual(done.returncode, 0, change)
             self.assertIn(words, done.stderr)
         for lines, mode, words in ((("short",), 0o600, "secrets:1: the secret has fewer than 16 characters"),
-                                   (("", ""), 0o600, "secrets: holds no secret"), ((SECRET,) * 17, 0o600, "more than 16 secrets"),
+                                   (("", "# " + SECRET), 0o600, "secrets: holds no secret"), ((SECRET,) * 17, 0o600, "more than 16 secrets"),
                                    ((SECRET, "x" * 256), 0o600, "secrets:2: the secret is longer"),
                                    ((SECRET,), 0o644, "secrets: every user of this machine may read")):
             self.secrets(*lines, mode=mode)
