@@ -23,7 +23,7 @@ enum {
 struct store_tls_session {
     uint32_t day; /* since 1970-01-01, UTC */
     struct sp_view domain;
-    struct sp_view policy, strings, patterns; /* strings and patterns: one a line */
+    struct sp_view policy, strings, patterns; /* one a line; patterns: see tls_session of ipc/ */
     struct sp_view result;                    /* "success" or a type of failure    */
     struct sp_view sending_ip, mx, helo, receiving_ip, reason;
     uint64_t n;

@@ -122,7 +122,7 @@ class Reports(Secured):
             what = policy["policy"]
             self.assertLessEqual(set(what), {"policy-type", "policy-string", "policy-domain", "mx-host"})
             self.assertIn(what["policy-type"], POLICIES)
-            self.assertEqual(what["policy-domain"], "one.example")
+            self.assertEqual(what["policy-domain"], "mx1.example" if what["policy-type"] == "tlsa" else "one.example")
             self.assertEqual(set(policy["summary"]), {"total-successful-session-count", "total-failure-session-count"})
             failures = policy.get("failure-details", [])
             for failure in failures:
@@ -161,7 +161,7 @@ class Sent(Reports):
         self.assertEqual((row["successful"], row["failed"], row["state"]), (sessions, 0, "counting"))
         whole = self.mailed(server, hop)
         policy, = whole["policies"]
-        self.assertEqual(policy, {"policy": {"policy-type": "tlsa", "policy-string": [record], "policy-domain": "one.example"},
+        self.assertEqual(policy, {"policy": {"policy-type": "tlsa", "policy-string": [record], "policy-domain": "mx1.example"},
                                   "summary": {"total-successful-session-count": sessions, "total-failure-session-count": 0}})
         line = server.wait_log("tls-report-sent", domain="one.example")
         self.assertEqual(line["to"], "mailto:reports@implicit.example")

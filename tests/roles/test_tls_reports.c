@@ -20,6 +20,10 @@ static struct ipc_tls_session session_of(const char *domain, enum ipc_tls_policy
         t.strings = SP_LIT("version: STSv1\nmode: testing\nmx: mx.example.net\nmax_age: 86400");
         t.patterns = SP_LIT("mx.example.net");
     }
+    if (policy == IPC_TLS_POLICY_TLSA) {
+        t.strings = SP_LIT("3 1 1 0a\n3 1 1 0b");
+        t.patterns = SP_LIT("mx.example.net");
+    }
     if (result != IPC_TLS_RESULT_SUCCESS) {
         t.sending_ip = SP_LIT("192.0.2.1");
         t.mx = SP_LIT("mx.example.net");
@@ -190,7 +194,10 @@ static const char expected[] =
     "1\","
     "\"failed-session-count\":3,\"failure-reason-code\":\"certificate has \\\"expired\\\"??\"},"
     "{\"result-type\":\"sts-policy-fetch-error\",\"failed-session-count\":1,"
-    "\"failure-reason-code\":\"HTTP 404\"}]}]}";
+    "\"failure-reason-code\":\"HTTP 404\"}]},"
+    "{\"policy\":{\"policy-type\":\"tlsa\",\"policy-string\":[\"3 1 1 0a\",\"3 1 1 0b\"],"
+    "\"policy-domain\":\"mx.example.net\"},"
+    "\"summary\":{\"total-successful-session-count\":1,\"total-failure-session-count\":0}}]}";
 
 static void test_the_report_word_for_word(void **state)
 {
@@ -205,6 +212,7 @@ static void test_the_report_word_for_word(void **state)
         tell(b, session_of("example.net", IPC_TLS_POLICY_STS, IPC_TLS_RESULT_CERTIFICATE_EXPIRED));
     for (size_t i = 0; i < 2; i++)
         tell(b, session_of("example.net", IPC_TLS_POLICY_STS, IPC_TLS_RESULT_SUCCESS));
+    tell(b, session_of("example.net", IPC_TLS_POLICY_TLSA, IPC_TLS_RESULT_SUCCESS));
     struct ipc_tls_session no_policy =
         session_of("example.net", IPC_TLS_POLICY_STS, IPC_TLS_RESULT_STS_POLICY_FETCH_ERROR);
     no_policy.sending_ip = no_policy.mx = no_policy.helo = no_policy.receiving_ip = (struct sp_view){0};
@@ -218,7 +226,7 @@ static void test_the_report_word_for_word(void **state)
                                           .end_ms = (DAY + 1LL) * QUEUE_TLS_DAY_MS - 1000};
     assert_int_equal(
         queue_tls_json(bench_queue(b)->store, DAY, SP_LIT("example.net"), &facts, &json, &good, &bad), SP_OK);
-    assert_int_equal(good, 3);
+    assert_int_equal(good, 4);
     assert_int_equal(bad, 4);
     assert_int_equal(queue_tls_gzip(sp_buf_view(&json), &packed), SP_OK);
     sp_buf_add_u8(&json, 0);

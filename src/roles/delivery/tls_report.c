@@ -175,6 +175,7 @@ void delivery_tls_tell_session(const struct delivery_racer *r)
     if (by_tlsa) {
         told.policy = IPC_TLS_POLICY_TLSA;
         told.strings = sp_buf_view(&h->tlsa_text);
+        told.patterns = sp_view_of(h->base);
     } else if (l->aim->policy) {
         put(&told, &text);
     }
@@ -195,6 +196,7 @@ void delivery_tls_tell_no_tlsa(const struct delivery_dial_host *h, enum dns_verd
         return;
     struct ipc_tls_session told = {.domain = sp_view_of(l->aim->domain),
                                    .policy = IPC_TLS_POLICY_TLSA,
+                                   .patterns = sp_view_of(h->base),
                                    .result = IPC_TLS_RESULT_DNSSEC_INVALID,
                                    .mx = sp_view_of(h->host->name),
                                    .reason = sp_view_of(*why ? why : dns_verdict_text(verdict))};

@@ -85,14 +85,16 @@ static void end_policy(struct writing *w)
     w->policy = w->details = NULL;
 }
 
+/* RFC 8460 1.1: the domain of a policy of DANE is its "TLSA base domain", which is a host of the domain. */
 static void begin_policy(struct writing *w, const struct store_tls_session *t)
 {
     json_t *policy = owned(json_object());
+    bool by_host = t->patterns.len > 0 && sp_view_eq(t->policy, SP_LIT("tlsa"));
     put(policy, "policy-type", text(t->policy));
     if (t->strings.len > 0)
         put(policy, "policy-string", lines(t->strings));
-    put(policy, "policy-domain", text(t->domain));
-    if (t->patterns.len > 0)
+    put(policy, "policy-domain", text(by_host ? t->patterns : t->domain));
+    if (t->patterns.len > 0 && !by_host)
         put(policy, "mx-host", lines(t->patterns));
     w->policy = owned(json_object());
     put(w->policy, "policy", policy);
