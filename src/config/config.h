@@ -204,6 +204,7 @@ struct config_tls_reports {
     const char *organization; /* NULL: the host name */
     const char *contact;
     const char *from; /* an address; NULL: contact */
+    bool private_addresses;
 };
 
 enum config_keep { CONFIG_KEEP_FAILED, CONFIG_KEEP_ALL, CONFIG_KEEP_NONE };

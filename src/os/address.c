@@ -167,3 +167,43 @@ bool os_network_has(const struct os_network *n, const struct os_address *a)
         return false;
     return bits == 0 || (octets[whole] ^ n->octets[whole]) >> (8 - bits) == 0;
 }
+
+#define V4(a, b, c, d, n)                                                                                    \
+    {                                                                                                        \
+        {[10] = 0xff, 0xff, a, b, c, d}, .prefix = 96 + (n), .v4 = true                                      \
+    }
+#define V6(a, b, n)                                                                                          \
+    {                                                                                                        \
+        {a, b}, .prefix = (n)                                                                                \
+    }
+
+/* RFC 6890 and the registries that it began; what is for documentation alone harms nobody. */
+static const struct os_network not_public[] = {
+    V4(0, 0, 0, 0, 8),    V4(10, 0, 0, 0, 8),     V4(100, 64, 0, 0, 10),
+    V4(127, 0, 0, 0, 8),  V4(169, 254, 0, 0, 16), V4(172, 16, 0, 0, 12),
+    V4(192, 0, 0, 0, 24), V4(192, 168, 0, 0, 16), V4(198, 18, 0, 0, 15),
+    V4(224, 0, 0, 0, 3),  V6(0, 0, 80),           {{0, 0x64, 0xff, 0x9b, 0, 1}, 48, false},
+    V6(0x20, 0x02, 16),   V6(0xfc, 0, 7),         V6(0xfe, 0x80, 9),
+    V6(0xff, 0, 8),
+};
+
+/* Behind a translator (RFC 6052) it is an IPv4 address that is reached. */
+static struct os_address translated(const struct os_address *a)
+{
+    static const struct os_network translator = {{0, 0x64, 0xff, 0x9b}, 96, false};
+    struct os_address to = *a;
+    if (!os_network_has(&translator, a))
+        return to;
+    to = (struct os_address){.as.v4.sin_family = AF_INET, .len = sizeof to.as.v4};
+    memcpy(&to.as.v4.sin_addr, a->as.v6.sin6_addr.s6_addr + 12, 4);
+    return to;
+}
+
+bool os_address_is_public(const struct os_address *a)
+{
+    struct os_address to = translated(a);
+    for (size_t i = 0; i < sizeof not_public / sizeof *not_public; i++)
+        if (os_network_has(&not_public[i], &to))
+            return false;
+    return a->as.any.sa_family == AF_INET || a->as.any.sa_family == AF_INET6;
+}

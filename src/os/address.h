@@ -27,6 +27,8 @@ void os_address_text(const struct os_address *a, char *text_out);
 void os_address_host(const struct os_address *a, char *host_out);
 
 bool os_address_is_loopback(const struct os_address *a);
+/* Of a host that anybody may have: not this machine, its link, a private network, a group, or what is reserved. */
+bool os_address_is_public(const struct os_address *a);
 uint16_t os_address_port(const struct os_address *a);
 
 /* Bind a stream socket without listening yet, non-blocking, close-on-exec. -1 with errno. */

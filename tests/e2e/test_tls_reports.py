@@ -22,6 +22,7 @@ tls-reports {{
     organization = "Us, of Example"
     contact = "postmaster@us.example"
     from = "tls-reports@us.example"
+    private-addresses = {private}
 }}
 {more}
 """
@@ -38,8 +39,13 @@ class Receiver:
     """A web server that takes reports: what was posted is in `posts`, as (path, type, body)."""
 
     def __init__(self, pair, status=201):
-        self.status, self.posts = status, []
+        self.status, self.posts, self.calls = status, [], 0
         owner = self
+
+        class Server(http.server.ThreadingHTTPServer):
+            def verify_request(self, *_):
+                owner.calls += 1
+                return True
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
@@ -52,7 +58,7 @@ class Receiver:
             def log_message(self, *_):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.99.8", 0), Handler)
+        self.server = Server(("127.0.99.8", 0), Handler)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*pair)
         self.server.socket = context.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
@@ -65,8 +71,8 @@ class Receiver:
 
 
 class Reports(Secured):
-    def relay(self, route="", more="", **options):
-        return super().relay(f"connections = 1\n {route}", SECTION.format(more=more), **options)
+    def relay(self, route="", more="", private="yes", **options):
+        return super().relay(f"connections = 1\n {route}", SECTION.format(more=more, private=private), **options)
 
     def days(self, server, domain="one.example"):
         listed = json.loads(server.run("queue", "tls-reports", "--json").stdout)
@@ -176,7 +182,8 @@ class Sent(Reports):
     def web(self, pair, status=201, more=""):
         web = Receiver(pair, status)
         self.addCleanup(web.stop)
-        self.publish(f'_smtp._tls.one TXT "v=TLSRPTv1; rua=https://web.example:{web.port}/v1/tlsrpt{more}"\nweb A 127.0.99.8\n')
+        self.publish(f'_smtp._tls.one TXT "v=TLSRPTv1; rua=https://web.example:{web.port}/v1/tlsrpt'
+                     + more.format(port=web.port) + '"\nweb A 127.0.99.8\n')
         return web
 
     def test_the_report_is_posted(self):
@@ -214,6 +221,21 @@ class Sent(Reports):
         self.counted(server, 1)
         self.one_failure(self.mailed(server, hop), "no-policy-found", "starttls-not-supported")
         self.assertEqual(len(web.posts), 1)
+
+    def test_a_stranger_has_no_server_of_ours_asked(self):
+        pair = self.certificate("web.example")
+        web = self.web(pair, 200, ",https://127.0.99.8:{port}/,https://[::ffff:127.0.99.8]:{port}/,mailto:reports@implicit.example")
+        self.host(1)
+        hop = self.host(3)
+        server = self.relay(f'ca-file = "{self.authority.certificate}"', private="no")
+        self.send(server, "x@one.example")
+        self.counted(server, 1)
+        self.one_failure(self.mailed(server, hop), "no-policy-found", "starttls-not-supported")
+        self.assertEqual(web.posts, [])
+        self.assertEqual(web.calls, 0)
+        row = wait_for(lambda: [r for r in self.days(server) if r["sent_to"]], "what became of it")[0]
+        self.assertEqual(row["sent_to"], "mailto:reports@implicit.example")
+        self.assertIn("its address is of this machine or of a private network", row["said"])
 
     def test_when_nobody_takes_it_the_reason_is_shown(self):
         web = self.web(self.certificate("web.example"), 500)
@@ -260,7 +282,7 @@ class Sent(Reports):
         self.assertIn("nothing was counted", server.run("queue", "tls-reports").stdout)
         self.assertIn("nothing was counted", server.run("queue", "tls-send", "today", check=False).stderr)
         path = self.folder / "sallyport.conf"
-        path.write_text(path.read_text() + SECTION.format(more=""))
+        path.write_text(path.read_text() + SECTION.format(more="", private="no"))
         server.process.send_signal(signal.SIGHUP)
         server.wait_log("reloaded")
         self.send(server, "x@one.example")

@@ -154,6 +154,59 @@ static bool inside(const char *network, const char *ip)
     return os_network_has(&n, &a);
 }
 
+static void test_public_ones(void **state)
+{
+    static const char *const are[] = {"8.8.8.8:1",        "11.0.0.0:1",           "100.63.255.255:1",
+                                      "100.128.0.0:1",    "169.253.0.1:1",        "172.15.0.1:1",
+                                      "172.32.0.1:1",     "192.167.0.1:1",        "198.17.0.1:1",
+                                      "198.20.0.1:1",     "223.255.255.255:1",    "[2001:db8::1]:1",
+                                      "[2606:4700::1]:1", "[64:ff9b::808:808]:1", "[::ffff:8.8.8.8]:1"};
+    static const char *const are_not[] = {"0.0.0.0:1",
+                                          "0.1.2.3:1",
+                                          "10.0.0.1:1",
+                                          "100.64.0.1:1",
+                                          "100.127.255.255:1",
+                                          "127.0.0.1:1",
+                                          "127.9.9.9:1",
+                                          "169.254.169.254:1",
+                                          "172.16.0.1:1",
+                                          "172.31.255.255:1",
+                                          "192.0.0.1:1",
+                                          "192.168.1.1:1",
+                                          "198.18.0.1:1",
+                                          "198.19.255.255:1",
+                                          "224.0.0.1:1",
+                                          "255.255.255.255:1",
+                                          "[::]:1",
+                                          "[::1]:1",
+                                          "[::7f00:1]:1",
+                                          "[::ffff:127.0.0.1]:1",
+                                          "[::ffff:10.0.0.1]:1",
+                                          "[64:ff9b::7f00:1]:1",
+                                          "[64:ff9b::a00:1]:1",
+                                          "[64:ff9b:1::1]:1",
+                                          "[2002:7f00:1::]:1",
+                                          "[fc00::1]:1",
+                                          "[fdff::1]:1",
+                                          "[fe80::1]:1",
+                                          "[fec0::1]:1",
+                                          "[ff02::1]:1"};
+    (void)state;
+    struct os_address a;
+    for (size_t i = 0; i < sizeof are / sizeof *are; i++) {
+        assert_int_equal(os_address_parse(sp_view_of(are[i]), &a), SP_OK);
+        if (!os_address_is_public(&a))
+            fail_msg("%s is public", are[i]);
+    }
+    for (size_t i = 0; i < sizeof are_not / sizeof *are_not; i++) {
+        assert_int_equal(os_address_parse(sp_view_of(are_not[i]), &a), SP_OK);
+        if (os_address_is_public(&a))
+            fail_msg("%s is not public", are_not[i]);
+    }
+    a = (struct os_address){.as.any.sa_family = AF_UNIX};
+    assert_false(os_address_is_public(&a));
+}
+
 static void test_networks(void **state)
 {
     (void)state;
@@ -215,9 +268,10 @@ static void test_wrong_networks(void **state)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_there_and_back), cmocka_unit_test(test_wrong_forms),
-    cmocka_unit_test(test_loopback),       cmocka_unit_test(test_unknown_family),
-    cmocka_unit_test(test_bind),           cmocka_unit_test(test_networks),
-    cmocka_unit_test(test_every_prefix),   cmocka_unit_test(test_wrong_networks),
+    cmocka_unit_test(test_public_ones),    cmocka_unit_test(test_loopback),
+    cmocka_unit_test(test_unknown_family), cmocka_unit_test(test_bind),
+    cmocka_unit_test(test_networks),       cmocka_unit_test(test_every_prefix),
+    cmocka_unit_test(test_wrong_networks),
 };
 
 TAP_MAIN(tests)

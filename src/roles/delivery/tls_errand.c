@@ -136,6 +136,7 @@ static void post(struct delivery_errand *p)
     m.as.document_wanted.any_certificate = p->unverified;
     m.as.document_wanted.type = SP_LIT("application/tlsrpt+gzip");
     m.as.document_wanted.body = sp_buf_view(&p->report);
+    m.as.document_wanted.public_only = !d->role->config->tls_reports.private_addresses;
     bool sent = fetch && os_edge_send(fetch, &m) == SP_OK;
     os_timer_set(&p->timer, sent ? POST_MS : 0);
 }

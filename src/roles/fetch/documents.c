@@ -14,6 +14,7 @@ struct wish {
     bool any_certificate;
     char *type;
     struct sp_buf body;
+    bool public_only;
     bool forgotten; /* nobody waits for it any more */
 };
 
@@ -64,20 +65,36 @@ static void take_result(void *ctx, const struct fetch_result *result)
     begin_next(desk);
 }
 
+/* Out of the line: the first whose turn it is. NULL: there is none. */
+static struct wish *take_next(struct fetch_documents *f)
+{
+    struct wish **at = &f->waiting;
+    size_t posts = 0;
+    for (size_t i = 0; i < FETCH_AT_ONCE; i++)
+        posts += f->desks[i].wish && f->desks[i].wish->body.len > 0;
+    while (*at && (*at)->body.len > 0 && posts >= FETCH_POSTS_AT_ONCE)
+        at = &(*at)->next;
+    struct wish *w = *at;
+    if (!w)
+        return NULL;
+    *at = w->next;
+    if (f->waiting_end == &w->next)
+        f->waiting_end = at;
+    f->waiting_n--;
+    return w;
+}
+
 static void begin_next(struct desk *desk)
 {
     struct fetch_documents *f = desk->documents;
-    struct wish *w = f->waiting;
-    if (!w || desk->wish)
+    struct wish *w = desk->wish ? NULL : take_next(f);
+    if (!w)
         return;
-    f->waiting = w->next;
-    if (!f->waiting)
-        f->waiting_end = &f->waiting;
-    f->waiting_n--;
     desk->wish = w;
     desk->wanted = (struct fetch_wanted){.url = w->url,
                                          .authorities_pem = sp_buf_view(&w->authorities_pem),
                                          .any_certificate = w->any_certificate,
+                                         .public_only = w->public_only,
                                          .type = sp_view_of(w->type),
                                          .body = sp_buf_view(&w->body)};
     fetch_transfer_begin(desk->transfer, &desk->wanted, take_result, desk);
@@ -94,6 +111,7 @@ void fetch_documents_want(struct fetch_documents *f, struct os_edge *from,
     sp_buf_init(&w->authorities_pem, &os_heap, m->authorities_pem.len);
     sp_buf_add(&w->authorities_pem, m->authorities_pem);
     w->any_certificate = m->any_certificate != 0;
+    w->public_only = m->public_only != 0;
     w->type = os_text(m->type);
     sp_buf_init(&w->body, &os_heap, m->body.len);
     sp_buf_add(&w->body, m->body);

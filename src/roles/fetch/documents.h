@@ -5,7 +5,11 @@
 #include "roles/fetch/transfer.h"
 #include "roles/role.h"
 
-enum { FETCH_AT_ONCE = 4, FETCH_WAITING_MAX = 256 };
+enum {
+    FETCH_AT_ONCE = 4,
+    FETCH_POSTS_AT_ONCE = 2, /* of these: web servers that take reports may be slow, and mail waits for policies */
+    FETCH_WAITING_MAX = 256
+};
 
 struct fetch_documents;
 

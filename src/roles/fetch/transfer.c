@@ -68,6 +68,8 @@ static const char *describe(struct fetch_transfer *t, CURLcode code)
     (void)curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status); /* 0 when there is none */
     if (t->too_long || code == CURLE_FILESIZE_EXCEEDED)
         return "the answer is longer than 256 KiB";
+    if (code == CURLE_COULDNT_CONNECT && t->kept_out)
+        return "its address is of this machine or of a private network, and private-addresses is no";
     if (code != CURLE_OK)
         (void)snprintf(t->fault, sizeof t->fault, "%s",
                        t->curl_fault[0] ? t->curl_fault : curl_easy_strerror(code));
@@ -170,7 +172,8 @@ static bool set_options(struct fetch_transfer *t)
            curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, take_document) == CURLE_OK &&
            curl_easy_setopt(e, CURLOPT_WRITEDATA, t) == CURLE_OK &&
            curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, take_header) == CURLE_OK &&
-           curl_easy_setopt(e, CURLOPT_HEADERDATA, t) == CURLE_OK && set_trust(t) && set_body(t);
+           curl_easy_setopt(e, CURLOPT_HEADERDATA, t) == CURLE_OK && set_trust(t) && set_body(t) &&
+           fetch_loop_watch_door(t);
 }
 
 /* "HOST:PORT:ADDRESS,ADDRESS": libcurl asks no resolver of its own for a name it finds here. */
@@ -234,7 +237,7 @@ void fetch_transfer_begin(struct fetch_transfer *t, const struct fetch_wanted *w
     t->wanted = *wanted;
     t->done = done;
     t->ctx = ctx;
-    t->too_long = t->untrusted = false;
+    t->too_long = t->untrusted = t->kept_out = false;
     t->max_age_s = -1;
     t->curl_fault[0] = '\0';
     if (!take_apart(t)) {

@@ -1,8 +1,10 @@
+#include "os/address.h"
 #include "os/heap.h"
 #include "os/log.h"
 #include "roles/fetch/transfer_state.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* libcurl names sockets and what it waits for; an event is ours, one per socket. */
 
@@ -28,6 +30,27 @@ static void note_socket(evutil_socket_t fd, short what, void *ctx)
 }
 
 static void note_due(void *ctx) { act(ctx, CURL_SOCKET_TIMEOUT, 0); }
+
+static curl_socket_t open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *to)
+{
+    struct fetch_transfer *t = ctx;
+    struct os_address a = {.len = (socklen_t)to->addrlen};
+    if (purpose != CURLSOCKTYPE_IPCXN || to->addrlen > sizeof a.as)
+        return CURL_SOCKET_BAD;
+    memcpy(&a.as, &to->addr, to->addrlen);
+    if (!os_address_is_public(&a)) {
+        t->kept_out = true;
+        return CURL_SOCKET_BAD;
+    }
+    return socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
+}
+
+bool fetch_loop_watch_door(struct fetch_transfer *t)
+{
+    return !t->wanted.public_only ||
+           (curl_easy_setopt(t->easy, CURLOPT_OPENSOCKETFUNCTION, open_socket) == CURLE_OK &&
+            curl_easy_setopt(t->easy, CURLOPT_OPENSOCKETDATA, t) == CURLE_OK);
+}
 
 static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *socket_ctx)
 {

@@ -24,7 +24,7 @@ struct fetch_transfer {
     uint16_t port;
     struct sp_buf document;
     struct curl_slist *headers;
-    bool too_long, known_fault, untrusted;
+    bool too_long, known_fault, untrusted, kept_out;
     int64_t max_age_s;
     char fault[256 + CURL_ERROR_SIZE];
     char curl_fault[CURL_ERROR_SIZE];
@@ -33,6 +33,8 @@ struct fetch_transfer {
 /* transfer_loop.c */
 void fetch_loop_init(struct fetch_transfer *t);
 void fetch_loop_fini(struct fetch_transfer *t);
+/* Whatever libcurl connects to goes through here, however it came by the address. */
+bool fetch_loop_watch_door(struct fetch_transfer *t);
 
 /* transfer.c: libcurl has come to an end. */
 void fetch_transfer_ended(struct fetch_transfer *t, CURLcode code);
