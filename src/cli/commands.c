@@ -10,7 +10,7 @@
 const struct cli_command cli_commands[] = {
     {"serve", "", "Start a server: a sandbox on loopback, or what a configuration says", cmd_serve, cmd_serve_options, false},
     {"check", "-c FILE", "Say whether a configuration is in order, and what it would do", cmd_check, cmd_check_options, false},
-    {"queue", "list\nshow ID\nwhy ID\nretry ID...|all\nhold|release|bounce ID...\nremove ID...|all\nredirect ID ADDRESS\nsuspend|resume DOMAIN...\ndestinations\ntls-reports\ntls-send DAY [DOMAIN]\nstatus",
+    {"queue", "list\nshow ID\nwhy ID\nretry ID...|all\nhold|release|bounce ID...\nremove ID...|all\nredirect ID ADDRESS\nsuspend|resume DOMAIN...\ndestinations [PATTERN]\ntls-reports\ntls-send DAY [DOMAIN]\nstatus",
      "Show the queue, why something is still in it, and change that", cmd_queue, cmd_queue_options, false},
     {"user", "add|passwd|disable|enable|remove NAME\napp-password|revoke NAME LABEL\nmay-send NAME PATTERN...|--anybody\nimport FILE|-\nshow NAME [--json]\nlist [--json]", "Add, change, list or remove users who may log in",
      cmd_user, cmd_user_options, false},

@@ -216,7 +216,18 @@ class Why(Operator):
         self.mail(server, "a@near.example")
         self.assertEqual(out.wait(1)[0].recipients, ["a@near.example"])  # the others of the route go on
         place, = [d for d in self.destinations(server)["destinations"] if d["suspended"]]
-        self.assertEqual((place["name"], place["waiting"]), ("out/far.example", 1))
+        self.assertEqual((place["name"], place["waiting"], place["health"]), ("out/far.example", 1, "suspended"))
+        def names(*words):
+            found = json.loads(self.command(server, "destinations", *words, "--json").stdout)["destinations"]
+            return [d["name"] for d in found]
+
+        self.assertEqual(names("--health", "suspended"), ["out/far.example"])
+        self.assertEqual(names("--health", "paused"), [])
+        for pattern in ("FAR.example", "out/*", "*.EXAMPLE"):
+            self.assertEqual(names(pattern), ["out/far.example"])
+        self.assertEqual(names("near*"), [])
+        self.assertIn("no destination fits", self.command(server, "destinations", "near*").stdout)
+        self.assertIn("is none of good", self.command(server, "destinations", "--health", "bad", code=os.EX_USAGE).stderr)
         self.assertEqual(server.stop(), 0)
         self.assertIn("suspended since", self.command(server, "destinations").stdout)
         server = self.server(out.port)

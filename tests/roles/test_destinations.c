@@ -554,7 +554,69 @@ static void test_what_a_tool_could_not_write_is_forgotten(void **state)
     bench_free(b);
 }
 
+/* Pages of destinations name each of them once, in the order of names, however they lie in the table. */
+static void test_pages_of_destinations(void **state)
+{
+    (void)state;
+    enum { MANY = 1234 };
+    struct bench *b = bench_new("");
+    char name[40], last[40] = "";
+    size_t seen = 0;
+    bool more = true;
+    for (size_t i = 0; i < MANY; i++) {
+        (void)snprintf(name, sizeof name, "direct/d%04zu.example", i * 7 % MANY);
+        queue_destination_named(bench_queue(b), sp_view_of(name))->parked = true;
+    }
+    for (size_t pages = 0; more; pages++) {
+        struct sp_buf places;
+        sp_buf_init(&places, &os_heap, IPC_PAYLOAD_MAX);
+        more = queue_list_places(bench_queue(b), sp_view_of(last), &places);
+        struct sp_view rest = sp_buf_view(&places);
+        assert_in_range(pages, 0, MANY / 100);
+        for (struct ipc_queue_place p; ipc_next_queue_place(&rest, &p); seen++) {
+            (void)snprintf(last, sizeof last, "%.*s", (int)p.name.len, (const char *)p.name.p);
+            (void)snprintf(name, sizeof name, "direct/d%04zu.example", seen);
+            assert_string_equal(last, name);
+        }
+        sp_buf_fini(&places);
+    }
+    assert_int_equal(seen, MANY);
+    bench_free(b);
+}
+
+/* However many sites and messages there are, so many conversations are kept; a busy one drives out no others.
+ */
+static void test_so_many_conversations(void **state)
+{
+    (void)state;
+    struct bench *b = bench_new("");
+    struct queue *q = bench_queue(b);
+    char key[40];
+    bool own;
+    const struct queue_site *busy = queue_site_of(q, SP_LIT("busy")), *last = NULL;
+    for (size_t i = 0; i < 3 * QUEUE_TALKS_MAX; i++)
+        queue_keep_talk(q, busy, 1, SP_LIT("S: 250 Ok\n"), true);
+    for (size_t i = 1; i <= 3 * QUEUE_TALKS_MAX; i++) {
+        (void)snprintf(key, sizeof key, "site %zu", i);
+        last = queue_site_of(q, sp_view_of(key));
+        queue_keep_talk(q, last, i, SP_LIT("S: 450 later\n"), false);
+    }
+    assert_int_equal(q->site_talks.by_key.n, QUEUE_TALKS_MAX);
+    assert_int_equal(q->mail_talks.by_key.n, QUEUE_TALKS_MAX);
+    assert_null(queue_find_talk(q, busy, 0, &own));
+    assert_non_null(queue_find_talk(q, busy, 3 * QUEUE_TALKS_MAX, &own));
+    assert_true(own);
+    queue_keep_talk(q, last, 3 * QUEUE_TALKS_MAX, SP_LIT("S: 250 Ok\n"), true); /* it has arrived */
+    const struct queue_talk *talk = queue_find_talk(q, last, 3 * QUEUE_TALKS_MAX, &own);
+    assert_non_null(talk);
+    assert_false(own);
+    assert_true(sp_view_eq(queue_talk_text(talk), SP_LIT("S: 250 Ok\n")));
+    bench_free(b);
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_pages_of_destinations),
+    cmocka_unit_test(test_so_many_conversations),
     cmocka_unit_test(test_one_message_finds_out_whether_a_site_is_up_again),
     cmocka_unit_test(test_troubles_outlast_the_pause),
     cmocka_unit_test(test_troubles_of_so_many_sites),

@@ -50,7 +50,7 @@ int queue_filter_read(struct queue_filter *f, const char *older, const char *you
     return EX_OK;
 }
 
-static bool fits(const char *pattern, struct sp_view text)
+bool queue_pattern_fits(const char *pattern, struct sp_view text)
 {
     size_t at = 0, star = SIZE_MAX, back = 0, i = 0;
     while (i < text.len) {
@@ -77,7 +77,7 @@ static bool has_domain(const char *domain, struct sp_view address)
     size_t at = address.len;
     while (at > 0 && address.p[at - 1] != '@')
         at--;
-    return at > 0 && fits(domain, sp_view_from(address, at));
+    return at > 0 && queue_pattern_fits(domain, sp_view_from(address, at));
 }
 
 static bool has_state(const char *state, const struct ipc_queue_recipient *r)
@@ -87,7 +87,7 @@ static bool has_state(const char *state, const struct ipc_queue_recipient *r)
 
 static bool recipient_fits(const struct queue_filter *f, const struct ipc_queue_recipient *r)
 {
-    return (!f->recipient || fits(f->recipient, r->address)) &&
+    return (!f->recipient || queue_pattern_fits(f->recipient, r->address)) &&
            (!f->domain || has_domain(f->domain, r->address)) && (!f->state || has_state(f->state, r));
 }
 
@@ -97,7 +97,7 @@ bool queue_filter_fits(const struct queue_filter *f, const struct queue_mail *m)
              age_s = now > m->facts.received_ms ? (now - m->facts.received_ms) / 1000 : 0;
     if ((f->older_s && age_s < f->older_s) || (f->younger_s && age_s >= f->younger_s))
         return false;
-    if (f->sender && !fits(f->sender, m->facts.sender.len ? m->facts.sender : SP_LIT("<>")))
+    if (f->sender && !queue_pattern_fits(f->sender, m->facts.sender.len ? m->facts.sender : SP_LIT("<>")))
         return false;
     if (!f->recipient && !f->domain && !f->state)
         return true;

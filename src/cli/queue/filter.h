@@ -17,4 +17,7 @@ int queue_filter_read(struct queue_filter *f, const char *older, const char *you
 /* The state is that of the message, or of one of its recipients; so are sender, recipient and domain. */
 bool queue_filter_fits(const struct queue_filter *f, const struct queue_mail *m);
 
+/* Does the pattern fit the whole text? */
+bool queue_pattern_fits(const char *pattern, struct sp_view text);
+
 #endif

@@ -20,6 +20,7 @@ static struct cli_option options[] = {
     {.name = "recipient", .argument = "PATTERN", .help = "list: to these recipients"},
     {.name = "domain", .argument = "PATTERN", .help = "list: to recipients of these domains"},
     {.name = "state", .argument = "STATE", .help = "list: active, queued, deferred, held, delivered or failed"},
+    {.name = "health", .argument = "HEALTH", .help = "destinations: good, trying, paused or suspended"},
     {.name = "older", .argument = "TIME", .help = "list: accepted longer ago than that: 30s, 10m, 4h, 2d"},
     {.name = "younger", .argument = "TIME", .help = "list: accepted within that time"},
     {.name = NULL},
@@ -63,8 +64,9 @@ static int redirect(struct queue_store *s, const struct cli_operands *words)
 
 static int destinations(struct queue_store *s, const struct cli_operands *words)
 {
-    (void)words;
-    return queue_look_destinations(s, given("json"));
+    struct queue_places_filter filter = {.pattern = words->n > 1 ? words->words[1] : NULL,
+                                         .health = cli_value(options, "health")};
+    return queue_look_destinations(s, &filter, given("json"));
 }
 
 static int tls_reports(struct queue_store *s, const struct cli_operands *words)
@@ -104,7 +106,7 @@ static const struct word {
     {"redirect", "the ID of a message and an address", 2, 2, false, redirect, NULL},
     {"suspend", "domains, routes or destinations", 1, SIZE_MAX, false, NULL, queue_suspend_word},
     {"resume", "domains, routes or destinations", 1, SIZE_MAX, false, NULL, queue_resume_word},
-    {"destinations", NULL, 0, 0, true, destinations, NULL},
+    {"destinations", "a pattern of names or domains, or none", 0, 1, true, destinations, NULL},
     {"tls-reports", NULL, 0, 0, true, tls_reports, NULL},
     {"tls-send", "a day (today, yesterday, 2026-11-24), and a domain or none", 1, 2, false, tls_send, NULL},
     {"status", NULL, 0, 0, true, status, NULL},
@@ -133,6 +135,8 @@ static int check_options(const struct word *w)
                                "--json is for list, show, why, destinations, tls-reports and status");
     if (given("content") && (strcmp(w->word, "show") != 0 || given("json")))
         return cli_usage_fault("queue", "--content is for show, without --json");
+    if (given("health") && strcmp(w->word, "destinations") != 0)
+        return cli_usage_fault("queue", "--health is for destinations");
     if (given("lang") && strcmp(w->word, "why") != 0)
         return cli_usage_fault("queue", "--lang is for why");
     for (size_t i = 0; i < sizeof filters / sizeof *filters; i++)

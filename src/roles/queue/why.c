@@ -106,12 +106,6 @@ void queue_why(struct queue *q, const struct store_mail *mail, const struct stor
 
 /* --- all destinations ----------------------------------------------------------------------- */
 
-static int by_name(const void *a, const void *b)
-{
-    const struct queue_destination *const *x = a, *const *y = b;
-    return sp_view_cmp((*x)->name, (*y)->name);
-}
-
 static void add_place(struct queue *q, const struct queue_destination *d, struct sp_buf *places)
 {
     const struct queue_site *s = d->site;
@@ -137,17 +131,67 @@ static void add_place(struct queue *q, const struct queue_destination *d, struct
     (void)ipc_add_queue_place(places, &p); /* os_heap never says no; a page is far below the limit */
 }
 
+/* The first names behind one, the last of them on top: a heap. */
+struct first_names {
+    const struct queue_destination *heap[PLACES_PAGE];
+    size_t n;
+    bool more;
+};
+
+static bool is_behind(const struct queue_destination *a, const struct queue_destination *b)
+{
+    return sp_view_cmp(a->name, b->name) > 0;
+}
+
+static void sink(struct first_names *f, const struct queue_destination *d)
+{
+    size_t at = 0;
+    for (size_t child; (child = at * 2 + 1) < f->n; at = child) {
+        if (child + 1 < f->n && is_behind(f->heap[child + 1], f->heap[child]))
+            child++;
+        if (!is_behind(f->heap[child], d))
+            break;
+        f->heap[at] = f->heap[child];
+    }
+    f->heap[at] = d;
+}
+
+static void rise(struct first_names *f, const struct queue_destination *d)
+{
+    size_t at = f->n++;
+    for (; at > 0 && is_behind(d, f->heap[(at - 1) / 2]); at = (at - 1) / 2)
+        f->heap[at] = f->heap[(at - 1) / 2];
+    f->heap[at] = d;
+}
+
+/* One pass, however many there are: the queue's loop waits for it. */
+static void find_first(const struct queue *q, struct sp_view after, struct first_names *f)
+{
+    size_t cursor = 0;
+    struct sp_view key;
+    for (void *value; sp_table_next(&q->window.destinations, &cursor, &key, &value);) {
+        if (sp_view_cmp(key, after) <= 0)
+            continue;
+        f->more = f->more || f->n == PLACES_PAGE;
+        if (f->n < PLACES_PAGE)
+            rise(f, value);
+        else if (is_behind(f->heap[0], value))
+            sink(f, value);
+    }
+}
+
 bool queue_list_places(struct queue *q, struct sp_view after, struct sp_buf *places)
 {
-    struct queue_destination **all = os_new((q->window.destinations.n + 1) * sizeof *all);
-    size_t n = 0, cursor = 0;
-    struct sp_view key;
-    for (void *value; sp_table_next(&q->window.destinations, &cursor, &key, &value);)
-        if (sp_view_cmp(key, after) > 0)
-            all[n++] = value;
-    qsort(all, n, sizeof *all, by_name);
-    for (size_t i = 0; i < n && i < PLACES_PAGE; i++)
-        add_place(q, all[i], places);
-    free(all);
-    return n > PLACES_PAGE;
+    struct first_names f = {0};
+    const struct queue_destination *sorted[PLACES_PAGE];
+    find_first(q, after, &f);
+    size_t n = f.n;
+    while (f.n > 0) {
+        sorted[f.n - 1] = f.heap[0];
+        f.n--;
+        sink(&f, f.heap[f.n]);
+    }
+    for (size_t i = 0; i < n; i++)
+        add_place(q, sorted[i], places);
+    return f.more;
 }
