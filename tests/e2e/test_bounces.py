@@ -4,10 +4,11 @@ import email.policy
 import json
 import os
 import quopri
+import signal
 import subprocess
 
 from fake_server import FakeServer
-from harness import ROOT, ServerCase, free_port, peer, program, wait_for
+from harness import ROOT, SALLYPORT, ServerCase, free_port, peer, program, wait_for
 
 READ = """
 use Mail::DeliveryStatus::BounceParser;
@@ -356,6 +357,50 @@ class Strangers(ServerCase):
         kept = self.send(server, "outside", "gone@near.example")
         server.wait_log("mail-held", id=kept)
         self.assertEqual(self.why(server, kept)[0]["rule"], "unreturned")
+
+    def test_the_queue_is_killed_while_spam_is_kept_and_returned(self):
+        out, server = self.start()
+        server.accept_log("role-died", name="queue/0")
+        ids = {}
+
+        def kill():
+            for pid in server.role_pids("queue"):
+                os.kill(pid, signal.SIGKILL)
+
+        def listed():
+            done = server.run("queue", "list", "--json", check=False)
+            return {m["id"]: m["recipients"][0] for m in json.loads(done.stdout)} if done.returncode == 0 else None
+
+        for i in range(12):
+            ids[self.send(server, "outside", sender=f"victim{i}@far.example")] = f"victim{i}@far.example"
+            if i % 4 == 3:
+                kill()
+                wait_for(lambda: listed() is not None, "the queue to be back")
+
+        def all_kept():
+            found = listed() or {}
+            return set(found) == set(ids) and all(r["unreturned"] for r in found.values())
+
+        wait_for(all_kept, "all to be kept", seconds=60)
+        self.assertEqual(out.mails, [])  # killed or not, no stranger was told
+        for i, queue_id in enumerate(ids):
+            command = subprocess.Popen([SALLYPORT, "queue", "bounce", queue_id, "--data", str(server.data)],
+                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            if i % 3 == 2:
+                kill()
+            command.wait(timeout=60)
+
+        def all_returned():
+            left = listed()
+            for queue_id in set(left or ()) & set(ids):
+                server.run("queue", "bounce", queue_id, check=False)
+            return left == {}
+
+        wait_for(all_returned, "all to be returned", seconds=60)
+        reports = [m for m in out.mails if m.sender == ""]
+        self.assertEqual({r for m in reports for r in m.recipients}, set(ids.values()))
+        written = {m.content.split(b"Message-ID: <")[1].split(b">")[0] for m in reports}
+        self.assertEqual(len(written), len(ids))  # one was perhaps sent twice, none was written twice
 
 
 class Chains(ServerCase):

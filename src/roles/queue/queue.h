@@ -14,6 +14,7 @@
  *   reply.c     what a server's reply means: who waits, and what it says of the site
  *   pause.c     how long pauses are; a clock that goes back; a reload
  *   settle.c    what became of recipients, written down; retries and expiry
+ *   give_up.c   what an operator returns to its sender
  *   settle_report.c  whom that has to be told
  *   strangers.c  and whom not: senders that may be forged
  *   report.c    reports to the sender: failed, late, delivered
