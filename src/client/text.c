@@ -32,6 +32,8 @@ void client_text_of_reply(const struct sp_client_reply *reply, struct sp_buf *ou
             line = sp_view_trim(sp_view_from(line, reply->enhanced.len));
         if (line.len == 0)
             continue;
+        if (out->len >= CLIENT_TEXT_MAX)
+            return;
         sp_buf_add_u8(out, ' ');
         add_clean(out, line);
     }

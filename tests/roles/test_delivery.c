@@ -506,6 +506,23 @@ static void test_too_many_recipients(void **state)
     bury();
 }
 
+/* A server that says a great deal more than is kept of it: its word is cut, and not lost. */
+static void test_a_long_word(void **state)
+{
+    (void)state;
+    static char script[8000];
+    size_t at = (size_t)snprintf(script, sizeof script, GREET "C MAIL\nS 250 ok\nC RCPT\n");
+    for (int i = 0; i < 110; i++)
+        at += (size_t)snprintf(
+            script + at, sizeof script - at, "S 452-4.5.3 %.*s\n", i < 12 ? 80 : 1,
+            "enough is enough is enough is enough is enough is enough is enough is enough is enough");
+    (void)snprintf(script + at, sizeof script - at, "S 452 4.5.3 x\nC RSET\nS 250 ok\n");
+    const char *const scripts[] = {script};
+    give_birth(scripts, 1, "");
+    expect(attempt((struct wish){0}), IPC_OUTCOME_DEFERRED, 452, "452 4.5.3 enough is enough");
+    bury();
+}
+
 /* More than a transaction may hold. */
 static void test_hundred_and_twenty(void **state)
 {
@@ -885,6 +902,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_worn_out_connection),
     cmocka_unit_test(test_closed_at_once),
     cmocka_unit_test(test_too_many_recipients),
+    cmocka_unit_test(test_a_long_word),
     cmocka_unit_test(test_hundred_and_twenty),
     cmocka_unit_test(test_from_a_file),
     cmocka_unit_test(test_file_too_short),
