@@ -180,7 +180,7 @@ static void test_midnight_parts_the_counts(void **state)
 /* --- what it says ---------------------------------------------------------------------------------- */
 
 static const char expected[] =
-    "{\"organization-name\":\"Example, Inc.\","
+    "{\"organization-name\":\"Söhne \\\"& Co\\\"\","
     "\"date-range\":{\"start-datetime\":\"2027-01-15T00:00:00Z\",\"end-datetime\":\"2027-01-15T23:59:59Z\"},"
     "\"contact-info\":\"post@example.org\",\"report-id\":\"x@example.org\",\"policies\":["
     "{\"policy\":{\"policy-type\":\"no-policy-found\",\"policy-domain\":\"example.net\"},"
@@ -219,7 +219,7 @@ static void test_the_report_word_for_word(void **state)
     no_policy.reason = SP_LIT("HTTP 404");
     tell(b, no_policy);
     queue_tls_flush(bench_queue(b));
-    const struct queue_tls_facts facts = {.organization = "Example, Inc.",
+    const struct queue_tls_facts facts = {.organization = "Söhne \"& Co\"",
                                           .contact = "post@example.org",
                                           .report_id = SP_LIT("x@example.org"),
                                           .begin_ms = (int64_t)DAY * QUEUE_TLS_DAY_MS,
@@ -396,6 +396,45 @@ static void test_an_address_that_is_named_again_gets_one_mail(void **state)
     bench_free(b);
 }
 
+/* Of the newest mail with a report. */
+static void read_report_id(struct bench *b, char id_out[80])
+{
+    struct bench_end *end;
+    const struct bench_seen *s = newest(b, IPC_TYPE_attempt, &end);
+    assert_non_null(s);
+    struct sp_view content = s->m.as.attempt.content;
+    const char *at = memmem(content.p, content.len, "Report-ID: <", 12);
+    assert_non_null(at);
+    (void)snprintf(id_out, 80, "%.*s", (int)strcspn(at, ">"), at);
+}
+
+static void test_a_report_that_is_sent_again_has_the_same_id(void **state)
+{
+    (void)state;
+    struct bench *b = bench_with_a_session();
+    static const char record[] = "v=TLSRPTv1; rua=mailto:a@example.net";
+    char early[80], once[80], again[80];
+    size_t n;
+    assert_int_equal(queue_tls_ask(bench_queue(b), DAY, SP_LIT("example.net"), &n), SP_OK);
+    bench_settle(b);
+    assert_true(answer_place(b, IPC_TLS_PLACE_FOUND, record));
+    bench_settle(b);
+    read_report_id(b, early);
+    pass(b, TO_NEXT_DAY);
+    assert_true(answer_place(b, IPC_TLS_PLACE_FOUND, record));
+    bench_settle(b);
+    read_report_id(b, once);
+    assert_int_equal(queue_tls_ask(bench_queue(b), DAY, SP_LIT("example.net"), &n), SP_OK);
+    bench_settle(b);
+    assert_true(answer_place(b, IPC_TLS_PLACE_FOUND, record));
+    bench_settle(b);
+    assert_int_equal(b->delivery[0].attempts + b->delivery[1].attempts, 3);
+    read_report_id(b, again);
+    assert_string_equal(once, again);
+    assert_string_not_equal(once, early);
+    bench_free(b);
+}
+
 static void test_a_report_that_leaves_is_written_down_before(void **state)
 {
     (void)state;
@@ -502,6 +541,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_a_delivery_process_that_goes_away_is_no_answer),
     cmocka_unit_test(test_a_tool_has_them_sent_at_once),
     cmocka_unit_test(test_an_address_that_is_named_again_gets_one_mail),
+    cmocka_unit_test(test_a_report_that_is_sent_again_has_the_same_id),
     cmocka_unit_test(test_a_report_that_leaves_is_written_down_before),
     cmocka_unit_test(test_reports_that_are_switched_off_meanwhile),
     cmocka_unit_test(test_all_of_a_day_that_cannot_be_begun),

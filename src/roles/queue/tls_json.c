@@ -43,6 +43,13 @@ static json_t *text(struct sp_view v)
     return s;
 }
 
+/* The operator's own: whatever alphabet it is written in. NULL of json_string: it is not UTF-8. */
+static json_t *own_text(const char *words)
+{
+    json_t *s = json_string(words);
+    return s ? s : text(sp_view_of(words));
+}
+
 static json_t *lines(struct sp_view v)
 {
     json_t *list = owned(json_array());
@@ -162,7 +169,7 @@ int queue_tls_json(struct store *store, uint32_t day, struct sp_view domain,
     json_t *all = owned(json_object()), *range = owned(json_object());
     put(range, "start-datetime", moment(facts->begin_ms));
     put(range, "end-datetime", moment(facts->end_ms));
-    put(all, "organization-name", text(sp_view_of(facts->organization)));
+    put(all, "organization-name", own_text(facts->organization));
     put(all, "date-range", range);
     put(all, "contact-info", text(sp_view_of(facts->contact)));
     put(all, "report-id", text(facts->report_id));

@@ -90,6 +90,23 @@ static void add_report_id(const struct queue_tls_job *job, struct sp_buf *out)
     sp_buf_add(out, submitter_of(job->q));
 }
 
+/* The report of a day that is over has one name, however often it is sent: whoever gets it twice can tell. */
+static void name_report(struct queue_tls_job *job, int64_t now)
+{
+    struct queue *q = job->q;
+    struct sp_buf whose;
+    if (job->report.day >= queue_tls_today(q)) {
+        message_id_text(message_id_next(&q->ids, now), job->id);
+        return;
+    }
+    sp_buf_init(&whose, &os_heap, 1000);
+    sp_buf_add_str(&whose, q->role->config->hostname);
+    sp_buf_add_u8(&whose, ' ');
+    sp_buf_add(&whose, job->report.domain);
+    message_id_text(sp_hash(sp_buf_view(&whose), job->report.day), job->id);
+    sp_buf_fini(&whose);
+}
+
 static int write_report(struct queue_tls_job *job)
 {
     struct queue *q = job->q;
@@ -97,7 +114,7 @@ static int write_report(struct queue_tls_job *job)
     struct sp_buf json, report_id;
     int64_t now = q->wall_ms();
     queue_tls_flush(q);
-    message_id_text(message_id_next(&q->ids, now), job->id);
+    name_report(job, now);
     job->begin_ms = (int64_t)job->report.day * QUEUE_TLS_DAY_MS;
     job->end_ms = job->begin_ms + QUEUE_TLS_DAY_MS - 1000;
     if (job->end_ms > now)
