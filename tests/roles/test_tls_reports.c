@@ -344,7 +344,7 @@ static void test_a_delivery_process_that_goes_away_is_no_answer(void **state)
     (void)state;
     struct bench *b = bench_with_a_session();
     pass(b, TO_NEXT_DAY);
-    struct bench_end *end;
+    struct bench_end *end = NULL;
     assert_non_null(newest(b, IPC_TYPE_tls_place_wanted, &end));
     os_edge_free(end->edge);
     end->edge = NULL;
