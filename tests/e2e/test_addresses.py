@@ -75,6 +75,10 @@ class Expanded(ServerCase):
             c.command("EXPN abroad@example.org", 252)  # a reply cannot name the other (RFC 6531 3.7.4.2)
             c.command("VRFY <jurgen@all.example>", 250, "jurgen@all.example")
             c.command("VRFY <jürgen@all.example>", 252)
+            c.command("VRFY <jurgen@all.example> SMTPUTF8", 250, "jurgen@all.example")
+            c.command("VRFY jürgen@all.example SMTPUTF8", 252)
+            c.command("EXPN ann@example.org smtputf8", 250, "<ann@example.org>")
+            c.command("EXPN SMTPUTF8", 252)
             c.command("NOOP", 250)
         with server.talk("silent") as c:
             c.hello()

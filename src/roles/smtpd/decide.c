@@ -135,15 +135,26 @@ static bool is_nobody(enum smtpd_refusal why)
     return why == SMTPD_UNKNOWN_RECIPIENT || why == SMTPD_SRS_FORGED || why == SMTPD_SRS_EXPIRED;
 }
 
-/* 252 for what cannot be told, and where nobody wants to (RFC 5321 3.5.3, 7.3). The parameter SMTPUTF8 of
- * VRFY and EXPN is not known: what a reply could not name in ASCII is not told (RFC 6531 3.7.4.2). */
+/* What VRFY and EXPN ask for: without brackets, and without the parameter that says that the client reads
+ * UTF-8 (RFC 6531 3.7.4.2). */
+static struct sp_view asked_for(struct sp_view words)
+{
+    static const struct sp_view parameter = SP_LIT_INIT(" SMTPUTF8");
+    size_t len = words.len < parameter.len ? 0 : words.len - parameter.len;
+    if (len > 0 && sp_view_eq_nocase(sp_view_from(words, len), parameter))
+        words = sp_view_sub(words, 0, len);
+    if (words.len > 1 && words.p[0] == '<' && words.p[words.len - 1] == '>')
+        words = sp_view_sub(words, 1, words.len - 2);
+    return words;
+}
+
+/* 252 for what cannot be told, and where nobody wants to (RFC 5321 3.5.3, 7.3); also for what no reply in
+ * ASCII could name. */
 static int decide_verify(struct session *s, struct sp_view words)
 {
     struct sp_path mailbox;
     struct smtp_fault fault;
-    struct sp_view text = words;
-    if (text.len > 1 && text.p[0] == '<' && text.p[text.len - 1] == '>')
-        text = sp_view_sub(text, 1, text.len - 2);
+    struct sp_view text = asked_for(words);
     if (!s->terms->verifies || smtp_mailbox_parse(text, true, &mailbox, &fault) != SP_OK)
         return accept_it(s);
     enum smtpd_refusal why = policy_mailbox(s->smtpd->role->addresses, s->smtpd->role->config, &mailbox);
@@ -167,11 +178,9 @@ static void add_expanded(void *ctx, struct sp_view address, const struct config_
 static int decide_expand(struct session *s, struct sp_view words)
 {
     enum { EXPANDED_MAX = 32768 };
-    struct sp_view name = words;
+    struct sp_view name = asked_for(words);
     if (!s->terms->verifies || !sp_server_is_authenticated(s->engine))
         return refuse(s, "EXPN", SMTPD_EXPN_OFF, own_text);
-    if (name.len > 1 && name.p[0] == '<' && name.p[name.len - 1] == '>')
-        name = sp_view_sub(name, 1, name.len - 2);
     /* Lists have domains; of which one a bare name would be is not said. */
     if (sp_view_find(name, '@', 0) == name.len)
         return accept_it(s);
