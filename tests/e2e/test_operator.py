@@ -97,6 +97,19 @@ class Why(Operator):
         self.assertIn("the last conversation, with this message, ended 20", text)
         self.assertIn("      S: 450 4.2.0 greylisted, come back\n", text)
 
+    def test_a_conversation_that_would_steer_the_terminal(self):
+        many = "".join(f"450-4.2.0 line {i}\r\n" for i in range(200))
+        out = self.fake(rcpt=lambda address: f"450-4.2.0 \x1b[31mred\0\r\n{many}450-4.2.0 grün\r\n450 4.2.0 " + "x" * 500)
+        server = self.server(out.port)
+        queue_id = self.mail(server)
+        lines = self.rule(server, queue_id, "time")["conversation"]["lines"]
+        self.assertIn("S: 450-4.2.0 ?[31mred?", lines)
+        self.assertIn("S: 450-4.2.0 grün", lines)
+        self.assertTrue(any("lines are left out here" in line for line in lines))
+        self.assertTrue(any(line.startswith("S: 450 4.2.0 xxx") and line.endswith("x...") for line in lines), lines[-5:])
+        self.assertLess(len("\n".join(lines)), 8192)
+        self.assertNotIn("\x1b", self.command(server, "why", queue_id).stdout)
+
     def test_a_login_that_is_mended(self):
         """What was said tells no password; a reload with the right one lets all go at once."""
         out = self.fake(auth={"PLAIN": "535 5.7.8 bad credentials"})

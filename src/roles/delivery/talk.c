@@ -34,7 +34,7 @@ void delivery_talk_fini(struct delivery_talk *t)
 static void add_clean(struct sp_buf *b, struct sp_view text, size_t most)
 {
     for (size_t i = 0; i < text.len && i < most; i++)
-        (void)sp_buf_add_u8(b, text.p[i] >= ' ' && text.p[i] < 0x7f ? text.p[i] : '?'); /* there is room */
+        (void)sp_buf_add_u8(b, text.p[i] >= ' ' && text.p[i] != 0x7f ? text.p[i] : '?'); /* there is room */
     if (text.len > most)
         (void)sp_buf_add_str(b, "..."); /* the same */
 }

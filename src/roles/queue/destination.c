@@ -152,6 +152,11 @@ static struct queue_destination *make(struct queue *q, struct sp_view name, size
     return d;
 }
 
+const struct config_route *queue_route_of(const struct queue *q, const struct queue_destination *d)
+{
+    return config_find_route(q->role->config, d->route);
+}
+
 struct queue_destination *queue_destination_find(const struct queue *q, struct sp_view name)
 {
     return sp_table_get(&q->window.destinations, name);

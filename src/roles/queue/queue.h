@@ -3,12 +3,16 @@
  *
  *   queue.c     the role: start, reload, peers, the end of each turn, stop
  *   batch.c     group commit: what waits for the next commit, and what happens after it
- *   accept.c    from smtpd: spool files and messages
+ *   spool.c     files for large messages; room on the disk
+ *   accept.c    messages from smtpd and pickup
  *   destination.c  where mail goes: a route, or a domain of it; where each stands
  *   site.c      the servers behind destinations: how many connections, how fast, back-off
  *   window.c    the recipients in memory, by destination, and which is next
+ *   item.c      the items in it
+ *   fill.c      what is due comes into it
  *   park.c      recipients that wait in the store for their destination
- *   lease.c     to delivery: attempts, and what became of them
+ *   lease.c     to delivery: attempts
+ *   result.c    what became of them
  *   sender.c    the sender that an attempt names
  *   talk.c      the last conversations, for who asks why
  *   reply.c     what a server's reply means: who waits, and what it says of the site
@@ -123,6 +127,9 @@ struct queue_destination {
 struct queue_destination *queue_destination_of(struct queue *q, struct sp_view route, struct sp_view address);
 struct queue_destination *queue_destination_named(struct queue *q, struct sp_view name);
 struct queue_destination *queue_destination_find(const struct queue *q, struct sp_view name);
+
+/* Its route, as the configuration is now. NULL: there is none any more. */
+const struct config_route *queue_route_of(const struct queue *q, const struct queue_destination *d);
 
 /* Let it stand where it belongs now. */
 void queue_destination_place(struct queue *q, struct queue_destination *d);
@@ -340,7 +347,7 @@ bool queue_item_fits(const struct queue *q, const struct queue_item *item, const
 struct sp_view queue_sender(const struct queue *q, const struct store_mail *mail, bool away,
                             struct sp_buf *made);
 
-/* --- lease.c, settle.c, bounce.c ------------------------------------------------------------ */
+/* --- lease.c, result.c, settle.c ------------------------------------------------------------ */
 
 /* Let delivery dial addresses that it leaves alone because they failed: somebody wants to know now. By the
  * operator, who may have mended it: let it ask the DNS anew, too. */
@@ -508,7 +515,12 @@ void queue_find_way(struct queue *q, struct sp_view address, struct queue_way *w
  */
 SP_MUST_USE int queue_give_up(struct queue *q, uint64_t mail, struct sp_view why);
 
-/* --- accept.c ------------------------------------------------------------------------------- */
+/* --- spool.c, accept.c ---------------------------------------------------------------------- */
+
+/* Are so many octets on the disk below the floor? Said in the log when it begins and when it ends. */
+bool queue_is_low(struct queue *q, uint64_t octets);
+/* The file of incoming is a message's now, or goes with it. false: this process has no such file. */
+bool queue_forget_spool(struct queue *q, uint64_t id, uint32_t bringer);
 
 void queue_take_spool_want(struct queue *q, struct os_edge *from, const struct ipc_spool_want *m);
 void queue_take_spool_drop(struct queue *q, struct os_edge *from, const struct ipc_spool_drop *m);
