@@ -38,7 +38,7 @@ RESULTS = {"starttls-not-supported", "certificate-host-mismatch", "certificate-e
 class Receiver:
     """A web server that takes reports: what was posted is in `posts`, as (path, type, body)."""
 
-    def __init__(self, pair, status=201):
+    def __init__(self, pair, status=201, answer=b""):
         self.status, self.posts, self.calls = status, [], 0
         owner = self
 
@@ -52,8 +52,12 @@ class Receiver:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 owner.posts.append((self.path, self.headers["Content-Type"], body))
                 self.send_response(owner.status)
-                self.send_header("Content-Length", "0")
+                self.send_header("Content-Length", str(len(answer)))
                 self.end_headers()
+                try:
+                    self.wfile.write(answer)
+                except OSError:
+                    pass  # who posts need not listen to the end
 
             def log_message(self, *_):
                 pass
@@ -179,8 +183,8 @@ class Sent(Reports):
         self.assertIn("one.example", text)
         self.assertIn("to mailto:reports@implicit.example", text)
 
-    def web(self, pair, status=201, more=""):
-        web = Receiver(pair, status)
+    def web(self, pair, status=201, more="", answer=b""):
+        web = Receiver(pair, status, answer)
         self.addCleanup(web.stop)
         self.publish(f'_smtp._tls.one TXT "v=TLSRPTv1; rua=https://web.example:{web.port}/v1/tlsrpt'
                      + more.format(port=web.port) + '"\nweb A 127.0.99.8\n')
@@ -200,6 +204,16 @@ class Sent(Reports):
         self.assertEqual(policy["summary"]["total-successful-session-count"], 1)
         server.wait_log("tls-report-sent", to=f"https://web.example:{web.port}/v1/tlsrpt")
         self.assertEqual(server.logs("tls-report-unverified"), [])
+
+    def test_a_receiver_that_says_much_has_it_all_the_same(self):
+        web = self.web(self.certificate("web.example"), 200, answer=b"thanks " * 100000)
+        self.host(1)
+        server = self.relay(f'ca-file = "{self.authority.certificate}"')
+        self.send(server, "x@one.example")
+        self.counted(server, 1)
+        self.ask(server)
+        server.wait_log("tls-report-sent")
+        self.assertEqual(len(web.posts), 1)
 
     def test_a_receiver_whose_certificate_is_not_good_gets_it_all_the_same(self):
         web = self.web(self.certificate("elsewhere.example"))

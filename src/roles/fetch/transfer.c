@@ -37,7 +37,8 @@ static void finish(struct fetch_transfer *t, const char *fault)
     void (*done)(void *ctx, const struct fetch_result *result) = t->done;
     struct fetch_result result = {.fault = fault,
                                   .untrusted = fault && t->untrusted,
-                                  .document = sp_buf_view(&t->document),
+                                  .document =
+                                      t->wanted.body.len ? (struct sp_view){0} : sp_buf_view(&t->document),
                                   .max_age_s = t->max_age_s};
     fetch_transfer_cancel(t);
     if (done)
@@ -66,8 +67,9 @@ static const char *describe(struct fetch_transfer *t, CURLcode code)
 {
     long status = 0;
     (void)curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status); /* 0 when there is none */
+    bool taken = t->wanted.body.len > 0 && status / 100 == 2;
     if (t->too_long || code == CURLE_FILESIZE_EXCEEDED)
-        return "the answer is longer than 256 KiB";
+        return taken ? NULL : "the answer is longer than 256 KiB"; /* what it says of a post is not read */
     if (code == CURLE_COULDNT_CONNECT && t->kept_out)
         return "its address is of this machine or of a private network, and private-addresses is no";
     if (code != CURLE_OK)
@@ -76,7 +78,7 @@ static const char *describe(struct fetch_transfer *t, CURLcode code)
     else if (status >= 300 && status < 400)
         (void)snprintf(t->fault, sizeof t->fault,
                        "HTTP %ld: redirects are not followed; configure the address itself", status);
-    else if (t->wanted.body.len ? status / 100 != 2 : status != 200)
+    else if (t->wanted.body.len ? !taken : status != 200)
         (void)snprintf(t->fault, sizeof t->fault, "HTTP %ld", status);
     else
         return NULL;

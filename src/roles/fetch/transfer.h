@@ -17,7 +17,7 @@ struct fetch_wanted {
     const char    *url;
     struct sp_view authorities_pem; /* who may sign the server's certificate; empty: the system's */
     bool           any_certificate; /* of the server: it is not looked at */
-    struct sp_view type, body;      /* body not empty: it is posted, and any 2xx is good */
+    struct sp_view type, body;      /* body not empty: it is posted, any 2xx is good, none is the document */
     bool           public_only;     /* no connection to addresses that are not, see os_address_is_public */
     bool           in_clear;        /* http:// is meant; the configuration allows it for loopback addresses */
 };
