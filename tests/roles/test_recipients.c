@@ -1,4 +1,5 @@
-/* The list of recipients against the plainest oracle: an array of names, looked through from its beginning. */
+/* The list of recipients against the plainest oracle: an array of names, looked through from its beginning.
+ */
 #include "tap.h"
 
 #include "base/view.h"
