@@ -312,6 +312,22 @@ static void test_one_web_server_is_enough(void **state)
     bench_free(b);
 }
 
+static void test_web_servers_that_never_take_it_are_given_up(void **state)
+{
+    (void)state;
+    struct bench *b = bench_with_a_session();
+    pass(b, TO_NEXT_DAY);
+    assert_true(answer_place(b, IPC_TLS_PLACE_FOUND,
+                             "v=TLSRPTv1; rua=https://one.example/,https://two.example/,"
+                             "https://three.example/,https://four.example/,mailto:a@example.net"));
+    for (size_t i = 0; i < QUEUE_TLS_POSTS_MAX; i++)
+        answer_post(b, "it did not answer in time");
+    assert_int_equal(reports(b), 1);
+    assert_int_equal(seen.state, STORE_TLS_SENT);
+    assert_string_equal(seen_to, "mailto:a@example.net");
+    bench_free(b);
+}
+
 static void test_what_nobody_takes_is_tried_again_for_a_day(void **state)
 {
     (void)state;
@@ -537,6 +553,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_a_report_leaves_when_its_day_is_over),
     cmocka_unit_test(test_who_wants_none_gets_none),
     cmocka_unit_test(test_one_web_server_is_enough),
+    cmocka_unit_test(test_web_servers_that_never_take_it_are_given_up),
     cmocka_unit_test(test_what_nobody_takes_is_tried_again_for_a_day),
     cmocka_unit_test(test_a_delivery_process_that_goes_away_is_no_answer),
     cmocka_unit_test(test_a_tool_has_them_sent_at_once),

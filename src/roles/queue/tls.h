@@ -17,6 +17,7 @@ enum {
     QUEUE_TLS_DAY_MS = 86400000,
     QUEUE_TLS_PENDING_MAX = 1000, /* kinds of sessions that are not written yet; then they cost a commit      */
     QUEUE_TLS_AT_ONCE = 4,        /* reports on their way to somebody                                         */
+    QUEUE_TLS_POSTS_MAX = 3,      /* web servers asked for one report; attack: ten that never answer          */
     QUEUE_TLS_WAIT_MS = 60000,    /* for delivery's answer to one question                                    */
     QUEUE_TLS_TICK_MS = 60000,    /* how often due reports are looked for                                     */
     QUEUE_TLS_DELAY_LEAST_MS = 60000,   /* after the day's end, up to 4 h at random: all of a receiver's      */
@@ -39,6 +40,7 @@ struct queue_tls_job {
     struct sp_buf record; /* the domain's rua                            */
     struct sp_view rest;  /* endpoints of it that were not tried         */
     struct sp_view url;   /* that is being tried                         */
+    size_t post_n;        /* that were tried                             */
     struct sp_buf octets; /* JSON in gzip                                */
     char id[MESSAGE_ID_TEXT + 1];
     int64_t begin_ms, end_ms;

@@ -258,9 +258,10 @@ static void send_mails(struct queue_tls_job *job)
 static void try_next(struct queue_tls_job *job)
 {
     struct message_tlsrpt_place place;
-    while (message_tlsrpt_next(&job->rest, &place)) {
+    while (job->post_n < QUEUE_TLS_POSTS_MAX && message_tlsrpt_next(&job->rest, &place)) {
         if (place.kind != MESSAGE_TLSRPT_HTTPS)
             continue;
+        job->post_n++;
         struct ipc_message m = {.type = IPC_TYPE_tls_post};
         job->url = place.uri;
         m.as.tls_post.url = place.uri;
