@@ -36,8 +36,8 @@ ROUTE = """
     }
 """
 
-# What an action does on a route to a relay: for how long its destination is left alone, and whether a 5yz returns the mail.
-DOES = {"slow-down": (600, False), "blocked": (7200, False), "access": (7200, False), "greylist": (0, True),
+# What an action does on a route to a relay: for how long its destination is left alone at first, and whether a 5yz returns the mail.
+DOES = {"slow-down": (600, False), "blocked": (600, False), "access": (600, False), "greylist": (0, True),
         "sender": (0, True), "message": (0, True), "recipient": (0, True), "protocol": (0, True)}
 
 
