@@ -3,6 +3,7 @@
 #include "base/table.h"
 #include "base/view.h"
 #include "config/aliases.h"
+#include "dns/idna.h"
 #include "os/clock.h"
 #include "os/heap.h"
 #include "os/log.h"
@@ -121,11 +122,19 @@ static bool has_mailbox(const struct config_domain *d, struct sp_view name)
     return false;
 }
 
+/* As aliases and senders name it: in Unicode too. */
+static const struct config_domain *find_domain(const struct config *c, struct sp_view domain)
+{
+    char ascii[DNS_IDNA_MAX];
+    size_t len;
+    return dns_idna(domain, ascii, &len) == SP_OK ? config_find_domain(c, sp_view_make(ascii, len)) : NULL;
+}
+
 /* <postmaster> alone is the server's own: in the domain of its name, else in the first it serves. */
 static const struct config_domain *domain_of(const struct config *c, struct sp_view domain)
 {
     if (domain.len > 0)
-        return config_find_domain(c, domain);
+        return find_domain(c, domain);
     const struct config_domain *own = config_find_domain(c, sp_view_of(c->hostname));
     return own || c->domain_n == 0 ? own : &c->domains[0];
 }
@@ -195,7 +204,7 @@ static void resolve_target(struct resolving *r, const struct config_domain *d, s
         at--;
     struct sp_view domain = at > 0 ? sp_view_from(target, at) : sp_view_of(d->name);
     struct sp_view local = at > 0 ? sp_view_sub(target, 0, at - 1) : target;
-    const struct config_domain *there = config_find_domain(r->config, domain);
+    const struct config_domain *there = find_domain(r->config, domain);
     struct sp_view whole = at > 0 ? target : join(local, domain, 0, text);
     if (there == d && sp_view_eq(plain(local, small), name)) {
         tell(r, whole, d->route, false); /* itself: the mailbox of that name */

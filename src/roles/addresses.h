@@ -41,7 +41,7 @@ enum addresses_answer {
 /*
  * Where mail to LOCAL@DOMAIN goes.
  *
- *   domain   in lower case, as DNS has it; empty: <postmaster>, the server's own
+ *   domain   as it was said or as DNS has it; empty: <postmaster>, the server's own
  *   address  as it was said: where it stands for itself, it is told so
  *   sender   for the rules of routes that lead elsewhere
  *   take     each target once; its route is never NULL: where none leads, mail is held. Its views are void

@@ -19,6 +19,7 @@ static const char text[] =
     "domain \"example.net\" {\nroute = lmtp\naliases = \"a\"\nmailboxes = {carol}\n}\n"
     "domain \"plain.example\" {\nroute = boxes\nplus-addresses = no\nmailboxes = {\"x\"}\n}\n"
     "domain \"any.example\" {\nroute = boxes\n}\n"
+    "domain \"xn--bcher-kva.example\" {\nroute = boxes\nmailboxes = {carl}\n}\n"
     "domain \"back.example\" {\nroute = boxes\nmailboxes = {\"x\"}\n}\n"
     "srs {\ndomain = \"back.example\"\nsecret-file = \"s\"\n}\n"
     "listener \"l\" {\naddress = \"127.0.0.1:25\"\n}\n";
@@ -74,7 +75,8 @@ static int set_up(void **state)
          "all: sales, bob, ann\n"
          "info: info, ann\n"
          "circle: round\nround: circle\n"
-         "team+x: bob\n");
+         "team+x: bob\n"
+         "books: carl@b\u00fccher.example\n");
     take(1, "example.net", "desk: sales@example.org, carol\nback: all@example.org, desk\n");
     addresses_use(addresses, 1);
     return 0;
@@ -111,6 +113,14 @@ static void test_aliases_are_opened_through_all_domains(void **state)
     goes("info@example.org", "info@example.org>boxes ann@example.org>boxes ");
     goes("back@example.net",
          "ann@example.org>boxes carol@example.net>lmtp out@far.example>mx bob@example.org>boxes ");
+}
+
+static void test_a_domain_in_unicode_is_the_same(void **state)
+{
+    (void)state;
+    goes("carl@b\u00fccher.example", "carl@b\u00fccher.example>boxes ");
+    assert_int_equal(ask("nobody@b\u00fccher.example"), ADDRESSES_UNKNOWN);
+    goes("books@example.org", "carl@b\u00fccher.example>boxes ");
 }
 
 static void test_circles_end(void **state)
@@ -241,6 +251,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(test_mailboxes_stand_for_themselves, set_up, tear_down),
     cmocka_unit_test_setup_teardown(test_aliases_are_opened_through_all_domains, set_up, tear_down),
     cmocka_unit_test_setup_teardown(test_circles_end, set_up, tear_down),
+    cmocka_unit_test_setup_teardown(test_a_domain_in_unicode_is_the_same, set_up, tear_down),
     cmocka_unit_test_setup_teardown(test_who_stands_for_nobody_is_nobody, set_up, tear_down),
     cmocka_unit_test_setup_teardown(test_senders_of_forwarded_mail, set_up, tear_down),
     cmocka_unit_test_setup_teardown(test_quoted_and_long_names, set_up, tear_down),
