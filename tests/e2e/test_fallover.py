@@ -128,9 +128,9 @@ class Race(World, Fallover):
 
     def test_what_is_told_of_an_address_names_the_host_of_the_mail(self):
         """Nobody is at the one address of two hosts: mail for the second is told of the second."""
-        self.publish_more("this A 127.0.99.9\nthat A 127.0.99.9\none MX 10 this\ntwo MX 10 that\n")
+        self.publish_more("this A 127.0.99.9\nthat A 127.0.99.9\nearly MX 10 this\nlate MX 10 that\n")
         server = self.relay()
-        for name, host in (("one", "this"), ("two", "that")):
+        for name, host in (("early", "this"), ("late", "that")):
             self.send(server, f"x@{name}.example")
             said = wait_for(lambda: [r["last_reply"] for m in server.queue() for r in m["recipients"]
                                      if r["address"] == f"x@{name}.example" and r["attempts"]], "an attempt")
