@@ -123,6 +123,7 @@ enum ipc_submit_why { IPC_SUBMIT_NOS(X) IPC_SUBMIT_NO_N };
     X(BROKEN, "the store failed; see queue's log")                                                           \
     X(DISK_FULL, "the disk is full")                                                                         \
     X(NO_ROUTE, "no route leads to that address")                                                            \
+    X(SEVERAL, "that address stands for several")                                                            \
     X(UNSERVED, "only a running server can do that")
 
 /* What `sallyport queue` changes of a message's recipients. NAME, the command's word. */

@@ -136,6 +136,34 @@ class Addresses(ServerCase):
             c.command("RCPT TO:<a@example.org>", 451, "[alias-tangle]")
         wait_for(lambda: "alias-tangle" in [line.get("reason") for line in server.logs()], "the line in the log")
 
+    def test_a_report_reaches_all_that_its_sender_stands_for(self):
+        server = self.start("sales: ann, bob\nlost: bob\nabroad: somebody@far.example\n")
+        self.out.rcpt = lambda address: "550 5.1.1 nobody"
+        with server.talk("l") as c:
+            c.hello()
+            c.command("MAIL FROM:<sales@example.org>", 250)
+            c.command("RCPT TO:<abroad@example.org>", 250)
+            c.command("DATA", 354)
+            c.raw(b"Subject: x\r\n\r\nx\r\n.\r\n")
+            c.expect(250)
+        wait_for(lambda: self.boxes() == ["ann", "bob"] and server.queue() == [], "a report in both mailboxes")
+
+    def test_redirecting_to_an_alias(self):
+        server = self.start("sales: ann, bob\nlost: bob\nabroad: somebody@far.example\n")
+        self.out.rcpt = lambda address: "450 4.2.1 later"
+        with server.talk("l") as c:
+            c.hello()
+            c.command("MAIL FROM:<writer@example.org>", 250)
+            c.command("RCPT TO:<abroad@example.org>", 250)
+            c.command("DATA", 354)
+            c.raw(b"Subject: x\r\n\r\nx\r\n.\r\n")
+            c.expect(250)
+        mail = wait_for(lambda: [m for m in server.queue() if m["recipients"][0]["state"] == "deferred"], "an attempt")[0]
+        several = server.run("queue", "redirect", mail["id"], "sales@example.org", check=False)
+        self.assertEqual((several.returncode, "stands for several" in several.stderr), (os.EX_USAGE, True))
+        server.run("queue", "redirect", mail["id"], "lost@example.org")
+        wait_for(lambda: self.boxes() == ["bob"] and server.queue() == [], "the message at bob's")
+
     def test_aliases_of_thousands(self):
         """All that one message may have; the one that does not fit is for another message, and nothing of it stays."""
         domain = ".".join(["a" * 60] * 3) + ".example"

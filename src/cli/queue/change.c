@@ -123,6 +123,9 @@ static int change(struct queue_store *s, const char *word, enum ipc_queue_change
         code = queue_store_ask(s, &m, NULL, NULL, &done);
     if (code == EX_OK && done.answer == IPC_QUEUE_NO_ROUTE)
         return cli_fault("queue", EX_NOHOST, "no route of the configuration leads to <%s>", address);
+    if (code == EX_OK && done.answer == IPC_QUEUE_SEVERAL)
+        return cli_fault("queue", EX_USAGE, "<%s> is an alias that stands for several; name one of them",
+                         address);
     if (code == EX_OK)
         code = queue_fault_of(&done, word);
     return code == EX_OK ? say_changed(&done, word, what[kind]) : code;

@@ -24,10 +24,11 @@ struct queue_control {
     void (*suspended)(void *ctx, struct sp_view name, bool resumed);
     /* Take what waits in memory of this message out of it. NULL: there is no such memory. */
     void (*forget)(void *ctx, uint64_t mail);
-    /* What only a running role can tell or do; NULL without one. The route for a new recipient: false: none
-     * leads there. Return to the sender what is not under way. Complete the reason. Add the page of
+    /* What only a running role can tell or do; NULL without one. The route for a new recipient, and the one that it
+     * stands for: DONE, NO_ROUTE or SEVERAL. Return to the sender what is not under way. Complete the reason. Add the page of
      * destinations behind that name: true: there are more. */
-    bool (*route)(void *ctx, struct sp_view address, struct sp_view *route_out);
+    enum ipc_queue_answer (*route)(void *ctx, struct sp_view address, struct sp_buf *address_out,
+                                   struct sp_view *route_out);
     int (*bounce)(void *ctx, uint64_t mail);
     /* The sender that attempts name; made is initialised there and the caller's to end. */
     struct sp_view (*sender)(void *ctx, const struct store_mail *mail, const struct store_recipient *r,

@@ -94,7 +94,8 @@ static int redirect(struct chosen *o, uint64_t id, struct sp_view address, struc
     return status;
 }
 
-static int write_down(struct chosen *o, const struct ipc_queue_change *m, struct sp_view route)
+static int write_down(struct chosen *o, const struct ipc_queue_change *m, struct sp_view address,
+                      struct sp_view route)
 {
     const struct queue_control *c = o->c;
     bool gone;
@@ -104,7 +105,7 @@ static int write_down(struct chosen *o, const struct ipc_queue_change *m, struct
     if (o->change == IPC_QUEUE_CHANGE_HOLD)
         hold(o);
     else if (o->change == IPC_QUEUE_CHANGE_REDIRECT)
-        status = redirect(o, m->id, m->address, route);
+        status = redirect(o, m->id, address, route);
     if (!status)
         status = store_settle(c->store, m->id, o->list, o->n, &gone);
     if (status)
@@ -128,14 +129,16 @@ void queue_control_change(const struct queue_control *c, const struct ipc_queue_
     struct ipc_queue_done done = {.answer = IPC_QUEUE_DONE};
     struct chosen o = {.c = c, .change = (enum ipc_queue_change_kind)m->change};
     struct sp_view route = {0};
+    struct sp_buf address;
     bool here = m->change == IPC_QUEUE_CHANGE_HOLD || m->change == IPC_QUEUE_CHANGE_RELEASE;
     sp_buf_init(&o.text, &os_heap, SIZE_MAX / 2);
+    sp_buf_init(&address, &os_heap, SIZE_MAX / 2);
     if (m->change >= IPC_QUEUE_CHANGE_N)
         done.answer = IPC_QUEUE_BROKEN;
     else if (!here && !c->bounce)
         done.answer = IPC_QUEUE_UNSERVED;
-    else if (m->change == IPC_QUEUE_CHANGE_REDIRECT && !c->route(c->ctx, m->address, &route))
-        done.answer = IPC_QUEUE_NO_ROUTE;
+    else if (m->change == IPC_QUEUE_CHANGE_REDIRECT)
+        done.answer = (uint8_t)c->route(c->ctx, m->address, &address, &route);
     if (done.answer == IPC_QUEUE_DONE) {
         if (c->forget)
             c->forget(c->ctx, m->id);
@@ -143,7 +146,7 @@ void queue_control_change(const struct queue_control *c, const struct ipc_queue_
         if (!status && o.n && m->change == IPC_QUEUE_CHANGE_BOUNCE)
             status = c->bounce(c->ctx, m->id);
         else if (!status && o.n)
-            status = write_down(&o, m, route);
+            status = write_down(&o, m, sp_buf_view(&address), route);
         if (c->changed)
             c->changed(c->ctx, m->id, status ? 0 : o.n, (enum ipc_queue_change_kind)m->change);
         done = (struct ipc_queue_done){
@@ -151,6 +154,7 @@ void queue_control_change(const struct queue_control *c, const struct ipc_queue_
     }
     free(o.list);
     sp_buf_fini(&o.text);
+    sp_buf_fini(&address);
     queue_control_done(c, done);
 }
 

@@ -37,6 +37,7 @@
 #include "os/control.h"
 #include "os/loop.h"
 #include "reference/reference.h"
+#include "roles/recipients.h"
 #include "roles/role.h"
 #include "store/store.h"
 
@@ -458,11 +459,6 @@ SP_MUST_USE int queue_report(struct queue *q, const struct store_mail *mail,
                              const struct message_dsn_recipient *recipients, size_t n,
                              struct queue_item **item_out, uint64_t *id_out);
 
-/* Add a message of our own, from the null sender, to the open transaction. route NULL: it is held. item_out as above. */
-SP_MUST_USE int queue_add_own(struct queue *q, struct sp_view address, const struct store_mail *mail,
-                              const struct config_route *route, struct sp_view content,
-                              struct queue_item **item_out);
-
 /* --- strangers.c ---------------------------------------------------------------------------- */
 
 /* Reports to strangers, by the domain of who gets them, since a time. */
@@ -498,15 +494,25 @@ void queue_ask_step(struct queue *q);
 
 /* --- settle.c, watch.c ---------------------------------------------------------------------- */
 
-/* Where mail to an address goes. */
+/* --- own.c ---------------------------------------------------------------------------------- */
+
+/* Where mail to an address goes: to it, or to what it stands for. */
 struct queue_way {
-    struct sp_buf address;            /* or the one that it stands for                             */
-    const struct config_route *route; /* NULL: none leads there                         */
-    size_t n;                         /* how many it stands for                                    */
-    bool nobody;                      /* it is a mailbox of ours that does not exist               */
+    struct sp_view said;  /* borrowed                                                        */
+    struct recipients to; /* none: no route leads there, or nobody is meant                  */
+    bool found;           /* some route was                                                  */
+    bool nobody;          /* a mailbox of ours that does not exist, or all of it is discarded */
 };
-/* The caller frees the address. */
+/* The caller ends it. */
 void queue_find_way(struct queue *q, struct sp_view address, struct queue_way *way_out);
+void queue_way_fini(struct queue_way *w);
+
+/* Add a message of our own, from the null sender, to the open transaction. Where no route leads it is held. item_out as
+ * of queue_report. */
+SP_MUST_USE int queue_add_own(struct queue *q, const struct queue_way *way, const struct store_mail *mail,
+                              struct sp_view content, struct queue_item **item_out);
+
+/* --- give_up.c ------------------------------------------------------------------------------ */
 
 /*
  * Return to its sender what waits or is held of a message, but what is under way. SP_ERR_ABSENT: no message.

@@ -15,41 +15,6 @@ enum {
     REPORT_MOST = 16 << 20
 };
 
-/* --- where it goes -------------------------------------------------------------------------- */
-
-static void take_first(void *ctx, struct sp_view address, const struct config_route *route)
-{
-    struct queue_way *w = ctx;
-    if (w->n++ == 0) {
-        w->route = route;
-        (void)sp_buf_add(&w->address, address); /* os_heap never says no */
-    }
-}
-
-void queue_find_way(struct queue *q, struct sp_view address, struct queue_way *w)
-{
-    size_t at = address.len; /* no domain holds an @, quoted local parts may */
-    while (at > 0 && address.p[at - 1] != '@')
-        at--;
-    *w = (struct queue_way){0};
-    sp_buf_init(&w->address, &os_heap, 4096);
-    if (at == 0)
-        return;
-    enum addresses_answer answer =
-        addresses_resolve(q->role->addresses, q->role->config, sp_view_sub(address, 0, at - 1),
-                          sp_view_from(address, at), address, (struct sp_view){0}, take_first, w);
-    w->nobody = answer == ADDRESSES_UNKNOWN || answer == ADDRESSES_FORGED || answer == ADDRESSES_EXPIRED;
-    if (answer == ADDRESSES_FOREIGN) {
-        w->route = config_route_for(q->role->config, (struct sp_view){0}, address);
-        w->n = w->route != NULL;
-    }
-    /* An alias of several is written to as an alias: its own route takes it, or it is held. */
-    if (w->n != 1 || answer == ADDRESSES_FOREIGN) {
-        sp_buf_clear(&w->address);
-        (void)sp_buf_add(&w->address, address); /* the same */
-    }
-}
-
 /* --- what it says --------------------------------------------------------------------------- */
 
 /* The start of the content, that many octets at most. SP_ERR_ABSENT: no such message. */
@@ -117,37 +82,6 @@ static int write_report(struct queue *q, const struct store_mail *mail, uint64_t
 
 /* --- into the store ------------------------------------------------------------------------- */
 
-int queue_add_own(struct queue *q, struct sp_view address, const struct store_mail *mail,
-                  const struct config_route *route, struct sp_view content, struct queue_item **item_out)
-{
-    bool held = !route || route->kind == CONFIG_ROUTE_HOLD;
-    struct sp_view name = route ? sp_view_of(route->name) : SP_LIT("hold");
-    struct store_recipient to = {.address = address,
-                                 .parameters = {.notify = SP_NOTIFY_NEVER},
-                                 .route = name,
-                                 .state = held ? STORE_HELD : STORE_QUEUED,
-                                 .next_ms = mail->received_ms,
-                                 .reply =
-                                     route ? (struct sp_view){0} : SP_LIT("no route leads to this domain")};
-    struct queue_destination *d = held ? NULL : queue_destination_of(q, name, to.address);
-    if (d && queue_window_is_crowded(q, d, mail->parameters.priority)) {
-        to.parked = d->name;
-        d->parked = true;
-    }
-    bool leased = d && !d->parked && queue_window_has_room(q, 1);
-    int status = store_add(q->store, mail, &to, 1, &content, leased);
-    queue_watch_wake(q);
-    if (d && (status || !leased))
-        queue_destination_drop(q, d);
-    if (status || !leased)
-        return status;
-    struct queue_item *item = queue_item_new(mail, true);
-    queue_item_add(item, &to);
-    queue_item_aim(item, d);
-    *item_out = item;
-    return SP_OK;
-}
-
 static int report_to(struct queue *q, const struct queue_way *way, const struct store_mail *mail,
                      const struct message_dsn_recipient *recipients, size_t n, struct queue_item **item_out,
                      uint64_t *id_out)
@@ -165,8 +99,7 @@ static int report_to(struct queue *q, const struct queue_way *way, const struct 
                                             .utf8 = form.utf8,
                                             .require_tls = mail->parameters.require_tls}};
     if (!status)
-        status =
-            queue_add_own(q, sp_buf_view(&way->address), &own, way->route, sp_buf_view(&report), item_out);
+        status = queue_add_own(q, way, &own, sp_buf_view(&report), item_out);
     if (!status)
         *id_out = id;
     sp_buf_fini(&report);
@@ -181,8 +114,7 @@ int queue_report(struct queue *q, const struct store_mail *mail,
     if (mail->sender.len == 0)
         return SP_OK;
     queue_find_way(q, mail->sender, &way);
-    bool nowhere = way.nobody || (way.route && way.route->kind == CONFIG_ROUTE_DISCARD);
-    int status = nowhere ? SP_OK : report_to(q, &way, mail, recipients, n, item_out, id_out);
-    sp_buf_fini(&way.address);
+    int status = way.nobody ? SP_OK : report_to(q, &way, mail, recipients, n, item_out, id_out);
+    queue_way_fini(&way);
     return status;
 }

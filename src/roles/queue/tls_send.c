@@ -185,21 +185,20 @@ static int add_mail(struct queue_tls_job *job, const struct message_tlsrpt_place
     struct sp_buf content;
     queue_find_way(q, address, &way);
     sp_buf_init(&content, &os_heap, MAIL_MOST);
-    int status = way.nobody || !way.route ? SP_ERR_ABSENT : write_mail(job, text.text, address, &content);
+    int status = way.nobody || way.to.n == 0 ? SP_ERR_ABSENT : write_mail(job, text.text, address, &content);
     struct store_mail mail = {.id = id,
                               .received_ms = q->wall_ms(),
                               .session = SP_LIT("tls-report"),
                               .size = content.len,
                               .parameters = {.body = SP_BODY_7BIT}};
     if (!status)
-        status = queue_add_own(q, sp_buf_view(&way.address), &mail, way.route, sp_buf_view(&content),
-                               &job->items[job->mail_n]);
+        status = queue_add_own(q, &way, &mail, sp_buf_view(&content), &job->items[job->mail_n]);
     if (!status) {
         job->mails[job->mail_n++] = id;
         sp_buf_add_str(&job->sent_to, job->sent_to.len ? " " : "");
         sp_buf_add(&job->sent_to, place->uri);
     }
-    sp_buf_fini(&way.address);
+    queue_way_fini(&way);
     sp_buf_fini(&content);
     return status;
 }

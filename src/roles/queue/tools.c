@@ -206,16 +206,24 @@ static void note_suspended(void *ctx, struct sp_view name, bool resumed)
     os_later_ask(&q->turn);
 }
 
-static bool find_route(void *ctx, struct sp_view address, struct sp_view *route_out)
+static enum ipc_queue_answer find_route(void *ctx, struct sp_view address, struct sp_buf *address_out,
+                                        struct sp_view *route_out)
 {
     struct queue *q = ((struct answering *)ctx)->q;
     struct queue_way way;
+    struct ipc_recipient to;
     queue_find_way(q, address, &way);
-    bool leads = way.route && !way.nobody;
-    if (leads)
-        *route_out = sp_view_of(way.route->name);
-    sp_buf_fini(&way.address);
-    return leads;
+    struct sp_view rest = sp_buf_view(&way.to.list);
+    enum ipc_queue_answer answer = way.nobody || way.to.n == 0 ? IPC_QUEUE_NO_ROUTE
+                                   : way.to.n > 1              ? IPC_QUEUE_SEVERAL
+                                                               : IPC_QUEUE_DONE;
+    if (answer == IPC_QUEUE_DONE && ipc_next_recipient(&rest, &to)) {
+        const struct config_route *route = config_find_route(q->role->config, to.route);
+        (void)sp_buf_add(address_out, to.address); /* os_heap never says no */
+        *route_out = route ? sp_view_of(route->name) : SP_LIT("hold");
+    }
+    queue_way_fini(&way);
+    return answer;
 }
 
 static int give_up(void *ctx, uint64_t mail)
