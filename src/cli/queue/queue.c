@@ -19,7 +19,7 @@ static struct cli_option options[] = {
     {.name = "sender", .argument = "PATTERN", .help = "list: of these senders; * is any text, '<>' the empty sender"},
     {.name = "recipient", .argument = "PATTERN", .help = "list: to these recipients"},
     {.name = "domain", .argument = "PATTERN", .help = "list: to recipients of these domains"},
-    {.name = "state", .argument = "STATE", .help = "list: active, queued, deferred, held, delivered or failed"},
+    {.name = "state", .argument = "STATE", .help = "list: active, queued, deferred, held, unreturned, delivered or failed"},
     {.name = "health", .argument = "HEALTH", .help = "destinations: good, trying, paused or suspended"},
     {.name = "older", .argument = "TIME", .help = "list: accepted longer ago than that: 30s, 10m, 4h, 2d"},
     {.name = "younger", .argument = "TIME", .help = "list: accepted within that time"},
