@@ -219,6 +219,15 @@ class Why(Operator):
         self.rule(server, queue_id, "held", index=1)  # its route holds
         self.assertIn("now holds its mail", self.why(server, queue_id)[1]["last_reply"])
 
+    def test_a_suspension_holds_what_waits_for_a_time_too(self):
+        """The server's own words are not this host's DNS; and no time and no retry sends what is suspended."""
+        out = self.fake(rcpt=lambda address: "450 4.1.2 Recipient address rejected: Domain not found")
+        server = self.server(out.port)
+        queue_id = self.mail(server, "a@far.example")
+        self.rule(server, queue_id, "time")
+        self.command(server, "suspend", "far.example")
+        self.rule(server, queue_id, "suspended")
+
     def test_suspended_and_resumed(self):
         out = self.fake()
         server = self.server(out.port)

@@ -14,12 +14,12 @@ struct reasons {
 
 /* What its last attempt met, when it is the DNS or a TLS policy: RFC 3463, RFC 7505, RFC 8461 and RFC 7672.
  */
-static enum ipc_queue_rule rule_of_failure(struct sp_view enhanced)
+static enum ipc_queue_rule rule_of_failure(uint32_t code, struct sp_view enhanced)
 {
     static const char *const dns[] = {"4.4.3", "4.1.2"}, *const tls[] = {"4.7.5", "4.7.4", "4.7.10",
                                                                          "4.7.11"};
     for (size_t i = 0; i < sizeof dns / sizeof *dns; i++)
-        if (sp_view_eq(enhanced, sp_view_of(dns[i])))
+        if (code == 0 && sp_view_eq(enhanced, sp_view_of(dns[i]))) /* with one it is another server's DNS */
             return IPC_QUEUE_RULE_DNS;
     for (size_t i = 0; i < sizeof tls / sizeof *tls; i++)
         if (sp_view_eq(enhanced, sp_view_of(tls[i])))
@@ -37,7 +37,7 @@ static void judge(const struct queue_control *c, const struct store_mail *mail,
         reason->rule = IPC_QUEUE_RULE_DONE;
     } else if (r->next_ms > c->now_ms && !r->parked.len) {
         bool asked = r->attempts == 0 && mail->parameters.hold_until_ms > c->now_ms;
-        reason->rule = (uint8_t)(asked ? IPC_QUEUE_RULE_SENDER : rule_of_failure(r->enhanced));
+        reason->rule = (uint8_t)(asked ? IPC_QUEUE_RULE_SENDER : rule_of_failure(r->code, r->enhanced));
         reason->until_ms = (uint64_t)r->next_ms;
     } else {
         reason->rule = IPC_QUEUE_RULE_NEXT;

@@ -73,9 +73,14 @@ void queue_destination_place(struct queue *q, struct queue_destination *d)
 
 /* --- suspended ------------------------------------------------------------------------------ */
 
+/* Suspensions are kept in lower case, as the command writes them; a route may have capitals. */
 static bool find_suspension(const struct queue *q, struct sp_view name, int64_t *since_out)
 {
-    const int64_t *since = name.len ? sp_table_get(&q->window.suspended, name) : NULL;
+    uint8_t lower[512];
+    size_t n = name.len < sizeof lower ? name.len : 0;
+    for (size_t i = 0; i < n; i++)
+        lower[i] = sp_ascii_lower(name.p[i]);
+    const int64_t *since = n ? sp_table_get(&q->window.suspended, sp_view_make(lower, n)) : NULL;
     if (since && since_out)
         *since_out = *since;
     return since != NULL;

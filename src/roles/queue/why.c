@@ -97,6 +97,8 @@ void queue_why(struct queue *q, const struct store_mail *mail, const struct stor
         tell(reason, IPC_QUEUE_RULE_ATTEMPT, 0);
     else if (route_gone)
         tell(reason, IPC_QUEUE_RULE_ROUTE, 0);
+    else if (queue_is_suspended(q, d, NULL)) /* its time may come, it does not go */
+        tell(reason, IPC_QUEUE_RULE_SUSPENDED, 0);
     else if (reason->rule == IPC_QUEUE_RULE_NEXT)
         judge_due(q, r, d, reason);
     if (r->parked.len)
