@@ -1,6 +1,7 @@
 """Servers of other projects, unpacked and not installed (tools/debian-peers): each runs in namespaces of its own, in which the
 unpacked folders lie over /usr, and users exist that this machine may not have. So by root; where it cannot be, the test is skipped.
 """
+import functools
 import os
 import pathlib
 import re
@@ -12,6 +13,13 @@ import unittest
 from harness import ROOT, wait_for
 
 FIRST_USER = 7001
+
+
+@functools.cache
+def no_namespaces():
+    """Why this machine lets nobody have namespaces; empty: it does."""
+    tried = subprocess.run(["unshare", "-m", "-p", "--fork", "true"], capture_output=True, text=True)
+    return tried.stderr.strip() if tried.returncode else ""
 
 
 class Unpacked:
@@ -40,6 +48,8 @@ class Unpacked:
             raise unittest.SkipTest(f"{cls.name} was not unpacked (./dev deps)")
         if os.geteuid() != 0 or not shutil.which("unshare"):
             raise unittest.SkipTest(f"only root may lay the folders of {cls.name} over /usr")
+        if no_namespaces():
+            raise unittest.SkipTest(f"{cls.name}: {no_namespaces()}")
 
     @classmethod
     def uid(cls, user):
