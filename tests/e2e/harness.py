@@ -489,9 +489,9 @@ class Conversation:
     def login(self, user, password):
         self.command("AUTH PLAIN " + base64.b64encode(f"\0{user}\0{password}".encode()).decode(), 235)
 
-    def mail(self, content=ONE_MESSAGE, sender="a@example.org", recipients=("b@example.org",)):
-        """A whole transaction; returns the queue id. `content` is sent as it is, but for its dots."""
-        self.command(f"MAIL FROM:<{sender}>", 250)
+    def mail(self, content=ONE_MESSAGE, sender="a@example.org", recipients=("b@example.org",), words=""):
+        """A whole transaction; returns the queue id. `content` is sent as it is, but for its dots; `words` of MAIL."""
+        self.command(f"MAIL FROM:<{sender}>{words}", 250)
         for recipient in recipients:
             self.command(f"RCPT TO:<{recipient}>", 250)
         self.command("DATA", 354)

@@ -40,10 +40,10 @@ class Operator(Queue):
     def server(self, port, route="", queue="", data="data"):
         return self.configure(CONFIG.format(port=port, route=route, queue=queue), data=data)
 
-    def mail(self, server, *recipients, sender="writer@example.org"):
+    def mail(self, server, *recipients, sender="writer@example.org", words=""):
         with server.talk("l") as c:
             c.hello()
-            return c.mail(sender=sender, recipients=recipients or ("a@far.example",))
+            return c.mail(sender=sender, recipients=recipients or ("a@far.example",), words=words)
 
     def why(self, server, queue_id):
         return json.loads(self.command(server, "why", queue_id, "--json").stdout)
@@ -219,6 +219,13 @@ class Why(Operator):
         self.rule(server, queue_id, "held", index=1)  # its route holds
         self.assertIn("now holds its mail", self.why(server, queue_id)[1]["last_reply"])
 
+    def test_one_that_is_done_while_others_are_not(self):
+        out = self.fake(rcpt=lambda address: "450 4.2.0 later" if address[0] == "b" else "250 2.1.5 Ok")
+        server = self.server(out.port)
+        queue_id = self.mail(server, "a@far.example", "b@far.example")
+        self.rule(server, queue_id, "time", index=1)
+        self.rule(server, queue_id, "done")
+
     def test_a_suspension_holds_what_waits_for_a_time_too(self):
         """The server's own words are not this host's DNS; and no time and no retry sends what is suspended."""
         out = self.fake(rcpt=lambda address: "450 4.1.2 Recipient address rejected: Domain not found")
@@ -227,6 +234,16 @@ class Why(Operator):
         self.rule(server, queue_id, "time")
         self.command(server, "suspend", "far.example")
         self.rule(server, queue_id, "suspended")
+
+    def test_a_domain_in_unicode_is_suspended_by_either_name(self):
+        server = self.server(self.fake(keywords=("8BITMIME", "SMTPUTF8")).port)
+        for name in ("MÜNCHEN.example", "xn--mnchen-3ya.example"):
+            self.command(server, "suspend", name)
+            for domain in ("münchen.example", "xn--mnchen-3ya.example"):
+                queue_id = self.mail(server, f"a@{domain}", words=" SMTPUTF8")
+                self.rule(server, queue_id, "suspended")
+            self.command(server, "resume", name)
+            wait_for(lambda: server.queue() == [], "the queue to be empty")
 
     def test_suspended_and_resumed(self):
         out = self.fake()

@@ -1,5 +1,6 @@
 /* Requests that change what becomes of a message, or of a destination. */
 #include "base/view.h"
+#include "dns/idna.h"
 #include "os/heap.h"
 #include "roles/queue/control_own.h"
 
@@ -160,11 +161,14 @@ void queue_control_change(const struct queue_control *c, const struct ipc_queue_
 
 void queue_control_suspend(const struct queue_control *c, const struct ipc_queue_suspend *m)
 {
+    char ascii[DNS_IDNA_MAX];
+    size_t len;
     int status = store_begin(c->store);
     uint64_t n = 1;
+    /* A domain as the DNS has it, which is how destinations name it; a route's name is ASCII. */
+    struct sp_view name = dns_idna(m->name, ascii, &len) == SP_OK ? sp_view_make(ascii, len) : m->name;
     if (!status) {
-        int changed =
-            m->resume ? store_resume(c->store, m->name) : store_suspend(c->store, m->name, c->now_ms);
+        int changed = m->resume ? store_resume(c->store, name) : store_suspend(c->store, name, c->now_ms);
         n = changed == SP_OK;
         if (changed == SP_ERR_ABSENT || changed == SP_ERR_EXISTS)
             changed = SP_OK;
@@ -173,7 +177,7 @@ void queue_control_suspend(const struct queue_control *c, const struct ipc_queue
         status = changed ? changed : store_commit(c->store);
     }
     if (!status && c->suspended)
-        c->suspended(c->ctx, m->name, m->resume);
+        c->suspended(c->ctx, name, m->resume);
     queue_control_done(
         c, (struct ipc_queue_done){.answer = queue_control_word(c, status), .count = status ? 0 : n});
 }

@@ -2,6 +2,7 @@
 #include "roles/queue/queue.h"
 
 #include "base/view.h"
+#include "dns/idna.h"
 #include "os/heap.h"
 #include "os/log.h"
 
@@ -133,11 +134,15 @@ bool queue_destination_is_blocked(const struct queue *q, const struct queue_dest
 /* The domain of an address in lower case, behind what the buffer holds. */
 static struct sp_view add_domain(struct sp_buf *to, struct sp_view address)
 {
-    size_t at = address.len, begin = to->len;
+    char ascii[DNS_IDNA_MAX];
+    size_t at = address.len, begin = to->len, n;
     while (at > 0 && address.p[at - 1] != '@') /* no domain holds an @, quoted local parts may */
         at--;
-    for (size_t i = at; at > 0 && i < address.len; i++)
-        (void)sp_buf_add_u8(to, sp_ascii_lower(address.p[i])); /* os_heap never says no */
+    struct sp_view domain = at > 0 ? sp_view_from(address, at) : (struct sp_view){0};
+    if (dns_idna(domain, ascii, &n) == SP_OK) /* else it stays as it is, and delivery says so */
+        domain = sp_view_make(ascii, n);
+    for (size_t i = 0; i < domain.len; i++)
+        (void)sp_buf_add_u8(to, sp_ascii_lower(domain.p[i])); /* os_heap never says no */
     return sp_view_make(to->p + begin, to->len - begin);
 }
 
